@@ -1,0 +1,97 @@
+"""Name every way in which grid-opt refuses or fails, each with its exit code.
+
+Exit codes: 0 done; 2 bad usage or bad input; 3 infeasible; 4 a feasible plan without the asked gap;
+5 no plan or solver failure; 6 verification failed; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from pathlib import Path
+
+
+class ExitCode(IntEnum):
+    """The exit codes of the command line, also carried by every error."""
+
+    DONE = 0
+    BAD_INPUT = 2
+    INFEASIBLE = 3
+    GAP_NOT_REACHED = 4
+    NO_PLAN = 5
+    VERIFICATION_FAILED = 6
+    INTERRUPTED = 130
+
+
+class GridOptError(Exception):
+    """Base of every error that grid-opt raises on purpose."""
+
+    exit_code: ExitCode = ExitCode.NO_PLAN
+
+
+class InputError(GridOptError):
+    """Refuse bad input, naming where it is, what was found, what was expected and how to mend it.
+
+    ``row`` counts as a text editor does: the header of a CSV file is line 1.
+    """
+
+    exit_code = ExitCode.BAD_INPUT
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: str | Path | None = None,
+        row: int | str | None = None,
+        field: str | None = None,
+        value: object | None = None,
+        expected: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        self.problem = problem
+        self.file = None if file is None else str(file)
+        self.row = row
+        self.field = field
+        self.value = value
+        self.expected = expected
+        self.fix = fix
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        place = [
+            f"file {self.file}" if self.file is not None else "",
+            f"row {self.row}" if self.row is not None else "",
+            f"field {self.field}" if self.field is not None else "",
+        ]
+        where = ", ".join(part for part in place if part)
+        lines = [f"{where}: {self.problem}" if where else self.problem]
+        if self.value is not None:
+            lines.append(f"  found:    {str(self.value)[:200]!r}")
+        if self.expected is not None:
+            lines.append(f"  expected: {self.expected}")
+        if self.fix is not None:
+            lines.append(f"  to fix:   {self.fix}")
+        return "\n".join(lines)
+
+
+class InfeasibleError(GridOptError):
+    """Say that no plan meets every limit, and which limits conflict."""
+
+    exit_code = ExitCode.INFEASIBLE
+
+
+class SolverError(GridOptError):
+    """Say that the solver failed, lied, or returned no plan."""
+
+    exit_code = ExitCode.NO_PLAN
+
+
+class VerificationError(GridOptError):
+    """Say that a plan breaks a limit or that its bills do not add up."""
+
+    exit_code = ExitCode.VERIFICATION_FAILED
+
+
+class InterruptedRun(GridOptError):
+    """Say that the user interrupted a run before it had any plan."""
+
+    exit_code = ExitCode.INTERRUPTED

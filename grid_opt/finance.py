@@ -1,0 +1,62 @@
+r"""Discount money and spread capital cost over the time that an asset serves.
+
+All rates are real and annual. Time ``t`` is in years from the start of the first quarter of the horizon, and a
+quarter's money is discounted at its middle: quarter ``q`` (0, 1, 2, ...) has :math:`t_q = (q + 1/2) / 4`.
+
+Source: the textbook formulas of engineering economics (capital recovery factor, straight-line residual value).
+"""
+
+from __future__ import annotations
+
+import math
+
+from grid_opt.units import QUARTERS_PER_YEAR
+
+
+def discount_factor(rate: float, years: float) -> float:
+    r"""Return the present value :math:`(1 + d)^{-t}` of one USD paid ``years`` from now."""
+    return float((1.0 + rate) ** -years)
+
+
+def quarter_discount_factor(rate: float, quarter: int) -> float:
+    """Return the discount factor at the middle of quarter number ``quarter``, counted from 0."""
+    return discount_factor(rate, (quarter + 0.5) / QUARTERS_PER_YEAR)
+
+
+def capital_recovery_factor(rate: float, life_years: float) -> float:
+    r"""Return the level yearly payment per USD of overnight cost, :math:`d / (1 - (1 + d)^{-L})` [1/yr]."""
+    if rate == 0.0:
+        return 1.0 / life_years
+    return rate / (1.0 - (1.0 + rate) ** -life_years)
+
+
+def annuity_present_value(rate: float, life_years: float, start: int, end: int) -> float:
+    r"""Return the present value of the annuity per USD of overnight cost, for service from ``start`` to ``end``.
+
+    .. math:: \sum_{q = q_0}^{q_1 - 1} \tfrac14\,\mathrm{crf}(d, L)\,(1 + d)^{-t_q}
+
+    ``start`` and ``end`` number quarters from 0; ``end`` is the first quarter after the horizon. The asset is
+    renewed at the same real price for as long as it serves, so payments go on beyond its life.
+    """
+    payment = capital_recovery_factor(rate, life_years) / QUARTERS_PER_YEAR
+    return payment * math.fsum(quarter_discount_factor(rate, q) for q in range(start, end))
+
+
+def cash_flow_present_value(rate: float, life_years: float, start: int, end: int) -> float:
+    r"""Return the present value of spending overnight, renewing at end of life, less the residual value.
+
+    Spending happens in the middle of quarter ``start`` and again every ``life_years``; at the end of the
+    horizon the unexpired part of the last asset is credited in a straight line:
+
+    .. math:: \sum_k (1 + d)^{-(t_{q_0} + kL)} - \Bigl(1 - \frac{T - (t_{q_0} + KL)}{L}\Bigr) (1 + d)^{-T}
+    """
+    horizon = end / QUARTERS_PER_YEAR
+    spent_at = (start + 0.5) / QUARTERS_PER_YEAR
+    value = 0.0
+    while True:
+        value += discount_factor(rate, spent_at)
+        if spent_at + life_years >= horizon:
+            break
+        spent_at += life_years
+    residual = max(0.0, 1.0 - (horizon - spent_at) / life_years)
+    return value - residual * discount_factor(rate, horizon)
