@@ -1,0 +1,110 @@
+"""Pay for running the halls: energy, delivery, capacity, upkeep, and compute that was shed."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from grid_opt.config import Case
+from grid_opt.formulation.block import Builder, Expression, Index, Rule
+from grid_opt.formulation.calendar import operating_weights, quarter_of_season
+from grid_opt.formulation.operation import Operation
+from grid_opt.units import KW_PER_MW, MONTHS_PER_QUARTER, QUARTERS_PER_YEAR, USD_PER_MUSD
+
+
+class Bills:
+    """Charge every region its bill of every operating year, discounted quarter by quarter.
+
+    Energy is bought by the hour at wholesale; delivery and capacity are billed on the design-day facility load,
+    which is what the utility plans for.
+    """
+
+    def __init__(self, build: Builder, case: Case, world: xr.Dataset, operation: Operation) -> None:
+        self.build, self.operation = build, operation
+        self.weight = build.parameter(
+            "bills.operating_weight", operating_weights(case), ("year", "season"), symbol="D", unit="1",
+            meaning="present value of one USD paid in the calendar quarter of the operating year",
+        )  # fmt: skip
+        self.quarter_of = build.mapping(quarter_of_season(case), symbol="q")
+        self._hourly(case, world)
+        self._standing(case, world)
+
+    def _hourly(self, case: Case, world: xr.Dataset) -> None:
+        build, operation = self.build, self.operation
+        hours = build.parameter(
+            "bills.slice_weight", world["slice_weight"], ("slice",), symbol="w", unit="h",
+            meaning="hours of the year that the slice stands for",
+        )  # fmt: skip
+        price = build.parameter(
+            "bills.price", world["price"] / USD_PER_MUSD, ("region", "year", "slice"), symbol=r"\pi",
+            unit="million USD/MWh", meaning="wholesale price",
+        )  # fmt: skip
+        rider = build.parameter(
+            "bills.rider_rate", world["delivery_rider"] / USD_PER_MUSD, ("region",), symbol=r"\pi^{D}",
+            unit="million USD/MWh", meaning="delivery charge per MWh",
+        )  # fmt: skip
+        value = build.parameter(
+            "bills.value_of_lost_compute", case.flexibility.value_of_lost_compute_usd_per_mwh / USD_PER_MUSD,
+            symbol=r"\nu", unit="million USD/MWh", meaning="worth of the compute that one MWh of IT power feeds",
+        )  # fmt: skip
+        season_of = operation.season_of
+
+        def hourly(a: Index, rate: Rule) -> Expression:
+            """Sum a rate [million USD/h] over the year, weighted and discounted."""
+            return build.total("slice", lambda s: self.weight[a, season_of[s]] * hours[s] * rate(s))
+
+        over = ("region", "year")
+        build.cost(
+            "bills.energy", over,
+            lambda r, a: hourly(a, lambda s: price[r, a, s] * operation.purchase[r, a, s]),
+            meaning="Energy bought at wholesale.",
+        )  # fmt: skip
+        build.cost(
+            "bills.rider", over, lambda r, a: hourly(a, lambda s: rider[r] * operation.purchase[r, a, s]),
+            meaning="Delivery charges and riders per MWh.",
+        )  # fmt: skip
+        build.cost(
+            "bills.lost_compute", over, lambda r, a: hourly(a, lambda s: value * operation.curtailment[r, a, s]),
+            meaning="Worth of the compute that was shed.",
+        )  # fmt: skip
+
+    def _standing(self, case: Case, world: xr.Dataset) -> None:
+        build, capacity = self.build, self.operation.capacity
+        pue = build.parameter(
+            "bills.pue_peak", world["pue_peak"], ("region",), symbol=r"\hat\eta", unit="1",
+            meaning="facility power per IT power on the design day",
+        )  # fmt: skip
+        demand = build.parameter(
+            "bills.demand_charge", MONTHS_PER_QUARTER * world["delivery_demand_charge"] / USD_PER_MUSD, ("region",),
+            symbol=r"\delta", unit="million USD/MW", meaning="demand charge for three months",
+        )  # fmt: skip
+        obligation = build.parameter(
+            "bills.capacity_charge", world["capacity_charge"] / USD_PER_MUSD, ("region", "year", "season"),
+            symbol=r"\kappa", unit="million USD/MW", meaning="capacity obligation for the calendar quarter",
+        )  # fmt: skip
+        upkeep = build.parameter(
+            "bills.upkeep", case.costs.fixed_om_usd_per_kw_year * KW_PER_MW / QUARTERS_PER_YEAR / USD_PER_MUSD,
+            symbol=r"\mu", unit="million USD/MW", meaning="fixed operation and maintenance for a quarter per MW of IT",
+        )  # fmt: skip
+
+        def quarterly(a: Index, rate: Rule) -> Expression:
+            """Sum a rate [million USD per calendar quarter] over the year, discounted."""
+            return build.total("season", lambda c: self.weight[a, c] * rate(c))
+
+        def stands(r: Index, a: Index, c: Index) -> Expression:
+            return capacity.it_mw(r, self.quarter_of[a, c])
+
+        over = ("region", "year")
+        build.cost(
+            "bills.delivery", over,
+            lambda r, a: quarterly(a, lambda c: demand[r] * pue[r] * stands(r, a, c)),
+            meaning="Demand charges on the design-day load.",
+        )  # fmt: skip
+        build.cost(
+            "bills.capacity", over,
+            lambda r, a: quarterly(a, lambda c: obligation[r, a, c] * pue[r] * stands(r, a, c)),
+            meaning="Capacity obligation on the design-day load.",
+        )  # fmt: skip
+        build.cost(
+            "bills.fixed_om", over, lambda r, a: quarterly(a, lambda c: upkeep * stands(r, a, c)),
+            meaning="Staff, spares and upkeep.",
+        )  # fmt: skip

@@ -1,0 +1,84 @@
+"""Run the halls hour by hour: draw power, buy it, and shed compute where power costs more than compute is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import xarray as xr
+
+from grid_opt.config import Case
+from grid_opt.formulation.block import Builder, Expression, Index
+from grid_opt.formulation.ports import Capacity
+
+
+class FixedCapacity:
+    """Stand in for investment with numbers, so that the operation of a part can be built and solved alone."""
+
+    def __init__(self, it_mw: xr.DataArray) -> None:
+        self._it_mw: dict[tuple[str, str], float] = it_mw.transpose("region", "quarter").to_series().to_dict()
+
+    def it_mw(self, region: Index, quarter: Index) -> Expression:
+        """Return the IT nameplate energized in ``region`` by the end of ``quarter`` [MW]."""
+        return self._it_mw[region, quarter]
+
+
+class Operation:
+    """Balance the power of every region in every slice of every operating year.
+
+    It meets investment in one place, :class:`~grid_opt.formulation.ports.Capacity`, and no constraint joins two
+    regions or two years: the operation of any part can be solved by itself.
+    """
+
+    def __init__(self, build: Builder, case: Case, world: xr.Dataset, capacity: Capacity) -> None:
+        over = ("region", "year", "slice")
+        self.capacity = capacity
+        self.quarter_of = build.mapping(quarter_of(case, world), symbol="q")
+        self.season_of = build.mapping(
+            dict(zip(world["slice"].values.tolist(), world["slice_season"].values.astype(int).tolist(), strict=True)),
+            symbol="c",
+        )
+        used = build.parameter(
+            "operation.utilization", case.demand.utilization_fraction, symbol="u", unit="1",
+            meaning="average IT power drawn per nameplate",
+        )  # fmt: skip
+        flexible = build.parameter(
+            "operation.flexibility", case.flexibility.max_curtailment_fraction, symbol=r"\phi", unit="1",
+            meaning="largest share of the IT power drawn that may be shed in an hour",
+        )  # fmt: skip
+        pue = build.parameter(
+            "operation.pue", world["pue"], ("region", "season"), symbol=r"\bar\eta", unit="1",
+            meaning="mean facility power per IT power in the calendar quarter",
+        )  # fmt: skip
+        loss = build.parameter(
+            "operation.loss", world["loss"], ("region",), symbol=r"\lambda", unit="1",
+            meaning="delivery losses as a share of metered energy",
+        )  # fmt: skip
+        self.purchase = build.variable(
+            "operation.purchase", over, symbol="p", unit="MW", domain="nonnegative",
+            meaning="power bought at wholesale, delivery losses included",
+        )  # fmt: skip
+        self.curtailment = build.variable(
+            "operation.curtailment", over, symbol="x", unit="MW", domain="nonnegative", meaning="IT power shed"
+        )
+
+        def drawn(r: Index, a: Index, s: Index) -> Expression:
+            return used * capacity.it_mw(r, self.quarter_of[a, s])
+
+        build.constraint(
+            "operation.curtailment_limit", over,
+            lambda r, a, s: self.curtailment[r, a, s] <= flexible * drawn(r, a, s),
+            unit="MW", meaning="No more compute is shed than its users tolerate.",
+        )  # fmt: skip
+        build.constraint(
+            "operation.power_balance", over,
+            lambda r, a, s: self.purchase[r, a, s]
+            == (1 + loss[r]) * pue[r, self.season_of[s]] * (drawn(r, a, s) - self.curtailment[r, a, s]),
+            unit="MW", meaning="Power bought covers IT, cooling and delivery losses.",
+        )  # fmt: skip
+
+
+def quarter_of(case: Case, world: xr.Dataset) -> Mapping[tuple[int, int], str]:
+    """Return the quarter whose capacity serves each (year, slice): the last quarter in the long-run year."""
+    seasons = dict(zip(world["slice"].values.tolist(), world["slice_season"].values.tolist(), strict=True))
+    years = world["year"].values.tolist()
+    return {(a, s): case.capacity_quarter(a, int(c)) for a in years for s, c in seasons.items()}

@@ -1,0 +1,247 @@
+"""Gather everything that the model may know of the world into one labelled dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from grid_opt.config import Case, nearest, quarter_ordinal
+from grid_opt.errors import InputError
+from grid_opt.inputs.hours import generate_hours
+from grid_opt.inputs.hours_file import read_hours
+from grid_opt.inputs.outlook import outlook_factor
+from grid_opt.inputs.schema import WORLD
+from grid_opt.inputs.tables import check_tables, read_tables
+from grid_opt.inputs.timeslices import choose_slices
+from grid_opt.units import DAYS_PER_QUARTER, KW_PER_MW
+
+SEASONS = (1, 2, 3, 4)
+STRESS = ("summer", "winter")
+_DAYS_BEFORE_JUNE_IN_Q2 = 61
+"""April and May: capacity delivery years run from June to May."""
+
+
+def build_world(case: Case, hours_file: str | Path | None = None) -> xr.Dataset:
+    """Read the tables, generate or read the hours, and return the world of a case.
+
+    The arrays, their dimensions, units, bounds and meanings are listed in :mod:`grid_opt.inputs.schema`.
+    ``hours_file`` takes the place of ``energy.hours_file``.
+
+    Raises:
+        InputError: a table, an hour or the case's choice of regions is not sound; the message names the place.
+    """
+    tables = read_tables(case.tables_dir)
+    check_tables(tables)
+    regions = choose_regions(case, tables)
+    zones = tables["zones"]
+    hours_path = Path(hours_file) if hours_file is not None else case.hours_path
+    hours, note = _hours(case, zones, regions, hours_path)
+    slices = choose_slices(hours, regions, case.energy.days, case.energy.extreme_days)
+    parts: dict[str, Any] = {
+        **_zone_arrays(zones),
+        **_link_arrays(tables["links"], case),
+        **_region_arrays(tables, regions),
+        **_dated_arrays(tables, regions, case),
+        **_prices(slices, zones, regions, case),
+    }
+    coords = {
+        "zone": zones["zone"].tolist(),
+        "region": regions,
+        "link": _link_ids(tables["links"]),
+        "quarter": list(case.quarters),
+        "year": list(case.years),
+        "season": list(SEASONS),
+        "stress": list(STRESS),
+        "slice": slices["slice"].values,
+    }
+    world = xr.Dataset({name: (WORLD[name].dims, value) for name, value in parts.items()}, coords=coords)
+    for name, array in WORLD.items():
+        world[name].attrs = {"units": array.unit, "long_name": array.meaning}
+    world.attrs["hours_source"] = note
+    world.attrs["price_base_year"] = case.finance.price_base_year
+    _check_bounds(world)
+    return world
+
+
+def choose_regions(case: Case, tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Return the candidate regions of a case, in the order of the regions table.
+
+    Raises:
+        InputError: a region is unknown, or has no row in the regions table, or none is left.
+    """
+    known = tables["regions"]["region"].tolist()
+    zones = set(tables["zones"]["zone"].tolist())
+    asked: Sequence[str] = known if case.regions.include == "candidate40" else case.regions.include
+    for field, names in (("regions.include", asked), ("regions.exclude", case.regions.exclude)):
+        for name in names:
+            if name not in known:
+                close = nearest(name, known)
+                what = "has no row in regions.csv" if name in zones else "is not a known region"
+                raise InputError(
+                    f"{name!r} {what}",
+                    file=case.source,
+                    row=case.row(field, name),
+                    field=field,
+                    value=name,
+                    expected="a region of regions.csv" + (f"; the nearest name is {close!r}" if close else ""),
+                    fix="correct the name, or add the region to the tables",
+                )
+    chosen = [r for r in known if r in set(asked) - set(case.regions.exclude)]
+    if not chosen:
+        raise InputError(
+            "every region is excluded",
+            file=case.source,
+            field="regions.exclude",
+            expected="at least one region left to build in",
+            fix="shorten regions.exclude",
+        )
+    return chosen
+
+
+def _hours(case: Case, zones: pd.DataFrame, regions: list[str], path: Path | None) -> tuple[xr.Dataset, str]:
+    generated = generate_hours(zones, case.energy.seed, case.tables_dir)
+    if path is None:
+        return generated, f"generated, seed {case.energy.seed}"
+    read = read_hours(path, regions)
+    filled = [name for name in ("demand", "wind_cf", "solar_cf") if name not in read]
+    hours = read.assign({name: generated[name].sel(zone=read["zone"].values) for name in filled})
+    note = f"read from {path.name}"
+    return hours, note + (f"; {', '.join(filled)} generated, seed {case.energy.seed}" if filled else "")
+
+
+def _zone_arrays(zones: pd.DataFrame) -> dict[str, Any]:
+    columns = {
+        "zone_name": "name", "zone_market": "market", "zone_state": "state", "zone_interconnect": "interconnect",
+        "zone_lat": "latitude_deg", "zone_lon": "longitude_deg",
+    }  # fmt: skip
+    return {name: zones[column].to_numpy() for name, column in columns.items()}
+
+
+def _link_ids(links: pd.DataFrame) -> list[str]:
+    return (links["from_zone"] + ">" + links["to_zone"]).tolist()
+
+
+def _link_arrays(links: pd.DataFrame, case: Case) -> dict[str, Any]:
+    share = case.grid.link_available_share
+    return {
+        "link_from": links["from_zone"].to_numpy(),
+        "link_to": links["to_zone"].to_numpy(),
+        "link_kind": links["kind"].to_numpy(),
+        "link_forward": share * links["forward_mw"].to_numpy(),
+        "link_reverse": share * links["reverse_mw"].to_numpy(),
+        "link_susceptance": links["susceptance_mw_per_rad"].to_numpy(),
+    }
+
+
+def _region_arrays(tables: dict[str, pd.DataFrame], regions: list[str]) -> dict[str, Any]:
+    table = tables["regions"].set_index("region").loc[regions]
+    zones = tables["zones"].set_index("zone").loc[regions]
+    stress = table[["pue_summer_peak", "pue_winter_peak"]].to_numpy()
+    return {
+        "region_name": zones["name"].to_numpy(),
+        "region_market": zones["market"].to_numpy(),
+        "pue": table[[f"pue_q{c}" for c in SEASONS]].to_numpy(),
+        "pue_stress": stress,
+        "pue_peak": stress.max(axis=1),
+        "site_lead_quarters": table["site_lead_quarters"].to_numpy(dtype=float),
+        "construction_multiplier": table["construction_multiplier"].to_numpy(),
+        "loss": table["loss_fraction"].to_numpy(),
+        "delivery_demand_charge": table["demand_charge_usd_per_kw_month"].to_numpy() * KW_PER_MW,
+        "delivery_rider": table["rider_usd_per_mwh"].to_numpy(),
+    }
+
+
+def _dated_arrays(tables: dict[str, pd.DataFrame], regions: list[str], case: Case) -> dict[str, Any]:
+    return {
+        "target": np.array([case.target_mw(q) for q in case.quarters]),
+        "headroom": _headroom(tables["headroom"], regions, case),
+        "surplus": _surplus(tables["surplus"], tables["zones"]["zone"].tolist(), case),
+        "capacity_charge": _capacity_charge(tables, regions, case),
+    }
+
+
+def _headroom(table: pd.DataFrame, regions: list[str], case: Case) -> Any:
+    """Return dated headroom (region, quarter) [MW], scaled and delayed as the case asks.
+
+    Quarters before the table's first have no headroom; quarters after its last keep the last value.
+    """
+    wide = table.pivot_table(index="region", columns="quarter", values="headroom_mw", aggfunc="first").loc[regions]
+    listed = np.array([quarter_ordinal(q) for q in wide.columns])
+    order = np.argsort(listed)
+    values = wide.to_numpy()[:, order]
+    asked = np.array([quarter_ordinal(q) for q in case.quarters]) - case.grid.connection_delay_quarters
+    position = np.searchsorted(listed[order], asked, side="right") - 1
+    found = np.where(position >= 0, values[:, np.maximum(position, 0)], 0.0)
+    return case.grid.headroom_scale * found
+
+
+def _surplus(table: pd.DataFrame, zones: list[str], case: Case) -> Any:
+    """Return what zones can spare (zone, quarter, stress) [MW]; years beyond the table keep its nearest year."""
+    wide = table.pivot_table(index="zone", columns=["year", "stress"], values="surplus_mw", aggfunc="first").loc[zones]
+    years = sorted(table["year"].unique().tolist())
+    asked = [min(max(int(q[:4]), years[0]), years[-1]) for q in case.quarters]
+    columns = [[wide[(year, stress)].to_numpy() for stress in STRESS] for year in asked]
+    return np.transpose(np.array(columns), (2, 0, 1))
+
+
+def _capacity_charge(tables: dict[str, pd.DataFrame], regions: list[str], case: Case) -> Any:
+    """Return the price of the capacity obligation (region, year, season) [USD/MW for the calendar quarter].
+
+    A delivery year runs from June to May: the first quarter and April and May belong to the one that began the
+    year before. Years beyond the table keep its nearest delivery year; the long-run year is the mean of the
+    years that it represents.
+    """
+    prices = tables["capacity_prices"].set_index(["capacity_zone", "delivery_year"])["usd_per_mw_day"]
+    regional = tables["regions"].set_index("region").loc[regions]
+    result = np.zeros((len(regions), len(case.years), len(SEASONS)))
+    for i, region in enumerate(regions):
+        by_year = {int(label[:4]): float(p) for label, p in prices.loc[regional.at[region, "capacity_zone"]].items()}
+        carried = 1.0 + float(regional.at[region, "reserve_obligation_fraction"])
+        for j, year in enumerate(case.years):
+            bills = [_quarterly_capacity(by_year, calendar) for calendar in case.represented_years(year)]
+            result[i, j] = carried * np.mean(bills, axis=0)
+    return result
+
+
+def _quarterly_capacity(usd_per_mw_day: dict[int, float], year: int) -> list[float]:
+    first, last = min(usd_per_mw_day), max(usd_per_mw_day)
+    before = usd_per_mw_day[min(max(year - 1, first), last)]
+    after = usd_per_mw_day[min(max(year, first), last)]
+    old_days = (DAYS_PER_QUARTER[0], _DAYS_BEFORE_JUNE_IN_Q2, 0, 0)
+    return [old * before + (days - old) * after for old, days in zip(old_days, DAYS_PER_QUARTER, strict=True)]
+
+
+def _prices(slices: xr.Dataset, zones: pd.DataFrame, regions: list[str], case: Case) -> dict[str, Any]:
+    years = {year: case.represented_years(year) for year in case.years}
+    factor = outlook_factor(zones, years, case.energy.outlook, case.energy.gas_elasticity, case.tables_dir)
+    base = slices["price"].sel(zone=regions).rename(zone="region")
+    growth = factor.sel(zone=regions).rename(zone="region")
+    price = (base * growth * case.energy.price_scale).transpose("region", "year", "slice")
+    names = ("slice_weight", "slice_season", "slice_day", "slice_hour", "slice_source_day")
+    return {"price": price.values, **{name: slices[name].values for name in names}}
+
+
+def _check_bounds(world: xr.Dataset) -> None:
+    """Refuse any number of the world outside the bounds of its declaration, naming its place."""
+    for name, array in WORLD.items():
+        if array.lower is None and array.upper is None:
+            continue
+        values = world[name]
+        low = -np.inf if array.lower is None else array.lower
+        high = np.inf if array.upper is None else array.upper
+        bad = ~((values >= low) & (values <= high))
+        if bool(bad.any()):
+            where = np.unravel_index(int(np.argmax(bad.values)), bad.shape)
+            place = {d: world[d].values[i] for d, i in zip(values.dims, where, strict=True)}
+            raise InputError(
+                f"{array.meaning} is out of bounds at {place}",
+                field=name,
+                value=float(values.values[where]),
+                expected=f"between {low:g} and {high:g} {array.unit}",
+                fix="correct the input table it is made from",
+            )

@@ -1,0 +1,136 @@
+"""Bring the solver's numbers back as labelled arrays, and price what was scarce."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyomo.environ as pyo
+import xarray as xr
+
+from grid_opt.errors import SolverError
+from grid_opt.formulation.block import Declaration
+from grid_opt.formulation.model import Model
+from grid_opt.solve.highs import Answer, Options, solve
+from grid_opt.solve.standard_form import Array, Matrix
+
+_AGREE = 1e-6
+"""Relative agreement asked of two solves of the same thing."""
+
+
+def fix_integers(matrix: Matrix, x: Array, *, binaries_only: bool = False) -> Matrix:
+    """Return the linear program in which the integers of ``x`` are fixed and their domains relaxed.
+
+    A mixed-integer program has no duals; this program has. With ``binaries_only`` the sites stay as they are but
+    halls may be built in fractions, so that headroom and targets have a price at all.
+    """
+    fixed = matrix.integer.copy()
+    if binaries_only:
+        fixed &= np.array([v.is_binary() for v in matrix.columns])
+    value = np.round(x)
+    return replace(
+        matrix,
+        col_lower=np.where(fixed, value, matrix.col_lower),
+        col_upper=np.where(fixed, value, matrix.col_upper),
+        integer=np.zeros_like(matrix.integer),
+    )
+
+
+def polish(matrix: Matrix, answer: Answer, options: Options) -> Answer:
+    """Re-solve the linear program with integers fixed: exact operation, and the duals of operation.
+
+    Raises:
+        SolverError: the linear program disagrees with the incumbent it came from.
+    """
+    assert answer.x is not None
+    linear = solve(fix_integers(matrix, answer.x), replace(options, progress=None, time_limit_s=600.0))
+    if linear.x is None or linear.status != "optimal":
+        raise SolverError(f"the linear program with integers fixed ended '{linear.detail}'")
+    if linear.objective > answer.objective + _AGREE * abs(answer.objective):
+        raise SolverError(
+            f"with integers fixed the plan costs {linear.objective:.6f} million USD, but HiGHS said {answer.objective:.6f}"
+        )
+    return linear
+
+
+def price_siting(matrix: Matrix, x: Array, options: Options) -> Answer | None:
+    """Return the answer, with its duals, of the program in which sites are fixed and halls may be fractions.
+
+    ``None`` where that program was not solved to optimality: a price is reported exactly or not at all.
+    """
+    relaxed = solve(
+        fix_integers(matrix, x, binaries_only=True), replace(options, progress=None, time_limit_s=120.0)
+    )
+    return relaxed if relaxed.status == "optimal" else None
+
+
+def store(matrix: Matrix, x: Array, model: Model) -> None:
+    """Put the numbers of ``x`` on the variables of the Pyomo model, integers made whole."""
+    for variable in model.pyomo.component_data_objects(pyo.Var):
+        variable.set_value(max(0.0, variable.lb or 0.0), skip_validation=True)
+    whole = np.where(matrix.integer, np.round(x), x)
+    inside = np.clip(whole, matrix.col_lower, matrix.col_upper)
+    for variable, value in zip(matrix.columns, inside.tolist(), strict=True):
+        variable.set_value(value + 0.0, skip_validation=True)  # + 0.0 turns -0.0 into 0.0
+
+
+def as_array(values: dict[Any, float], declaration: Declaration, world: xr.Dataset) -> xr.DataArray:
+    """Turn numbers by index into an array with the declared dimensions and the labels of the world."""
+    dims = declaration.dims
+    index = [world[d].values.tolist() for d in dims]
+    keys = pd.MultiIndex.from_product(index, names=list(dims))
+    if len(dims) == 1:
+        data = np.array([values[k[0]] for k in keys])
+    else:
+        data = np.fromiter((values[k] for k in keys), dtype=float, count=len(keys))
+    array = xr.DataArray(data.reshape([len(i) for i in index]), coords=dict(zip(dims, index, strict=True)), dims=dims)
+    return array.assign_attrs(units=declaration.unit, long_name=declaration.meaning)
+
+
+def variables(model: Model, world: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Return every decision variable under its short name."""
+    found = {}
+    for name, declared in model.declarations.items():
+        if declared.kind == "variable":
+            values = model.component(name).extract_values()
+            found[declared.short_name] = as_array(values, declared, world)
+    return found
+
+
+def costs(model: Model, world: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Return every cost term [million USD, present value] as ``cost_<name>``."""
+    found = {}
+    for name, declared in model.declarations.items():
+        if declared.kind == "cost":
+            values = {k: pyo.value(e) for k, e in model.component(name).items()}
+            found[f"cost_{declared.short_name}"] = as_array(values, declared, world)
+    return found
+
+
+def row_values(name: str, matrix: Matrix, values: Array, model: Model, world: xr.Dataset) -> xr.DataArray:
+    """Return one number per index of a constraint, 0 where the constraint has no row there."""
+    component = model.component(name)
+    index_of = {id(data): key for key, data in component.items()}
+    declared = model.declarations[name]
+    keys = pd.MultiIndex.from_product([world[d].values.tolist() for d in declared.dims]).to_flat_index()
+    found: dict[Any, float] = {(k[0] if len(declared.dims) == 1 else k): 0.0 for k in keys}
+    for row, value in zip(matrix.rows, values.tolist(), strict=True):
+        key = index_of.get(id(row))
+        if key is not None:
+            found[key] = value + 0.0
+    return as_array(found, declared, world)
+
+
+def column_values(name: str, matrix: Matrix, values: Array, model: Model, world: xr.Dataset) -> xr.DataArray:
+    """Return one number per index of a variable, 0 where the program has no such column."""
+    declared = model.declarations[name]
+    component = model.component(name)
+    found = dict.fromkeys(component.keys(), 0.0)
+    key_of = {id(data): key for key, data in component.items()}
+    for column, value in zip(matrix.columns, values.tolist(), strict=True):
+        key = key_of.get(id(column))
+        if key is not None:
+            found[key] = value + 0.0
+    return as_array(found, declared, world)

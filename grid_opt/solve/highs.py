@@ -1,0 +1,245 @@
+"""Hand arrays to HiGHS and bring back an answer that was checked: the only file that knows the solver."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import highspy
+import numpy as np
+
+from grid_opt.errors import SolverError
+from grid_opt.solve.standard_form import Array, Matrix
+
+Status = Literal["optimal", "feasible", "infeasible", "unbounded", "no_plan"]
+"""``optimal``: within the asked gap. ``feasible``: a plan, but stopped before. ``no_plan``: stopped with none."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One line of news from a running branch and bound, in the unit of the objective."""
+
+    seconds: float
+    incumbent: float
+    bound: float
+    nodes: int
+
+    @property
+    def gap(self) -> float:
+        """Relative gap, infinite without an incumbent."""
+        return relative_gap(self.incumbent, self.bound)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to solve. Tolerances are HiGHS's defaults and cannot be set: tighter ones were measured to mislead."""
+
+    gap: float = 1e-4
+    time_limit_s: float = 600.0
+    threads: int = 2
+    seed: int = 0
+    progress: Callable[[Progress], None] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What HiGHS found. ``x``, ``row_dual`` and ``reduced_cost`` are present only where the status allows."""
+
+    status: Status
+    detail: str
+    objective: float = float("inf")
+    bound: float = float("-inf")
+    nodes: int = 0
+    seconds: float = 0.0
+    x: Array | None = None
+    row_dual: Array | None = None
+    reduced_cost: Array | None = None
+    interrupted: bool = False
+
+    @property
+    def gap(self) -> float:
+        """Relative gap between objective and bound."""
+        return relative_gap(self.objective, self.bound)
+
+
+def relative_gap(incumbent: float, bound: float) -> float:
+    """Return ``|incumbent - bound| / |incumbent|``, infinite where either is missing."""
+    if not (np.isfinite(incumbent) and np.isfinite(bound)):
+        return float("inf")
+    distance = abs(incumbent - bound)
+    return 0.0 if distance == 0.0 else distance / max(abs(incumbent), 1e-12)
+
+
+_threads_in_use: int | None = None
+
+
+def _engine(options: Options) -> Any:
+    """Return a quiet HiGHS instance with the options set, each setting checked."""
+    global _threads_in_use  # noqa: PLW0603 - HiGHS has one scheduler per process
+    if _threads_in_use not in (None, options.threads):
+        highspy.Highs.resetGlobalScheduler(True)
+    _threads_in_use = options.threads
+    engine = highspy.Highs()
+    settings = {
+        "output_flag": False,
+        "threads": options.threads,
+        "random_seed": options.seed,
+        "mip_rel_gap": options.gap,
+        "mip_abs_gap": 0.0,
+        "time_limit": float(options.time_limit_s),
+    }
+    for name, value in settings.items():
+        if engine.setOptionValue(name, value) != highspy.HighsStatus.kOk:
+            raise SolverError(f"HiGHS refused the option {name} = {value}")
+    return engine
+
+
+def _load(engine: Any, matrix: Matrix) -> None:
+    """Pass the arrays and make sure that HiGHS holds exactly what was passed."""
+    rows, columns = matrix.shape
+    lp = highspy.HighsLp()
+    lp.num_row_, lp.num_col_ = rows, columns
+    lp.col_cost_, lp.offset_ = matrix.cost, matrix.offset
+    lp.col_lower_, lp.col_upper_ = matrix.col_lower, matrix.col_upper
+    lp.row_lower_, lp.row_upper_ = matrix.row_lower, matrix.row_upper
+    entries = matrix.rows_matrix
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    lp.a_matrix_.num_row_, lp.a_matrix_.num_col_ = rows, columns
+    lp.a_matrix_.start_ = entries.indptr.astype(np.int32)
+    lp.a_matrix_.index_ = entries.indices.astype(np.int32)
+    lp.a_matrix_.value_ = entries.data
+    if matrix.integer.any():
+        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+        lp.integrality_ = [kinds[int(flag)] for flag in matrix.integer]
+    if engine.passModel(lp) == highspy.HighsStatus.kError:
+        raise SolverError("HiGHS refused the model")
+    held = (engine.getNumRow(), engine.getNumCol(), engine.getNumNz())
+    passed = (rows, columns, entries.nnz)
+    if held != passed:
+        raise SolverError(f"HiGHS holds (rows, columns, entries) {held}, but {passed} were passed")
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[threading.Event]:
+    """Turn Ctrl-C into a flag that the callbacks read, so that the incumbent survives."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # only the main thread may handle signals
+        return
+    before = signal.signal(signal.SIGINT, lambda _signal, _frame: stop.set())
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _subscribe(engine: Any, options: Options, stop: threading.Event, started: float) -> None:
+    def interrupt(event: Any) -> None:
+        if stop.is_set():
+            event.interrupt()
+
+    def report(event: Any) -> None:
+        if options.progress is not None:
+            data = event.data_out
+            options.progress(
+                Progress(
+                    time.monotonic() - started, data.mip_primal_bound, data.mip_dual_bound, data.mip_node_count
+                )
+            )
+
+    engine.cbMipInterrupt += interrupt
+    engine.cbSimplexInterrupt += interrupt
+    engine.cbIpmInterrupt += interrupt
+    engine.cbMipLogging += report
+
+
+def solve(matrix: Matrix, options: Options, start: Array | None = None) -> Answer:
+    """Solve a mixed-integer program, from a known solution if one is given.
+
+    Raises:
+        SolverError: HiGHS failed, or its answer does not satisfy the model that was passed.
+    """
+    engine = _engine(options)
+    _load(engine, matrix)
+    if start is not None:
+        solution = highspy.HighsSolution()
+        solution.col_value = start
+        engine.setSolution(solution)
+    began = time.monotonic()
+    with _stop_on_interrupt() as stop:
+        _subscribe(engine, options, stop, began)
+        engine.run()
+    answer = _read(engine, matrix)
+    return replace(answer, seconds=time.monotonic() - began, interrupted=stop.is_set())
+
+
+def _read(engine: Any, matrix: Matrix) -> Answer:
+    """Read the status first, and values only where the status says that they mean something."""
+    status, info = engine.getModelStatus(), engine.getInfo()
+    kinds = highspy.HighsModelStatus
+    detail = engine.modelStatusToString(status)
+    if status == kinds.kInfeasible:
+        return Answer("infeasible", detail)
+    if status in (kinds.kUnbounded, kinds.kUnboundedOrInfeasible):
+        return _settle_unbounded(matrix, detail)
+    stopped = {kinds.kTimeLimit, kinds.kInterrupt, kinds.kHighsInterrupt, kinds.kSolutionLimit, kinds.kIterationLimit}
+    if status != kinds.kOptimal and status not in stopped:
+        raise SolverError(f"HiGHS ended with status {detail!r}")
+    is_mip = bool(matrix.integer.any())
+    bound = info.mip_dual_bound if is_mip else (info.objective_function_value if status == kinds.kOptimal else -np.inf)
+    feasible = info.primal_solution_status == 2  # kSolutionStatusFeasible
+    if not feasible:
+        if status == kinds.kOptimal:
+            raise SolverError("HiGHS says 'Optimal' but holds no feasible solution")
+        return Answer("no_plan", detail, bound=bound, nodes=max(info.mip_node_count, 0))
+    solution = engine.getSolution()
+    x = np.array(solution.col_value, dtype=float)
+    objective = audit(matrix, x)
+    duals = not is_mip and status == kinds.kOptimal
+    return Answer(
+        "optimal" if status == kinds.kOptimal else "feasible",
+        detail,
+        objective=objective,
+        bound=min(bound, objective),
+        nodes=max(info.mip_node_count, 0),
+        x=x,
+        row_dual=np.array(solution.row_dual, dtype=float) if duals else None,
+        reduced_cost=np.array(solution.col_dual, dtype=float) if duals else None,
+    )
+
+
+def _settle_unbounded(matrix: Matrix, detail: str) -> Answer:
+    """Tell infeasible from unbounded by solving once more without costs; an unbounded 'plan' is never read."""
+    engine = _engine(Options())
+    _load(engine, replace(matrix, cost=np.zeros_like(matrix.cost)))
+    engine.run()
+    infeasible = engine.getModelStatus() == highspy.HighsModelStatus.kInfeasible
+    return Answer("infeasible" if infeasible else "unbounded", detail)
+
+
+def audit(matrix: Matrix, x: Array, tolerance: float = 1e-5) -> float:
+    """Check a point against the arrays that were passed and return its objective.
+
+    Raises:
+        SolverError: the point breaks a row, a bound or integrality by more than ``tolerance``, relative to the
+            size of the terms in the row. Ten times HiGHS's own tolerance: postsolve may lose a digit.
+    """
+    activity = matrix.rows_matrix @ x
+    size = 1.0 + abs(matrix.rows_matrix) @ np.abs(x)
+    broken = np.maximum(matrix.row_lower - activity, activity - matrix.row_upper) / size
+    if broken.size and broken.max() > tolerance:
+        row = matrix.rows[int(broken.argmax())]
+        raise SolverError(f"HiGHS's answer breaks {getattr(row, 'name', row)} by {broken.max():.3g} (relative)")
+    outside = np.maximum(matrix.col_lower - x, x - matrix.col_upper) / (1.0 + np.abs(x))
+    if outside.size and outside.max() > tolerance:
+        column = matrix.columns[int(outside.argmax())]
+        raise SolverError(f"HiGHS's answer leaves the bounds of {getattr(column, 'name', column)}")
+    fraction = np.abs(x - np.round(x))[matrix.integer]
+    if fraction.size and fraction.max() > tolerance:
+        raise SolverError(f"HiGHS's answer is off an integer by {fraction.max():.3g}")
+    return float(matrix.cost @ x + matrix.offset)

@@ -1,0 +1,53 @@
+"""State the shadow prices of a plan in the units of a planner."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from grid_opt.config.case import Case
+from grid_opt.formulation.calendar import operating_weights
+from grid_opt.formulation.model import Model
+from grid_opt.solve.extract import as_array, column_values, row_values
+from grid_opt.solve.highs import Answer
+from grid_opt.solve.standard_form import Array, Matrix
+from grid_opt.units import USD_PER_MUSD
+
+
+def power_price(case: Case, matrix: Matrix, row_dual: Array, model: Model, world: xr.Dataset) -> xr.DataArray:
+    r"""Return the local price of power [USD/MWh] by region, year and slice.
+
+    The dual of the power balance is money of the whole horizon per MW in the slice; divided by the hours that
+    the slice stands for and by their discount weight, :math:`\mu / (w_s D_{a,c(s)})`, it is a price. It is missing
+    (NaN) where the region has no halls: nothing is bought there, and any price up to the market's is a dual.
+    """
+    dual = row_values("operation.power_balance", matrix, row_dual, model, world)
+    weight = operating_weights(case).sel(season=world["slice_season"]).drop_vars("season")
+    price = dual * USD_PER_MUSD / (world["slice_weight"] * weight)
+    bought = model.component("operation.purchase").extract_values()
+    live = as_array(bought, model.declarations["operation.purchase"], world) > 0
+    return price.where(live).transpose("region", "year", "slice").assign_attrs(
+        units="USD/MWh", long_name="local price of power (dual of the power balance, integers fixed)"
+    )
+
+
+def siting_prices(
+    case: Case, matrix: Matrix, relaxed: Answer, model: Model, world: xr.Dataset
+) -> dict[str, xr.DataArray]:
+    """Return what one MW more or less of headroom, target or link limit is worth [USD/MW, present value].
+
+    ``dual_headroom`` (region, quarter): saved by one MW more headroom. ``dual_target`` (quarter): cost of one MW
+    more target. ``dual_link`` (link, quarter, stress): saved by one MW more limit on the link.
+    """
+    assert relaxed.row_dual is not None and relaxed.reduced_cost is not None
+    note = "(dual with sites fixed and halls divisible)"
+    headroom = -USD_PER_MUSD * row_values("connection.headroom", matrix, relaxed.row_dual, model, world)
+    hall_mw = case.counted_per_it_mw * case.campus.hall_mw
+    target = USD_PER_MUSD / hall_mw * row_values("campus.tranche", matrix, relaxed.row_dual, model, world)
+    found = {
+        "dual_headroom": headroom.assign_attrs(units="USD/MW", long_name=f"worth of one MW more headroom {note}"),
+        "dual_target": target.assign_attrs(units="USD/MW", long_name=f"cost of one MW more target {note}"),
+    }
+    if "network.link_flow" in model.declarations:
+        link = USD_PER_MUSD * abs(column_values("network.link_flow", matrix, relaxed.reduced_cost, model, world))
+        found["dual_link"] = link.assign_attrs(units="USD/MW", long_name=f"worth of one MW more link limit {note}")
+    return found

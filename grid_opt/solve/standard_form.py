@@ -1,0 +1,100 @@
+"""Turn the Pyomo model into arrays, and refuse any number that a solver would silently mishandle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
+
+from grid_opt.errors import SolverError
+
+Array = npt.NDArray[np.float64]
+
+LARGEST_COEFFICIENT = 1e15
+"""HiGHS drops matrix entries of this size and beyond without a word; so does Pyomo's interface to it."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    r"""A mixed-integer program as arrays: minimize :math:`c^\top x + c_0`, :math:`l \le A x \le u`, bounds on x.
+
+    ``rows`` and ``columns`` are the Pyomo constraint and variable objects in the order of the arrays.
+    """
+
+    cost: Array
+    offset: float
+    rows_matrix: sp.csr_array
+    row_lower: Array
+    row_upper: Array
+    col_lower: Array
+    col_upper: Array
+    integer: npt.NDArray[np.bool_]
+    rows: list[Any]
+    columns: list[Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return len(self.row_lower), len(self.col_lower)
+
+
+def to_matrix(model: Any) -> Matrix:
+    """Compile a linear Pyomo model with one objective.
+
+    Raises:
+        SolverError: a coefficient, cost or right-hand side is NaN, infinite or too large; the message names it.
+    """
+    form = LinearStandardFormCompiler().write(model, mixed_form=True)
+    matrix = sp.csr_array(form.A)
+    matrix.sum_duplicates()
+    rhs = np.asarray(form.rhs, dtype=float)
+    sense = np.array([bound for _, bound in form.rows], dtype=int)
+    columns = list(form.columns)
+    bounds = [v.bounds for v in columns]
+    result = Matrix(
+        cost=np.asarray(form.c.todense(), dtype=float).reshape(-1)
+        if form.c.shape[0]
+        else np.zeros(len(columns)),
+        offset=float(form.c_offset[0]) if len(form.c_offset) else 0.0,
+        rows_matrix=matrix,
+        row_lower=np.where(sense == 1, -np.inf, rhs),
+        row_upper=np.where(sense == -1, np.inf, rhs),
+        col_lower=np.array([-np.inf if lo is None else lo for lo, _ in bounds], dtype=float),
+        col_upper=np.array([np.inf if up is None else up for _, up in bounds], dtype=float),
+        integer=np.array([not v.is_continuous() for v in columns], dtype=bool),
+        rows=[row for row, _ in form.rows],
+        columns=columns,
+    )
+    _guard(result, rhs)
+    return result
+
+
+def _guard(matrix: Matrix, rhs: Array) -> None:
+    def sound(values: Array) -> npt.NDArray[np.bool_]:
+        return np.isfinite(values) & (np.abs(values) < LARGEST_COEFFICIENT)
+
+    bad_cost = ~sound(matrix.cost)
+    if bad_cost.any():
+        j = int(np.argmax(bad_cost))
+        raise SolverError(f"cost of {matrix.columns[j].name} is {matrix.cost[j]}, not a number a solver can use")
+    bad_rhs = ~sound(rhs)
+    if bad_rhs.any():
+        i = int(np.argmax(bad_rhs))
+        raise SolverError(f"right-hand side of {matrix.rows[i].name} is {rhs[i]}, not a number a solver can use")
+    entries = matrix.rows_matrix
+    bad_entry = ~sound(entries.data)
+    if bad_entry.any():
+        k = int(np.argmax(bad_entry))
+        i = int(np.searchsorted(entries.indptr, k, side="right") - 1)
+        j = int(entries.indices[k])
+        raise SolverError(
+            f"coefficient of {matrix.columns[j].name} in {matrix.rows[i].name} is {entries.data[k]}, "
+            "not a number a solver can use"
+        )
+    if np.isnan(matrix.col_lower).any() or np.isnan(matrix.col_upper).any():
+        j = int(np.argmax(np.isnan(matrix.col_lower) | np.isnan(matrix.col_upper)))
+        raise SolverError(f"a bound of {matrix.columns[j].name} is not a number")

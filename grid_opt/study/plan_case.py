@@ -1,0 +1,138 @@
+"""Turn a case and its world into a plan: build, solve, price, and label the result."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import xarray as xr
+
+from grid_opt import __version__
+from grid_opt.compute.definitions import definition_path
+from grid_opt.config import Case, case_to_toml
+from grid_opt.errors import InterruptedRun, SolverError
+from grid_opt.formulation.model import Model, build_model
+from grid_opt.inputs.tables import inputs_sha256
+from grid_opt.solve.canary import trust_solver
+from grid_opt.solve.diagnose import explain_infeasible
+from grid_opt.solve.extract import costs, polish, price_siting, store, variables
+from grid_opt.solve.highs import Answer, Options, relative_gap, solve
+from grid_opt.solve.prices import power_price, siting_prices
+from grid_opt.solve.standard_form import Matrix, to_matrix
+from grid_opt.study.progress import Log
+
+_PROGRAMS = ("highspy", "netCDF4", "numpy", "pandas", "Pyomo", "scipy", "tsam", "xarray")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan and how it was come by."""
+
+    plan: xr.Dataset
+    answer: Answer
+    size: dict[str, int]
+
+
+def plan_case(case: Case, world: xr.Dataset, inputs: dict[str, str], log: Log) -> Planned:
+    """Solve a case over its world and return the labelled plan.
+
+    ``inputs`` gives the SHA-256 of every input file by its name, for the plan's provenance.
+
+    Raises:
+        InfeasibleError: no plan meets every limit; the message names the limits and the smallest repairs.
+        InterruptedRun: stopped by the user before there was any plan.
+        SolverError: no plan in the time limit, or the solver failed.
+    """
+    options = Options(
+        gap=case.solve.gap,
+        time_limit_s=case.solve.time_limit_s,
+        threads=case.solve.threads,
+        seed=case.solve.seed,
+        progress=log.search,
+    )
+    trust_solver(options.threads)
+    log.stage("building the model")
+    model = build_model(case, world)
+    matrix = to_matrix(model.pyomo)
+    size = model_size(matrix)
+    log.stage(f"solving {size['rows']:,} rows, {size['columns']:,} columns, {size['integers']:,} integers")
+    answer = solve(matrix, options)
+    _require_plan(answer, matrix, options)
+    log.stage("pricing the plan")
+    linear = polish(matrix, answer, options)
+    assert linear.x is not None and linear.row_dual is not None
+    store(matrix, linear.x, model)
+    plan = world.assign(variables(model, world)).assign(costs(model, world))
+    plan = plan.assign(dual_power=power_price(case, matrix, linear.row_dual, model, world))
+    relaxed = price_siting(matrix, linear.x, options)
+    if relaxed is not None:
+        plan = plan.assign(siting_prices(case, matrix, relaxed, model, world))
+    objective = sum(float(plan[name].sum()) for name in plan if str(name).startswith("cost_"))
+    final = replace(answer, objective=objective, bound=min(answer.bound, objective))
+    plan.attrs |= provenance(case, final, inputs)
+    return Planned(plan, final, size)
+
+
+def model_size(matrix: Matrix) -> dict[str, int]:
+    """Return the size of the program."""
+    rows, columns = matrix.shape
+    return {
+        "rows": rows,
+        "columns": columns,
+        "nonzeros": int(matrix.rows_matrix.nnz),
+        "integers": int(matrix.integer.sum()),
+    }
+
+
+def _require_plan(answer: Answer, matrix: Matrix, options: Options) -> None:
+    if answer.status == "infeasible":
+        raise explain_infeasible(matrix, options)
+    if answer.status == "unbounded":
+        raise SolverError("the model is unbounded: some cost falls without limit; no plan was read")
+    if answer.x is None and answer.interrupted:
+        raise InterruptedRun("interrupted before any plan was found; nothing was written")
+    if answer.x is None:
+        raise SolverError(
+            f"no plan within the time limit of {options.time_limit_s:g} s; "
+            "raise solve.time_limit_s, or ask for fewer energy.days"
+        )
+
+
+def hash_inputs(case: Case, hours_file: Path | None) -> dict[str, str]:
+    """Return the SHA-256 of every file that the case reads, by file name."""
+    here = case.resolve(".")
+    named = [
+        definition_path("accelerator", case.compute.accelerator, here),
+        definition_path("workload", case.compute.workload, here),
+    ]
+    if hours_file is not None:
+        named.append(hours_file)
+    return inputs_sha256(case.tables_dir) | {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in named}
+
+
+def provenance(case: Case, answer: Answer, inputs: dict[str, str]) -> dict[str, str | float | int]:
+    """Return what another person needs to make the same plan again. No clock: same inputs, same bytes."""
+    versions = {"grid-opt": __version__, "Python": platform.python_version()}
+    versions |= {name: importlib.metadata.version(name) for name in _PROGRAMS}
+    return {
+        "case_toml": case_to_toml(case),
+        "inputs_sha256": json.dumps(inputs, sort_keys=True),
+        "versions": json.dumps(versions, sort_keys=True),
+        "seed": case.solve.seed,
+        "threads": case.solve.threads,
+        "status": "optimal" if answer.status == "optimal" else "feasible",
+        "solver_status": answer.detail,
+        "objective_musd": answer.objective,
+        "bound_musd": answer.bound,
+        "gap": relative_gap(answer.objective, answer.bound),
+    }
+
+
+def built(case: Case, world: xr.Dataset) -> tuple[Model, Matrix]:
+    """Build the model of a case and its arrays, without solving."""
+    model = build_model(case, world)
+    return model, to_matrix(model.pyomo)

@@ -1,0 +1,103 @@
+"""Write docs/formulation.md by running the model's own rules on symbols (``--check`` only compares)."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from grid_opt.formulation import bills, campus, capital, connection, network, operation  # noqa: E402
+from grid_opt.formulation.block import DIMENSIONS, Declaration  # noqa: E402
+from grid_opt.formulation.model import print_formulas  # noqa: E402
+from tests.tiny import tiny_case, tiny_world  # noqa: E402
+
+PAGE = ROOT / "docs" / "formulation.md"
+BLOCKS = {
+    "campus": campus.Campus,
+    "connection": connection.Connection,
+    "network": network.Network,
+    "operation": operation.Operation,
+    "capital": capital.Capital,
+    "budget": capital.Capital,
+    "bills": bills.Bills,
+}
+HEAD = """# Formulation
+
+This page is generated: `scripts/docs/build_formulation.py` runs the rules that build the model on symbols and
+prints what they say. A test compares it with the code, so it cannot drift. Do not edit it.
+
+The model minimizes the sum of the cost terms below, in million USD of present value. Upper-case letters with a
+calligraphic hand are sets; an index set's own letter in upper case, as in $n_{r,Q}$, is its last element. A
+variable one step before the first quarter is zero.
+
+| dimension | index | set |
+|---|---|---|
+"""
+
+
+def declarations() -> dict[str, Declaration]:
+    """Print a case in which every block and both budgets are present."""
+    case = tiny_case(grid={"network": True}, budget={"total_musd": 1.0, "annual_musd": {2026: 1.0}})
+    return print_formulas(case, tiny_world(case))
+
+
+def page() -> str:
+    """Return the page."""
+    lines = [HEAD + "\n".join(f"| {d} | ${i}$ | $\\mathcal{{{s}}}$ |" for d, (i, s) in DIMENSIONS.items())]
+    found = declarations()
+    for block, source in BLOCKS.items():
+        mine = [d for n, d in found.items() if n.split(".")[0] == block]
+        lines.append(f"\n## {block}\n")
+        if block == "budget":
+            lines.append("Outlay limits of the capital block.\n")
+        else:
+            lines.append(inspect.cleandoc(source.__doc__ or "").replace(":math:`", "$`").replace("``", "`") + "\n")
+        lines += _section(mine)
+    return _inline_math("\n".join(lines)) + "\n"
+
+
+def _inline_math(text: str) -> str:
+    """Turn ``:math:`x``` of a docstring, already begun with a dollar sign, into ``$x$``."""
+    head, *rest = text.split("$`")
+    return head + "".join("$" + part.replace("`", "$", 1) for part in rest)
+
+
+def _section(mine: list[Declaration]) -> list[str]:
+    lines: list[str] = []
+    for kind, title in (("parameter", "Data"), ("variable", "Variables")):
+        rows = [d for d in mine if d.kind == kind]
+        if rows:
+            lines += [f"\n**{title}**\n", "| symbol | name | over | unit | meaning |", "|---|---|---|---|---|"]
+            lines += [f"| ${_shown(d)}$ | `{d.name}` | {', '.join(d.dims)} | {d.unit} | {d.meaning} |" for d in rows]
+    for kind, title in (("constraint", "Constraints"), ("cost", "Cost terms")):
+        rows = [d for d in mine if d.kind == kind]
+        if rows:
+            lines.append(f"\n**{title}**\n")
+        for d in rows:
+            over = f" for every {', '.join(d.dims)}" if d.dims else ""
+            lines += [f"`{d.name}` [{d.unit}]{over}. {d.meaning}\n", f"$$ {d.formula} $$\n"]
+    return lines
+
+
+def _shown(d: Declaration) -> str:
+    if d.kind == "variable":
+        return d.formula
+    letters = ",".join(DIMENSIONS[dim][0] for dim in d.dims)
+    return f"{d.symbol}_{{{letters}}}" if letters else d.symbol
+
+
+def main() -> None:
+    """Write the page, or say that it is out of date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="exit 1 if the page is not current")
+    if parser.parse_args().check:
+        sys.exit(0 if PAGE.read_text(encoding="utf-8") == page() else "docs/formulation.md is out of date")
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""The model says what its page says: golden rows, generated formulas, hand arithmetic, parts that add up."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from pyomo.core.expr.visitor import identify_variables
+
+from grid_opt.formulation.model import Model, build_model, build_operation
+from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.standard_form import to_matrix
+from tests.tiny import SEASON_HOURS, objective, solve_tiny, tiny_case, tiny_world
+
+ROOT = Path(__file__).resolve().parents[1]
+GOLDEN = ROOT / "tests" / "golden" / "rows.txt"
+ALL_BLOCKS = {"grid": {"network": True}, "budget": {"total_musd": 3000.0, "annual_musd": {2026: 2500.0}}}
+
+
+def _whole_model() -> Model:
+    case = tiny_case(**ALL_BLOCKS)
+    return build_model(case, tiny_world(case))
+
+
+def golden_rows() -> str:
+    """Write one row of every constraint and one entry of every cost term, with its numbers."""
+    model = _whole_model()
+    lines = []
+    for name, declared in model.declarations.items():
+        if declared.kind not in ("constraint", "cost"):
+            continue
+        component = model.component(name)
+        rows = [r for r in component.values() if next(identify_variables(r.expr), None) is not None]
+        row = rows[len(rows) // 2]  # in the middle: the first quarter has no quarter before it
+        text = re.sub(r"\d+\.\d{4,}", lambda m: f"{float(m[0]):.6g}", str(row.expr))
+        lines.append(f"{row.local_name}: {text}")
+    return "\n".join(lines) + "\n"
+
+
+def test_golden_row_of_every_constraint_and_cost() -> None:
+    assert golden_rows() == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_formulation_page_is_current() -> None:
+    page = runpy.run_path(str(ROOT / "scripts" / "docs" / "build_formulation.py"))["page"]
+    assert page() == (ROOT / "docs" / "formulation.md").read_text(encoding="utf-8")
+
+
+def test_formulas_and_model_declare_the_same() -> None:
+    case = tiny_case(**ALL_BLOCKS)
+    from grid_opt.formulation.model import print_formulas
+
+    printed = print_formulas(case, tiny_world(case))
+    built = _whole_model().declarations
+    assert list(printed) == list(built)
+    for name, declared in built.items():
+        assert (printed[name].dims, printed[name].unit) == (declared.dims, declared.unit)
+        if declared.kind in ("constraint", "cost"):
+            assert printed[name].formula
+
+
+def test_no_coefficient_is_extreme() -> None:
+    matrix = to_matrix(_whole_model().pyomo)
+    sizes = np.abs(matrix.rows_matrix.data)
+    assert sizes.min() >= 1e-3 and sizes.max() <= 1e6
+
+
+def _one_region() -> tuple[xr.Dataset, object]:
+    case = tiny_case(
+        demand={"targets_mw": {"2026Q4": 10.0}},
+        horizon={"long_run_until_year": 2026},
+        finance={"real_discount_rate": 0.0},
+    )
+    world = tiny_world(case, regions=1)
+    for name, value in {
+        "headroom": 40.0, "site_lead_quarters": 4.0, "construction_multiplier": 1.0, "pue": 1.1, "pue_peak": 1.2,
+        "pue_stress": 1.2, "delivery_demand_charge": 5000.0, "delivery_rider": 1.5, "capacity_charge": 20000.0,
+        "price": 40.0,
+    }.items():  # fmt: skip
+        world[name] = xr.full_like(world[name], value)
+    return world, case
+
+
+def test_one_hall_for_one_quarter_by_hand() -> None:
+    """One 10 MW hall in the last quarter of a one-year horizon without discounting, every bill by hand."""
+    world, case = _one_region()
+    plan = solve_tiny(case, world).plan
+    megawatts = 0.8 * 10 * 1.1 * 1.03  # drawn, cooled, delivered: 9.064 MW
+    by_hand = {
+        "site_capex": 20.0 / 20 / 4,  # 20 million USD over 20 years, one quarter of it
+        "shell_capex": 11_000 * 10_000 / 1e6 / 20 / 4,  # 110 million USD over 20 years
+        "hardware_capex": 10_000 / 26 * 1.0 / 5 / 4,  # 384.6 systems at 1.0 million USD over 5 years
+        "fixed_om": 350 * 10_000 / 1e6 / 4,
+        "energy": megawatts * 2208 * 40 / 1e6,  # 2208 hours in October to December
+        "rider": megawatts * 2208 * 1.5 / 1e6,
+        "delivery": 3 * 5000 * 12 / 1e6,  # three months, 12 MW on the design day
+        "capacity": 20_000 * 12 / 1e6,
+        "lost_compute": 0.0,
+    }
+    assert {n: float(plan[f"cost_{n}"].sum()) for n in by_hand} == pytest.approx(by_hand, abs=1e-9)
+    assert plan.attrs["objective_musd"] == pytest.approx(sum(by_hand.values()), abs=1e-9)
+    assert float(plan["dual_power"].sel(year=2026).isel(slice=-1, region=0)) == pytest.approx(40 + 1.5)
+
+
+def test_scarce_headroom_has_the_price_of_the_next_best_region() -> None:
+    """Two regions alike but for price: one MW more headroom in the cheap one saves the difference of their costs."""
+    case = tiny_case(demand={"targets_mw": {"2026Q1": 30.0}}, costs={"site_fixed_musd": 0.0})
+    world = tiny_world(case, regions=2, seed=5)
+    for name in ("pue", "pue_stress", "pue_peak", "construction_multiplier", "delivery_demand_charge"):
+        world[name] = xr.full_like(world[name], 1.1 if "pue" in name else 1.0)
+    world["capacity_charge"] = xr.zeros_like(world["capacity_charge"])
+    world["site_lead_quarters"] = xr.zeros_like(world["site_lead_quarters"])
+    world["price"] = xr.ones_like(world["price"]) * xr.DataArray([30.0, 50.0], dims="region")
+    world["headroom"] = xr.ones_like(world["headroom"]) * xr.DataArray([11.0, 40.0], dims="region")
+    plan = solve_tiny(case, world).plan
+    assert plan["halls"].isel(quarter=-1).values.tolist() == [1.0, 2.0]
+    energy = plan["cost_energy"].sum("year") + plan["cost_rider"].sum("year")
+    saved_by_hall = float(energy[1] / 2 - energy[0]) * 1e6
+    assert float(plan["dual_headroom"].sum()) == pytest.approx(saved_by_hall / 11.0, rel=1e-6)
+
+
+def test_operation_of_parts_adds_up_to_the_whole() -> None:
+    """Investment and operation meet only in capacity: each region and year can be solved by itself."""
+    case = tiny_case(flexibility={"value_of_lost_compute_usd_per_mwh": 45.0})
+    world = tiny_world(case, regions=4, seed=2)
+    plan = solve_tiny(case, world).plan
+    it_mw = plan["halls"] * case.campus.hall_mw
+    bills = ("energy", "rider", "lost_compute", "delivery", "capacity", "fixed_om")
+    whole = sum(float(plan[f"cost_{b}"].sum()) for b in bills)
+    parts = 0.0
+    for region in world["region"].values.tolist():
+        for year in case.years:
+            part = build_operation(case, world.sel(region=[region], year=[year]), it_mw.sel(region=[region]))
+            parts += solve(to_matrix(part.pyomo), Options()).objective
+    assert parts == pytest.approx(whole, rel=1e-9)
+
+
+def test_season_hours_of_the_fixture_are_those_of_the_year() -> None:
+    assert sum(SEASON_HOURS) == 8760
+
+
+def test_cash_flow_mode_costs_the_same_as_spending_and_renewing() -> None:
+    """One hall for ten years of a ten-year horizon: hardware is bought twice, the shell keeps half its worth."""
+    world, _ = _one_region()
+    case = tiny_case(
+        demand={"targets_mw": {"2026Q1": 10.0}},
+        horizon={"long_run_until_year": 2035},
+        finance={"real_discount_rate": 0.0, "capex_mode": "cash_flow"},
+    )
+    long_world = world.reindex(year=[2026, 2027], method="nearest").assign(target=("quarter", [10.0] * 4))
+    plan = solve_tiny(case, long_world).plan
+    hardware = 10_000 / 26 * 1.0
+    left = 1 - (10 - 5.125) / 5  # bought at 0.125 and 5.125 years; the horizon ends at 10
+    assert float(plan["cost_hardware_capex"].sum()) == pytest.approx(hardware * (2 - left))
+    assert float(plan["cost_shell_capex"].sum()) == pytest.approx(110.0 * (1 - (1 - 9.875 / 20)))
+    assert objective(case, long_world) == pytest.approx(plan.attrs["objective_musd"])
+
+
+if __name__ == "__main__":  # python -m tests.test_formulation rewrites the golden rows
+    GOLDEN.write_text(golden_rows(), encoding="utf-8")
