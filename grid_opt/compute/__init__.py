@@ -1,0 +1,29 @@
+"""What a megawatt of compute yields: published figures of accelerators and workloads."""
+
+from __future__ import annotations
+
+from grid_opt.compute.definitions import (
+    Accelerator,
+    Figure,
+    Throughput,
+    Workload,
+    bundled_definitions,
+    definition_path,
+    load_accelerator,
+    load_workload,
+    output_tokens_per_s,
+    tokens_per_year,
+)
+
+__all__ = [
+    "Accelerator",
+    "Figure",
+    "Throughput",
+    "Workload",
+    "bundled_definitions",
+    "definition_path",
+    "load_accelerator",
+    "load_workload",
+    "output_tokens_per_s",
+    "tokens_per_year",
+]

@@ -1,0 +1,156 @@
+"""Describe a case: everything that a run is asked to do.
+
+Money is in real USD of ``finance.price_base_year``; power is in MW; quarters are calendar quarters, UTC.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import PrivateAttr, model_validator
+
+from grid_opt.config.knobs import KnobError, Knobs, knob
+from grid_opt.config.quarters import parse_quarter, quarter_ordinal, quarter_range
+from grid_opt.config.sections import (
+    Budget,
+    Campus,
+    Compute,
+    Costs,
+    Data,
+    Demand,
+    Energy,
+    Finance,
+    Flexibility,
+    Grid,
+    Horizon,
+    Regions,
+    Solve,
+)
+
+_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+
+
+class Case(Knobs):
+    """Everything that a run is asked to do."""
+
+    name: str = knob("case", "Short name; the folder of results is called so.", pattern=_NAME_PATTERN)
+    title: str = knob("", "One line for maps and reports.", max_length=200)
+    description: str = knob("", "What the case is for.", max_length=5000)
+    demand: Demand = Demand()
+    horizon: Horizon = Horizon()
+    regions: Regions = Regions()
+    campus: Campus = Campus()
+    grid: Grid = Grid()
+    energy: Energy = Energy()
+    flexibility: Flexibility = Flexibility()
+    finance: Finance = Finance()
+    costs: Costs = Costs()
+    budget: Budget = Budget()
+    compute: Compute = Compute()
+    data: Data = Data()
+    solve: Solve = Solve()
+
+    _source: Path | None = PrivateAttr(default=None)
+    _rows: dict[str, int] = PrivateAttr(default_factory=dict)
+
+    __hash__ = None  # type: ignore[assignment]  # its tables are dicts
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the knobs only: a case is the same wherever its file lies."""
+        return isinstance(other, Case) and self.model_dump() == other.model_dump()
+
+    @model_validator(mode="after")
+    def _dates_lie_in_the_horizon(self) -> Case:
+        first, last = self.horizon.first_quarter, self.horizon.last_quarter
+        inside = range(quarter_ordinal(first), quarter_ordinal(last) + 1)
+        for quarter, target in self.demand.targets_mw.items():
+            if quarter_ordinal(quarter) not in inside:
+                raise KnobError(
+                    "this target lies outside the horizon",
+                    field=f"demand.targets_mw.{quarter}",
+                    value=target,
+                    expected=f"a quarter from {first} to {last}",
+                )
+        if quarter_ordinal(self.campus.earliest_start) > quarter_ordinal(last):
+            raise KnobError(
+                "construction starts after the horizon",
+                field="campus.earliest_start",
+                value=self.campus.earliest_start,
+                expected=f"a quarter no later than {last}",
+            )
+        building_years = {parse_quarter(quarter)[0] for quarter in self.quarters}
+        for year, limit in self.budget.annual_musd.items():
+            if year not in building_years:
+                raise KnobError(
+                    "this budget lies outside the horizon",
+                    field=f"budget.annual_musd.{year}",
+                    value=limit,
+                    expected=f"a year from {min(building_years)} to {max(building_years)}",
+                )
+        return self
+
+    @property
+    def quarters(self) -> tuple[str, ...]:
+        """Quarters of the plan, in time order."""
+        return quarter_range(self.horizon.first_quarter, self.horizon.last_quarter)
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """Operating years: the plan's calendar years, then the first of the long run when there is one."""
+        first, last = self._first_and_last_year
+        end = last + 1 if self.horizon.long_run_until_year > last else last
+        return tuple(range(first, end + 1))
+
+    def represented_years(self, year: int) -> tuple[int, ...]:
+        """List the calendar years that an operating year stands for; ``ValueError`` for any other year."""
+        if year not in self.years:
+            raise ValueError(f"{year} is not an operating year; these are: {self.years}")
+        _, last = self._first_and_last_year
+        return (year,) if year <= last else tuple(range(last + 1, self.horizon.long_run_until_year + 1))
+
+    def capacity_quarter(self, year: int, season: int) -> str:
+        """Name the quarter whose capacity runs in a calendar quarter (1..4) of an operating year."""
+        _, last = self._first_and_last_year
+        return f"{year}Q{season}" if year <= last else self.horizon.last_quarter
+
+    @property
+    def counted_per_it_mw(self) -> float:
+        """MW that count towards a target per MW of IT power installed: 1, or the reference PUE."""
+        return self.demand.reference_pue if self.demand.power_basis == "facility" else 1.0
+
+    def target_mw(self, quarter: str) -> float:
+        """Cumulative target [MW] of a quarter: the last one named up to then, 0 before the first."""
+        due = [
+            target
+            for named, target in self.demand.targets_mw.items()
+            if quarter_ordinal(named) <= quarter_ordinal(quarter)
+        ]
+        return due[-1] if due else 0.0
+
+    @property
+    def source(self) -> Path | None:
+        """File that the case was read from; ``None`` for a case made in Python."""
+        return self._source
+
+    def row(self, field: str, item: str | None = None) -> int | None:
+        """Line of the case file that gives a dotted field, such as ``regions.include``, or an item of it."""
+        return self._rows.get(f"{field}.{item}", self._rows.get(field))
+
+    def resolve(self, path: str | Path) -> Path:
+        """Find a file that the case names: relative to the case file, else to the working folder."""
+        folder = self._source.parent if self._source is not None else Path()
+        return folder / path
+
+    @property
+    def tables_dir(self) -> Path | None:
+        """Folder of the case's own tables, found relative to the case file."""
+        return None if self.data.tables_dir is None else self.resolve(self.data.tables_dir)
+
+    @property
+    def hours_path(self) -> Path | None:
+        """File of real hours that the case names, found relative to the case file."""
+        return None if self.energy.hours_file is None else self.resolve(self.energy.hours_file)
+
+    @property
+    def _first_and_last_year(self) -> tuple[int, int]:
+        return parse_quarter(self.horizon.first_quarter)[0], parse_quarter(self.horizon.last_quarter)[0]
