@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
 import shapely
 from shapely.geometry import shape as to_shape
 
@@ -155,3 +157,15 @@ def _crossing(path: Path, row: str, zone: str, outline: shapely.Geometry) -> Inp
         expected="rings that do not cross or touch themselves",
         fix='mend it in QGIS with "Fix geometries"',
     )
+
+
+def outline_rings(data_dir: Path | None = None) -> dict[str, list[list[npt.NDArray[np.float64]]]]:
+    """Return the outlines as plain rings of (longitude, latitude), by zone: for each polygon its shell, then its holes."""
+    outlines = read_outlines(data_dir)
+    return {
+        str(zone): [
+            [shapely.get_coordinates(ring) for ring in (polygon.exterior, *polygon.interiors)]
+            for polygon in shapely.get_parts(geometry)
+        ]
+        for zone, geometry in zip(outlines["zone"], outlines.geometry, strict=True)
+    }

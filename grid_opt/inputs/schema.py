@@ -31,7 +31,11 @@ WORLD: dict[str, WorldArray] = {
     "zone_lat": WorldArray(("zone",), "degrees_north", "latitude of the population center", 17, 72),
     "zone_lon": WorldArray(("zone",), "degrees_east", "longitude of the population center", -180, -60),
     "surplus": WorldArray(
-        ("zone", "quarter", "stress"), "MW", "generation that the zone can spare for new load at the stress hour", 0, 1e6
+        ("zone", "quarter", "stress"),
+        "MW",
+        "generation that the zone can spare for new load at the stress hour",
+        0,
+        1e6,
     ),
     "link_from": _text("link", "zone where the link starts"),
     "link_to": _text("link", "zone where the link ends"),
@@ -58,6 +62,8 @@ WORLD: dict[str, WorldArray] = {
     "slice_season": WorldArray(("slice",), "1", "calendar quarter of the slice", 1, 4),
     "slice_day": WorldArray(("slice",), "1", "number of the representative day", 0, 365),
     "slice_hour": WorldArray(("slice",), "h", "hour of the day, UTC", 0, 23),
-    "slice_source_day": WorldArray(("slice",), "1", "day of the year that the representative day was taken from", 0, 364),
+    "slice_source_day": WorldArray(
+        ("slice",), "1", "day of the year that the representative day was taken from", 0, 364
+    ),
     "target": WorldArray(("quarter",), "MW", "cumulative tranche target", 0, 1e6),
 }

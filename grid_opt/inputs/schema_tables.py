@@ -78,9 +78,7 @@ _PER_KWH = "looks like USD/kWh; multiply by 1000"
 _PER_KWH_TIMES_1000 = "looks like USD/GWh or cents/MWh; divide until it is USD/MWh"
 
 
-def _text(
-    name: str, meaning: str, *, choices: Iterable[str] = (), pattern: str = "", optional: bool = False
-) -> Column:
+def _text(name: str, meaning: str, *, choices: Iterable[str] = (), pattern: str = "", optional: bool = False) -> Column:
     return Column(name, "str", "", meaning, choices=tuple(choices), pattern=pattern, optional=optional)
 
 
@@ -139,9 +137,7 @@ ZONES = Table(
             -0.3,
             1.0,
         ),
-        _text(
-            "census_division", "census division of the state, for the gas outlook", choices=CENSUS_DIVISIONS
-        ),
+        _text("census_division", "census division of the state, for the gas outlook", choices=CENSUS_DIVISIONS),
         Column("is_candidate", "int", "1", "1 for a candidate region, 0 for a node only", 0, 1),
         _text("price_hub", "trading hub or hubs whose hourly pattern the zone takes"),
         Column("hub_factor", "float", "1", "zone price over hub price", 0.3, 3.0),
@@ -212,9 +208,7 @@ LINKS = Table(
         _power("reverse_mw", "transfer limit from to_zone to from_zone", 0.0, 50_000.0),
         Column("voltage_kv", "float", "kV", "voltage class of an AC interface", 60, 1200, optional=True),
         Column("length_miles", "float", "mile", "length of an AC interface", 1, 2000, optional=True),
-        Column(
-            "susceptance_mw_per_rad", "float", "MW/rad", "susceptance of an AC interface, 0 for B2B", 0, 1e6
-        ),
+        Column("susceptance_mw_per_rad", "float", "MW/rad", "susceptance of an AC interface, 0 for B2B", 0, 1e6),
     ),
     "one row per pair of zones that are joined, 195 as bundled; each pair once, whatever its direction",
     "Interfaces between zones with their two-way limits.",
@@ -226,9 +220,7 @@ HEADROOM = Table(
     (
         _id("region", "candidate region"),
         _text("quarter", "calendar quarter", pattern=QUARTER_PATTERN),
-        _power(
-            "headroom_mw", "cumulative facility MW that the grid connects for this customer", 0.0, 20_000.0
-        ),
+        _power("headroom_mw", "cumulative facility MW that the grid connects for this customer", 0.0, 20_000.0),
     ),
     "every region x quarter 2026Q1..2028Q4, 480 as bundled; never falling with time",
     "Dated hosting headroom of the candidate regions.",

@@ -139,9 +139,7 @@ def _links(tables: Tables) -> None:
     """Refuse a link to itself, a pair that is there twice, and AC without susceptance or B2B with."""
     links = tables["links"]
     seen: dict[frozenset[str], int] = {}
-    rows = zip(
-        links["from_zone"], links["to_zone"], links["kind"], links["susceptance_mw_per_rad"], strict=True
-    )
+    rows = zip(links["from_zone"], links["to_zone"], links["kind"], links["susceptance_mw_per_rad"], strict=True)
     for index, (start, end, kind, susceptance) in enumerate(rows):
         row, pair = index + FIRST_ROW, frozenset({start, end})
         problem = ""

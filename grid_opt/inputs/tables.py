@@ -80,9 +80,7 @@ def read_table(name: str, data_dir: Path | None = None) -> pd.DataFrame:
     expected and the fix.
     """
     if name not in TABLES:
-        raise InputError(
-            "there is no such table", field=name, expected=f"one of {', '.join(TABLES)}", fix=_near(name)
-        )
+        raise InputError("there is no such table", field=name, expected=f"one of {', '.join(TABLES)}", fix=_near(name))
     return read_csv_table(input_path(TABLES[name].file, data_dir), TABLES[name])
 
 
@@ -104,9 +102,7 @@ def read_csv_table(path: Path, table: Table) -> pd.DataFrame:
     columns: dict[str, list[object]] = {}
     for column in table.columns:
         place = header.index(column.name)
-        columns[column.name] = [
-            _convert(_Cell(path, line, column, cells[place].strip())) for line, cells in body
-        ]
+        columns[column.name] = [_convert(_Cell(path, line, column, cells[place].strip())) for line, cells in body]
     frame = pd.DataFrame(columns)
     for column in table.columns:
         if column.kind == "float":
@@ -124,9 +120,7 @@ def inputs_sha256(data_dir: Path | None = None) -> dict[str, str]:
     bundled = bundled_data_dir()
     names = {table.file for table in TABLES.values()} | {OUTLINE_FILE}
     names |= {path.relative_to(bundled).as_posix() for path in (bundled / "hours").rglob("*.csv")}
-    return {
-        name: hashlib.sha256(input_path(name, data_dir).read_bytes()).hexdigest() for name in sorted(names)
-    }
+    return {name: hashlib.sha256(input_path(name, data_dir).read_bytes()).hexdigest() for name in sorted(names)}
 
 
 def read_utf8(path: Path) -> str:
@@ -159,9 +153,7 @@ def _records(path: Path) -> list[tuple[int, list[str]]]:
                 records.append((start, cells))
             start = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(
-            f"the line is not CSV: {error}", file=path, row=start, fix="check the quotes"
-        ) from error
+        raise InputError(f"the line is not CSV: {error}", file=path, row=start, fix="check the quotes") from error
     if not records:
         raise InputError("the file is empty", file=path, expected="a header line and rows")
     return records
@@ -185,9 +177,7 @@ def _check_header(path: Path, table: Table, header: list[str]) -> None:
                 fix=_near(cell, names) or "remove the column",
             )
         if cell in header[:index]:
-            raise InputError(
-                "the column is there twice", file=path, row=HEADER_LINE, field=cell, fix="remove one"
-            )
+            raise InputError("the column is there twice", file=path, row=HEADER_LINE, field=cell, fix="remove one")
     for name in names:
         if name not in header:
             raise InputError(
@@ -210,9 +200,7 @@ def _check_width(path: Path, line: int, cells: list[str], header: list[str]) -> 
         row=line,
         value=",".join(cells),
         expected=f"{len(header)} cells: {', '.join(header)}",
-        fix="write numbers without a thousands comma and quote texts with commas"
-        if many
-        else "fill the missing cells",
+        fix="write numbers without a thousands comma and quote texts with commas" if many else "fill the missing cells",
     )
 
 

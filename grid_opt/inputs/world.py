@@ -196,12 +196,14 @@ def _capacity_charge(tables: dict[str, pd.DataFrame], regions: list[str], case: 
     year before. Years beyond the table keep its nearest delivery year; the long-run year is the mean of the
     years that it represents.
     """
-    prices = tables["capacity_prices"].set_index(["capacity_zone", "delivery_year"])["usd_per_mw_day"]
+    prices = tables["capacity_prices"]
     regional = tables["regions"].set_index("region").loc[regions]
     result = np.zeros((len(regions), len(case.years), len(SEASONS)))
     for i, region in enumerate(regions):
-        by_year = {int(label[:4]): float(p) for label, p in prices.loc[regional.at[region, "capacity_zone"]].items()}
-        carried = 1.0 + float(regional.at[region, "reserve_obligation_fraction"])
+        facts = regional.loc[region]
+        mine = prices[prices["capacity_zone"] == facts["capacity_zone"]]
+        by_year = {int(d[:4]): float(p) for d, p in zip(mine["delivery_year"], mine["usd_per_mw_day"], strict=True)}
+        carried = 1.0 + float(facts["reserve_obligation_fraction"])
         for j, year in enumerate(case.years):
             bills = [_quarterly_capacity(by_year, calendar) for calendar in case.represented_years(year)]
             result[i, j] = carried * np.mean(bills, axis=0)

@@ -25,8 +25,7 @@ MWh.
 """
 OTHER_MEANINGS = {
     OUTLINE_FILE: (
-        "Outlines of the 90 zones, EPSG:4326, valid, with shared borders; made by "
-        "`scripts/data/build_outline.py`."
+        "Outlines of the 90 zones, EPSG:4326, valid, with shared borders; made by `scripts/data/build_outline.py`."
     )
 }
 
@@ -105,11 +104,7 @@ def main() -> int:
     text = dictionary_text()
     if options.check:
         current = TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text
-        print(
-            "the data dictionary is current"
-            if current
-            else f"{TARGET.name} is stale: run {Path(__file__).name}"
-        )
+        print("the data dictionary is current" if current else f"{TARGET.name} is stale: run {Path(__file__).name}")
         return 0 if current else 1
     TARGET.write_text(text, encoding="utf-8", newline="\n")
     print(f"wrote {TARGET.name}")

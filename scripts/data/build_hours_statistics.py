@@ -161,9 +161,7 @@ def references(shared: Path, out: Tables) -> None:
     for label, years in (("2023-2024", PRICE_YEARS), ("2021-2024", ALL_YEARS)):
         for hub in hubs:
             real = stack(frames, hub, years).to_numpy(dtype=float).reshape(-1, 8760)
-            row = {
-                k: round(float(v), 4 if "share" in k or "ac" in k else 2) for k, v in statistics(real).items()
-            }
+            row = {k: round(float(v), 4 if "share" in k or "ac" in k else 2) for k, v in statistics(real).items()}
             rows.append({"years": label, "hub": hub, **row})
     out.frames["price_reference"] = pd.DataFrame(rows)
     pooled = pairwise_correlation({h: stack(frames, h, PRICE_YEARS) for h in hubs})
@@ -173,9 +171,7 @@ def references(shared: Path, out: Tables) -> None:
 
 
 def load(shared: Path, out: Tables) -> tuple[dict[str, pd.Series], Array, list[str]]:
-    frames = [
-        pd.read_parquet(shared / f"data/derived/region_load_hourly_{y}_z90.parquet") for y in PRICE_YEARS
-    ]
+    frames = [pd.read_parquet(shared / f"data/derived/region_load_hourly_{y}_z90.parquet") for y in PRICE_YEARS]
     frames = [f[~((f.index.month == 2) & (f.index.day == 29))] for f in frames]
     relative = pd.concat([f / f.mean() for f in frames])
     month, hour, season = calendar(pd.DatetimeIndex(relative.index))
@@ -265,9 +261,7 @@ def generated(folder: Path, hubs: list[str]) -> tuple[Array, Array, Array]:
 def mean_day_spread(shared: Path, hubs: list[str]) -> Array:
     """Standard deviation over the 24 hours of the mean day of real prices [USD/MWh]."""
     frames = {y: read_prices(shared, y) for y in PRICE_YEARS}
-    days = [
-        stack(frames, hub, PRICE_YEARS).to_numpy(dtype=float).reshape(-1, 24).mean(axis=0) for hub in hubs
-    ]
+    days = [stack(frames, hub, PRICE_YEARS).to_numpy(dtype=float).reshape(-1, 24).mean(axis=0) for hub in hubs]
     return np.array([day.std() for day in days])
 
 
@@ -291,9 +285,7 @@ def build(shared: Path, folder: Path) -> None:
         reference.loc[hubs, "daily_spread"].to_numpy(),
         out.frames["price_correlation"][hubs].to_numpy(),
     )
-    joint = {f"price {k}": v for k, v in price_scores.items()} | {
-        f"demand {k}": v for k, v in load_scores.items()
-    }
+    joint = {f"price {k}": v for k, v in price_scores.items()} | {f"demand {k}": v for k, v in load_scores.items()}
     target = pairwise_correlation(joint).copy()
     n, other = len(hubs), (list(out.memory), list(out.factors))
     keep, swing = np.ones(n), np.ones(n)

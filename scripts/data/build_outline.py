@@ -123,9 +123,7 @@ def simplify(zones: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     kept = [without_islets(shape) for shape in coarse_coverage(zones)]
     degrees = gpd.GeoSeries(kept, index=zones.index, crs=EQUAL_AREA).to_crs("EPSG:4326")
     rounded = shapely.transform(degrees.to_numpy(), lambda xy: np.round(xy, DECIMALS))
-    return gpd.GeoDataFrame(
-        geometry=shapely.remove_repeated_points(rounded), index=zones.index, crs="EPSG:4326"
-    )
+    return gpd.GeoDataFrame(geometry=shapely.remove_repeated_points(rounded), index=zones.index, crs="EPSG:4326")
 
 
 def check(zones: gpd.GeoDataFrame, real: gpd.GeoDataFrame) -> None:

@@ -50,9 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Build or check the tables; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=DEFAULT_SHARED, help="folder of the source files")
-    parser.add_argument(
-        "--check", action="store_true", help="only compare the committed tables with a rebuild"
-    )
+    parser.add_argument("--check", action="store_true", help="only compare the committed tables with a rebuild")
     options = parser.parse_args(arguments)
     shared = SharedInputs(options.shared)
     rows = {name: build(shared) for name, (_, build) in TABLES.items()}

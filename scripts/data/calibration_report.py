@@ -1,6 +1,6 @@
 """Compare generated hours with real ones and write docs/calibration.md and its chart.
 
-    python scripts/data/calibration_report.py [--shared ../shared] [--docs docs]
+python scripts/data/calibration_report.py [--shared ../shared] [--docs docs]
 """
 
 from __future__ import annotations
@@ -32,7 +32,14 @@ MEASURES = {
     "ac1": ("AC(1)", 2),
     "ac24": ("AC(24)", 2),
 }
-CHART_HUBS = ("ERCOT.North", "CAISO.SP-15", "PJM.RTO", "MISO.Indiana Hub", "NYISO.J - New York City", "SPP.South Hub")
+CHART_HUBS = (
+    "ERCOT.North",
+    "CAISO.SP-15",
+    "PJM.RTO",
+    "MISO.Indiana Hub",
+    "NYISO.J - New York City",
+    "SPP.South Hub",
+)
 Frames = dict[int, pd.DataFrame]
 
 
@@ -91,9 +98,8 @@ def summary_table(made: pd.DataFrame, real: pd.DataFrame) -> str:
             error = (made[key] - real[key]).abs() / np.maximum(real[key].abs(), floor) * 100
             unit = " %"
         digits = 2 if not unit else 1
-        lines.append(
-            f"| {name} | {error.median():.{digits}f}{unit} | {error.max():.{digits}f}{unit} | {error.idxmax()} |\n"
-        )
+        middle, worst = f"{error.median():.{digits}f}{unit}", f"{error.max():.{digits}f}{unit}"
+        lines.append(f"| {name} | {middle} | {worst} | {error.idxmax()} |\n")
     return "".join(lines)
 
 

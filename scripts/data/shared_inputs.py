@@ -32,9 +32,7 @@ class SharedInputs:
         """Return the path of a source file such as ``derived/link_facts_z90.csv``."""
         path = self.data / name
         if not path.is_file():
-            sys.exit(
-                f"The source file {name} is missing under {self.data}; give another folder with --shared."
-            )
+            sys.exit(f"The source file {name} is missing under {self.data}; give another folder with --shared.")
         return path
 
     def table(self, name: str, index: str | None = None) -> pd.DataFrame:

@@ -55,9 +55,7 @@ def headroom_rows(shared: SharedInputs) -> list[Row]:
             "region": str(region),
             "quarter": quarter,
             "headroom_mw": number(
-                headroom_mw(
-                    fact["load_peak_mw_2024"], fact["lead_time_years"], market_name(fact["market"]), quarter
-                ),
+                headroom_mw(fact["load_peak_mw_2024"], fact["lead_time_years"], market_name(fact["market"]), quarter),
                 1,
             ),
         }

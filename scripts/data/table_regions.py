@@ -132,11 +132,7 @@ def climate(shared: SharedInputs) -> pd.DataFrame:
         # a far station's 99th percentile is as wrong as its degree-days: take the line through the good
         # stations
         dry = offset + slope * cdd if replaced else fact["p99_temp_c"]
-        share = (
-            shares.loc[fact["temp_city"]]
-            if fact["temp_city"] in shares.index and not replaced
-            else mean_share
-        )
+        share = shares.loc[fact["temp_city"]] if fact["temp_city"] in shares.index and not replaced else mean_share
         rows[region] = {"cdd": cdd, "dry": dry, "wet": fact["p99_wetbulb_c"]} | {
             f"q{q}": cdd * share[q] for q in (1, 2, 3, 4)
         }
@@ -150,8 +146,7 @@ def _clip(pue: float) -> float:
 def pue_columns(weather: pd.Series) -> dict[str, float]:
     """Return the six PUE columns of one region [1]."""
     quarters = {
-        f"pue_q{q}": _clip(PUE_FLOOR + PUE_PER_C_OF_CDD * weather[f"q{q}"] / QUARTER_DAYS[q - 1])
-        for q in (1, 2, 3, 4)
+        f"pue_q{q}": _clip(PUE_FLOOR + PUE_PER_C_OF_CDD * weather[f"q{q}"] / QUARTER_DAYS[q - 1]) for q in (1, 2, 3, 4)
     }
     dry = max(0.0, weather["dry"] - CDD_BASE_C)
     wet = max(0.0, weather["wet"] - WET_BASE_C)

@@ -131,9 +131,7 @@ def surplus_rows(shared: SharedInputs) -> list[Row]:
         market = market_name(fact["market"])
         margin = facts.loc[RESERVE_MARGIN_FILL.get(str(zone), zone), "prm_nerc_2026"]
         firm_peak = fact["load_peak_mw_2024"] * (1 + margin)
-        growth = fact["aeo2026_load_growth_2024_28"] + OTHER_LARGE_LOADS_ZONE.get(
-            str(zone), OTHER_LARGE_LOADS[market]
-        )
+        growth = fact["aeo2026_load_growth_2024_28"] + OTHER_LARGE_LOADS_ZONE.get(str(zone), OTHER_LARGE_LOADS[market])
         for year in YEARS:
             for stress in STRESSES:
                 fleet = 1 + EXCESS_2024[market] - RETIRED_PER_YEAR * (year - 2024)

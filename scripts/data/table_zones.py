@@ -44,9 +44,7 @@ def zone_rows(shared: SharedInputs) -> list[Row]:
     facts = shared.facts()
     overlap = shared.table("derived/z90_to_ipm_overlap.csv")
     wind = _best_profile(overlap, set(shared.table("derived/ipm_wind_cf_stats.csv").iloc[:, 0].astype(str)))
-    solar = _best_profile(
-        overlap, set(shared.table("derived/ipm_solarpv_cf_stats.csv").iloc[:, 0].astype(str))
-    )
+    solar = _best_profile(overlap, set(shared.table("derived/ipm_solarpv_cf_stats.csv").iloc[:, 0].astype(str)))
     division = shared.table("tariffs/state_groups.csv", index="st")["cendiv"]
     rows: list[Row] = []
     for zone, fact in facts.iterrows():
