@@ -1,0 +1,81 @@
+"""Recompute what campuses, shells and computers cost, asset by asset, and compare with the plan."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from grid_opt.verify.check import Excess, check, equal_money
+from grid_opt.verify.evidence import Evidence
+from grid_opt.verify.ledger import Books
+
+
+def new_sites(e: Evidence) -> xr.DataArray:
+    """Return the campuses opened in every quarter, (region, quarter)."""
+    return e["site"] - e.before(e["site"])
+
+
+def new_mw(e: Evidence) -> xr.DataArray:
+    """Return the IT nameplate energized in every quarter [MW], (region, quarter)."""
+    return e.it_mw - e.before(e.it_mw)
+
+
+def site_usd(e: Evidence) -> xr.DataArray:
+    """Return the overnight cost of what is opened in every quarter [USD]; building costs differ."""
+    return new_sites(e) * e["construction_multiplier"] * e.case.costs.site_fixed_musd * 1e6
+
+
+def shell_usd(e: Evidence) -> xr.DataArray:
+    """Return the overnight cost of the shells energized in every quarter [USD]."""
+    kilowatts = new_mw(e) * 1000.0
+    return kilowatts * e["construction_multiplier"] * e.case.costs.shell_usd_per_kw
+
+
+def hardware_usd(e: Evidence) -> xr.DataArray:
+    """Return the price of the systems that fill every quarter's new halls [USD], the same everywhere."""
+    systems = new_mw(e) * 1000.0 / e.accelerator.it_kw.value
+    return systems * e.accelerator.price_musd.value * 1e6
+
+
+def outlay_usd(e: Evidence) -> xr.DataArray:
+    """Return all overnight money spent in every quarter [USD], (region, quarter)."""
+    return site_usd(e) + shell_usd(e) + hardware_usd(e)
+
+
+def _owned(e: Evidence, overnight: xr.DataArray, life: float) -> xr.DataArray:
+    """Return the present value of owning what every quarter bought, to the end of the horizon [USD]."""
+    books = Books.of(e.case)
+    worth = [books.asset(str(quarter), life) for quarter in e.labels("quarter")]
+    return overnight * xr.DataArray(worth, coords={"quarter": e.plan["quarter"]})
+
+
+def recomputed_site(e: Evidence) -> xr.DataArray:
+    """Return the present value of opening campuses [USD], (region, quarter)."""
+    return _owned(e, site_usd(e), e.case.costs.shell_life_years)
+
+
+def recomputed_shell(e: Evidence) -> xr.DataArray:
+    """Return the present value of shells [USD], (region, quarter)."""
+    return _owned(e, shell_usd(e), e.case.costs.shell_life_years)
+
+
+def recomputed_hardware(e: Evidence) -> xr.DataArray:
+    """Return the present value of computers [USD], (region, quarter)."""
+    return _owned(e, hardware_usd(e), e.case.costs.hardware_life_years)
+
+
+@check("cost.site_capex", "The cost of opening campuses is right.", "USD")
+def cost_site(e: Evidence) -> Excess:
+    """Compare with one ledger per campus."""
+    return equal_money(e.usd("cost_site_capex"), recomputed_site(e))
+
+
+@check("cost.shell_capex", "The cost of shells is right.", "USD")
+def cost_shell(e: Evidence) -> Excess:
+    """Compare with one ledger per quarter's halls."""
+    return equal_money(e.usd("cost_shell_capex"), recomputed_shell(e))
+
+
+@check("cost.hardware_capex", "The cost of computers is right.", "USD")
+def cost_hardware(e: Evidence) -> Excess:
+    """Compare with one ledger per quarter's systems."""
+    return equal_money(e.usd("cost_hardware_capex"), recomputed_hardware(e))

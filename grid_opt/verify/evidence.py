@@ -1,0 +1,168 @@
+"""Hold what a check may look at: the arrays of the plan and the case that the plan carries as text."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from grid_opt.compute.definitions import Accelerator, load_accelerator
+from grid_opt.config.case import Case
+from grid_opt.config.loading import case_from_toml
+from grid_opt.errors import GridOptError
+from grid_opt.inputs.schema import WORLD
+from grid_opt.plan.schema import specs
+
+
+class MissingError(Exception):
+    """Say that the plan lacks an array or attribute that a check needs."""
+
+
+def declared_dims(name: str) -> tuple[str, ...] | None:
+    """Return the dimensions that a plan declares for an array; ``None`` for one that it does not declare."""
+    spec = specs().get(name)
+    if spec is not None:
+        return spec.dims
+    return WORLD[name].dims if name in WORLD else None
+
+
+@dataclass
+class Evidence:
+    """A plan as the checks see it. ``warnings`` collects remarks that are not failures."""
+
+    plan: xr.Dataset
+    compare_tables: bool = True
+    warnings: list[str] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> xr.DataArray:
+        """Return an array of the plan as floats where it is numeric.
+
+        Raises: MissingError when it is not there or does not have the dimensions that a plan declares.
+        """
+        if name not in self.plan.variables:
+            raise MissingError(f"the plan has no variable {name!r}")
+        array = self.plan[name]
+        dims = declared_dims(name)
+        if dims is not None:
+            if set(array.dims) != set(dims):
+                raise MissingError(f"variable {name!r} has dimensions {array.dims}, not {dims}")
+            array = array.transpose(*dims)
+        return array.astype(float) if array.dtype.kind in "biuf" else array
+
+    def usd(self, name: str) -> xr.DataArray:
+        """Return an array of money in USD, whichever multiple of it the plan is written in.
+
+        Raises: MissingError when it is not there or its unit is no money.
+        """
+        factors = {"USD": 1.0, "million USD": 1e6}
+        array = self[name]
+        unit = str(self.plan[name].attrs.get("units", ""))
+        if unit not in factors:
+            raise MissingError(f"variable {name!r} is in {unit!r}, not in USD")
+        return array * factors[unit]
+
+    def attribute(self, name: str) -> Any:
+        """Return a global attribute. Raises: MissingError when it is not there."""
+        if name not in self.plan.attrs:
+            raise MissingError(f"the plan has no attribute {name!r}")
+        return self.plan.attrs[name]
+
+    def number(self, name: str) -> float:
+        """Return a global attribute as a number; NaN when it is none."""
+        try:
+            return float(self.attribute(name))
+        except (TypeError, ValueError):
+            return math.nan
+
+    def json(self, name: str) -> dict[str, Any]:
+        """Return a global attribute that holds a JSON object; empty when it holds anything else."""
+        try:
+            found = json.loads(str(self.attribute(name)))
+        except json.JSONDecodeError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def labels(self, dim: str) -> list[Any]:
+        """Return the labels of a dimension. Raises: MissingError when it has none."""
+        if dim not in self.plan.coords:
+            raise MissingError(f"the plan has no labels for the dimension {dim!r}")
+        found: list[Any] = self.plan[dim].values.tolist()
+        return found
+
+    @cached_property
+    def case(self) -> Case:
+        """The case that the plan answers. Raises: MissingError when its text is absent or no case."""
+        text = self.attribute("case_toml")
+        try:
+            return case_from_toml(str(text))
+        except Exception as error:
+            raise MissingError(f"the attribute 'case_toml' is not a case: {error}") from error
+
+    @cached_property
+    def accelerator(self) -> Accelerator:
+        """The accelerator that fills the halls, as the plan carries it or else as installed."""
+        try:
+            if "accelerator_json" in self.plan.attrs:
+                return Accelerator.model_validate_json(self.plan.attrs["accelerator_json"])
+            return load_accelerator(self.case.compute.accelerator)
+        except Exception as error:
+            raise MissingError(f"the accelerator of the case cannot be read: {error}") from error
+
+    @property
+    def accelerator_differs(self) -> bool:
+        """Whether the plan carries an accelerator that is installed here with other figures."""
+        if "accelerator_json" not in self.plan.attrs:
+            return False
+        try:
+            return load_accelerator(self.case.compute.accelerator) != self.accelerator
+        except GridOptError:
+            return False  # not installed here at all: nothing to differ from
+
+    @property
+    def it_mw(self) -> xr.DataArray:
+        """IT nameplate energized by the end of every quarter [MW], (region, quarter)."""
+        return self["halls"] * self.case.campus.hall_mw
+
+    @property
+    def facility_mw(self) -> xr.DataArray:
+        """Facility power on the design day [MW], (region, quarter)."""
+        return self.it_mw * self["pue_peak"]
+
+    @property
+    def counted_mw(self) -> xr.DataArray:
+        """Power that counts towards the targets [MW], (region, quarter): IT, or IT times reference PUE."""
+        demand = self.case.demand
+        return self.it_mw * (demand.reference_pue if demand.power_basis == "facility" else 1.0)
+
+    @property
+    def last_quarter(self) -> str:
+        """Label of the last quarter of the plan."""
+        return str(self.labels("quarter")[-1])
+
+    def before(self, array: xr.DataArray) -> xr.DataArray:
+        """Return the values one quarter earlier, 0 before the first."""
+        return array.shift(quarter=1, fill_value=0.0)
+
+    def quarter_rows(self, year: int) -> list[str]:
+        """Name the quarters whose capacity runs in the four calendar quarters of an operating year."""
+        quarters = {str(q) for q in self.labels("quarter")}
+        return [q if (q := f"{year}Q{season}") in quarters else self.last_quarter for season in (1, 2, 3, 4)]
+
+    def running_mw(self) -> xr.DataArray:
+        """IT nameplate that runs in every slice [MW], (region, year, slice)."""
+        it_mw = self.it_mw
+        season = self["slice_season"].values.astype(int)
+        if not np.isin(season, (1, 2, 3, 4)).all():
+            raise ValueError("slice_season has values other than 1, 2, 3, 4")
+        quarters = np.array([self.quarter_rows(int(year)) for year in self.labels("year")], dtype=object)
+        wanted = xr.DataArray(
+            quarters[:, season - 1],
+            dims=("year", "slice"),
+            coords={"year": self.plan["year"], "slice": self.plan["slice"]},
+        )
+        return it_mw.sel(quarter=wanted).drop_vars("quarter").transpose("region", "year", "slice")

@@ -1,0 +1,246 @@
+"""Build a small feasible plan by hand, by another road than the verifier's: arrays, no ledger.
+
+Four zones, two of them regions; AC links EAST-MID-WEST-EAST and a converter WEST>SOUTH; 2026Q1..2026Q4 and a
+long-run year 2027 that stands for 2027 and 2028; one day of 24 hours in each calendar quarter.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from grid_opt.inputs.schema import WORLD
+from grid_opt.plan.schema import COSTS, specs
+
+ZONES = ["EAST", "MID", "SOUTH", "WEST"]
+REGIONS = ["EAST", "WEST"]
+LINKS = ["EAST>MID", "MID>WEST", "EAST>WEST", "WEST>SOUTH"]
+QUARTERS = ["2026Q1", "2026Q2", "2026Q3", "2026Q4"]
+YEARS = [2026, 2027]
+STRESS = ["summer", "winter"]
+SEASONS = [1, 2, 3, 4]
+DAYS = np.array([90, 91, 92, 92])
+RATE = 0.07
+
+CASE = """
+name = "by_hand"
+title = "Two campuses by hand"
+
+[demand]
+power_basis = "facility"
+reference_pue = 1.25
+utilization_fraction = 0.8
+
+[demand.targets_mw]
+2026Q1 = 10.0
+2026Q2 = 30.0
+2026Q4 = 70.0
+
+[horizon]
+first_quarter = "2026Q1"
+last_quarter = "2026Q4"
+long_run_until_year = 2028
+
+[regions]
+include = ["EAST", "WEST"]
+
+[campus]
+hall_mw = 10.0
+min_campus_mw = 20.0
+max_campus_mw = 100.0
+max_halls_per_quarter = 1
+earliest_start = "2025Q1"
+max_sites = 2
+max_region_share = 0.6
+max_market_share = 0.6
+
+[finance]
+price_base_year = 2024
+capex_mode = "annuity"
+
+[costs]
+site_fixed_musd = 50.0
+shell_usd_per_kw = 10000.0
+shell_life_years = 20.0
+hardware_life_years = 1.0
+fixed_om_usd_per_kw_year = 300.0
+
+[budget]
+total_musd = 4000.0
+
+[budget.annual_musd]
+2026 = 3500.0
+
+[energy]
+days = 4
+extreme_days = 0
+"""
+
+
+def square(lon: float, lat: float, size: float = 2.0) -> list[list[float]]:
+    """Return a clockwise, unclosed ring, which the file must turn and close."""
+    return [[lon, lat], [lon, lat + size], [lon + size, lat + size], [lon + size, lat]]
+
+
+OUTLINES: dict[str, Any] = {
+    "EAST": [[square(-80, 40), square(-79.5, 40.5, 0.5)]],
+    "MID": [[square(-90, 40)]],
+    "SOUTH": [[square(-90, 30)]],
+    "WEST": [[square(-100, 40)], [square(-104, 40, 1.0)]],
+}
+
+
+def _annuity_weights(life: float) -> npt.NDArray[np.float64]:
+    time = (np.arange(12) + 0.5) / 4
+    payment = RATE / (1 - (1 + RATE) ** -life) / 4
+    return np.array([payment * np.sum((1 + RATE) ** -time[start:]) for start in range(4)])
+
+
+def _cash_weights(life: float) -> npt.NDArray[np.float64]:
+    def worth(start: int) -> float:
+        times = [(start + 0.5) / 4]
+        while times[-1] + life < 3:
+            times.append(times[-1] + life)
+        left = 1 - (3 - times[-1]) / life
+        return float(sum((1 + RATE) ** -t for t in times) - left * (1 + RATE) ** -3)
+
+    return np.array([worth(start) for start in range(4)])
+
+
+def _world() -> dict[str, Any]:
+    hour = np.arange(96) % 24
+    season = np.repeat(SEASONS, 24)
+    wave = 40 + 15 * np.sin(hour / 24 * 2 * np.pi) + 3 * season
+    price = np.array([[wave * 1.0, wave * 1.1], [wave * 0.8, wave * 0.9]])
+    price[:, :, 90] = 2500.0  # one hour in which compute is worth less than power
+    return {
+        "zone_name": ["East", "Middle", "South", "West"],
+        "zone_market": ["PJM", "MISO", "SPP", "ERCOT"],
+        "zone_state": ["OH", "IL", "OK", "TX"],
+        "zone_interconnect": ["eastern", "eastern", "texas", "eastern"],
+        "zone_lat": [41.0, 41.0, 31.0, 41.0],
+        "zone_lon": [-79.0, -89.0, -89.0, -99.0],
+        "surplus": np.broadcast_to(np.array([30.0, 60.0, 5.0, 20.0])[:, None, None], (4, 4, 2)).copy(),
+        "link_from": ["EAST", "MID", "EAST", "WEST"],
+        "link_to": ["MID", "WEST", "WEST", "SOUTH"],
+        "link_kind": ["AC", "AC", "AC", "B2B"],
+        "link_forward": [40.0, 40.0, 40.0, 10.0],
+        "link_reverse": [40.0, 40.0, 40.0, 10.0],
+        "link_susceptance": [1000.0, 2000.0, 1500.0, 0.0],
+        "region_name": ["East", "West"],
+        "region_market": ["PJM", "ERCOT"],
+        "headroom": [[15.0, 25.0, 40.0, 40.0], [0.0, 15.0, 30.0, 40.0]],
+        "pue": [[1.10, 1.12, 1.15, 1.11], [1.12, 1.16, 1.20, 1.13]],
+        "pue_stress": [[1.2, 1.1], [1.3, 1.15]],
+        "pue_peak": [1.2, 1.3],
+        "site_lead_quarters": [4.0, 5.0],
+        "construction_multiplier": [1.1, 0.9],
+        "loss": [0.05, 0.03],
+        "delivery_demand_charge": [8000.0, 6000.0],
+        "delivery_rider": [4.0, 6.0],
+        "capacity_charge": np.array([[[9e3, 9e3, 2e4, 2e4], [2.2e4] * 4], [[0.0] * 4, [0.0] * 4]]),
+        "price": price,
+        "slice_weight": np.repeat(DAYS, 24).astype(float),
+        "slice_season": season,
+        "slice_day": np.arange(96) // 24,
+        "slice_hour": hour,
+        "slice_source_day": np.repeat([10, 100, 190, 280], 24),
+        "target": [10.0, 30.0, 30.0, 70.0],
+    }
+
+
+def _network(w: dict[str, Any], it_mw: npt.NDArray[np.float64]) -> dict[str, Any]:
+    """Supply WEST's first 3 MW from SOUTH, then from the region itself, and the rest from MID."""
+    load = np.array(w["pue_stress"])[:, None, :] * it_mw[:, :, None]
+    supply = np.zeros((4, 4, 2))
+    tie = np.minimum(3.0, load[1])
+    supply[2] = tie
+    supply[0] = np.minimum(load[0], 10.0)
+    supply[3] = np.minimum(load[1] - tie, 12.0)
+    supply[1] = load.sum(axis=0) - supply[0] - supply[2] - supply[3]
+    b_em, b_mw, b_ew = 1000.0, 2000.0, 1500.0
+    # EAST is the reference; unknown angles of MID and WEST.
+    matrix = np.array([[b_em + b_mw, -b_mw], [-b_mw, b_mw + b_ew]])
+    injected = np.stack([supply[1], supply[3] + tie - load[1]]).reshape(2, -1)
+    mid, west = np.linalg.solve(matrix, injected).reshape(2, 4, 2)
+    angle = np.zeros((4, 4, 2))
+    angle[1], angle[3] = mid, west
+    flow = np.stack([-b_em * mid, b_mw * (mid - west), -b_ew * west, -tie])
+    return {"zone_supply": supply, "angle": angle, "link_flow": flow}
+
+
+def _costs(w: dict[str, Any], mode: str, site: Any, halls: Any, purchase: Any, curtailment: Any) -> dict[str, Any]:
+    weights = _annuity_weights if mode == "annuity" else _cash_weights
+    new_site, new_mw = np.diff(site, axis=1, prepend=0), 10.0 * np.diff(halls, axis=1, prepend=0)
+    multiplier = np.array(w["construction_multiplier"])[:, None]
+    factor = (1 + RATE) ** -((np.arange(12) + 0.5) / 4)
+    by_season = np.stack([factor[:4], factor[4:8] + factor[8:]])  # (year, season)
+    it = 10.0 * np.stack([halls, np.repeat(halls[:, 3:], 4, axis=1)], axis=1)  # (region, year, season)
+    facility = it * np.array(w["pue_peak"])[:, None, None]
+    worth = (by_season[:, w["slice_season"] - 1] * w["slice_weight"])[None]
+    standing = {
+        "delivery": 3 * np.array(w["delivery_demand_charge"])[:, None, None] * facility,
+        "capacity": w["capacity_charge"] * facility,
+        "fixed_om": 300.0 * 1000 / 4 * it,
+    }
+    hardware_usd_per_mw = 1.0e6 * 1000 / 26.0  # models/accelerators/cs3.toml: 1 million USD, 26 kW
+    return {
+        "site_capex": 50e6 * multiplier * new_site * weights(20.0),
+        "shell_capex": 10000.0 * 1000 * multiplier * new_mw * weights(20.0),
+        "hardware_capex": hardware_usd_per_mw * new_mw * weights(1.0),
+        **{name: (bill * by_season).sum(axis=2) for name, bill in standing.items()},
+        "energy": (worth * w["price"] * purchase).sum(axis=2),
+        "rider": (worth * np.array(w["delivery_rider"])[:, None, None] * purchase).sum(axis=2),
+        "lost_compute": (worth * 1400.0 * curtailment).sum(axis=2),
+    }
+
+
+def plan_by_hand(capex_mode: str = "annuity") -> xr.Dataset:
+    """Return the plan; with ``cash_flow`` the capital costs are those of that mode."""
+    w = _world()
+    site = np.array([[1, 1, 1, 1], [0, 1, 1, 1]], dtype=float)
+    halls = np.array([[1, 2, 3, 3], [0, 1, 2, 3]], dtype=float)
+    by_season = np.stack([halls, np.repeat(halls[:, 3:], 4, axis=1)], axis=1)
+    drawn = 0.8 * 10.0 * by_season[:, :, w["slice_season"] - 1]
+    curtailment = np.zeros((2, 2, 96))
+    curtailment[:, :, 90] = 0.25 * drawn[:, :, 90]
+    cooling = np.array(w["pue"])[:, w["slice_season"] - 1][:, None, :]
+    purchase = (1 + np.array(w["loss"])[:, None, None]) * cooling * (drawn - curtailment)
+    costs = _costs(w, capex_mode, site, halls, purchase, curtailment)
+    arrays: dict[str, Any] = w | _network(w, 10.0 * halls)
+    arrays |= {"site": site, "halls": halls, "purchase": purchase, "curtailment": curtailment}
+    arrays |= {f"cost_{name}": costs[name] for name in COSTS}
+    arrays |= {
+        "dual_power": w["price"] * 1.05,
+        "dual_headroom": np.array([[0.0, 0.0, 100.0, 0.0], [0.0] * 4]),
+        "dual_target": np.array([0.0, 0.0, 0.0, 2.5e6]),
+        "dual_link": np.zeros((4, 4, 2)),
+    }
+    coords = {"zone": ZONES, "region": REGIONS, "link": LINKS, "quarter": QUARTERS, "year": YEARS,
+              "slice": np.arange(96), "stress": STRESS, "season": SEASONS}  # fmt: skip
+    declared = {name: (a.dims, a.unit, a.meaning) for name, a in WORLD.items()}
+    declared |= {name: (s.dims, s.unit, s.long_name) for name, s in specs().items()}
+    variables = {}
+    for name, values in arrays.items():
+        dims, unit, meaning = declared[name]
+        variables[name] = (dims, values, {"units": unit, "long_name": meaning})
+    objective = sum(float(costs[name].sum()) for name in COSTS) / 1e6
+    bound = objective * (1 - 4e-4)
+    attrs = {
+        "case_toml": CASE.replace('"annuity"', f'"{capex_mode}"'),
+        "inputs_sha256": json.dumps({"by_hand.csv": "0" * 64}),
+        "versions": "{}",
+        "seed": 0,
+        "threads": 2,
+        "solver_status": "optimal",
+        "status": "optimal",
+        "objective_musd": objective,
+        "bound_musd": bound,
+        "gap": (objective - bound) / objective,
+        "hours_source": "by hand",
+    }
+    return xr.Dataset(variables, coords=coords, attrs=attrs)
