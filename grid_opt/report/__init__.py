@@ -1,0 +1,1 @@
+"""Draw, tabulate and print a plan: still maps, GeoPackage, CSV tables and the terminal."""

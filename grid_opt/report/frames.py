@@ -1,0 +1,294 @@
+"""Read a plan into the plain tables that maps, GeoPackages and CSV files show, units in every column name."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from grid_opt.config import Case, case_from_toml
+from grid_opt.plan.schema import POWER_COSTS
+from grid_opt.plan.summary import BINDING_USD_PER_MW, BUILT_MW, cost_usd, worth
+from grid_opt.units import USD_PER_MUSD
+
+FULL_LINK = 0.999
+"""Share of its limit from which a link counts as full."""
+
+
+@functools.lru_cache(maxsize=8)
+def _case(text: str) -> Case:
+    return case_from_toml(text)
+
+
+def case_of(plan: xr.Dataset) -> Case:
+    """Return the case that the plan carries as text. Raises InputError when it cannot be read."""
+    return _case(str(plan.attrs["case_toml"]))
+
+
+def basis_name(plan: xr.Dataset) -> str:
+    """Return the name of the power that targets and headlines count: ``IT`` or ``facility``.
+
+    Facility power counts at the reference PUE of the case, the same in every region.
+    """
+    return "IT" if case_of(plan).demand.power_basis == "it" else "facility"
+
+
+def it_mw(plan: xr.Dataset) -> xr.DataArray:
+    """Return the energized IT power (region, quarter) [MW]."""
+    return (plan["halls"] * case_of(plan).campus.hall_mw).transpose("region", "quarter")
+
+
+def facility_mw(plan: xr.Dataset) -> xr.DataArray:
+    """Return the facility power at the design PUE (region, quarter) [MW]."""
+    return (it_mw(plan) * plan["pue_peak"]).transpose("region", "quarter")
+
+
+def counted_mw(plan: xr.Dataset) -> xr.DataArray:
+    """Return the power that counts toward the tranche targets (region, quarter) [MW]."""
+    return it_mw(plan) * case_of(plan).counted_per_it_mw
+
+
+def opening(plan: xr.Dataset) -> pd.Series:
+    """Return the first quarter with an energized hall, by region; empty text where nothing is built."""
+    built = it_mw(plan).values > BUILT_MW
+    quarters = [str(quarter) for quarter in plan["quarter"].values]
+    first = [quarters[int(row.argmax())] if row.any() else "" for row in built]
+    return pd.Series(first, index=_ids(plan, "region"), dtype=object)
+
+
+def price_year(plan: xr.Dataset, quarter: str | None = None) -> int:
+    """Return the operating year of ``quarter`` (default: the last one)."""
+    return int((quarter or last_quarter(plan))[:4])
+
+
+def last_quarter(plan: xr.Dataset) -> str:
+    """Return the label of the last quarter of the build-out, for example ``2028Q4``."""
+    return str(plan["quarter"].values[-1])
+
+
+def wholesale_price(plan: xr.Dataset, year: int) -> pd.Series:
+    """Return the mean wholesale price over the hours of ``year``, by region [USD/MWh]."""
+    price = plan["price"].sel(year=year).weighted(plan["slice_weight"]).mean("slice")
+    return pd.Series(price.values, index=_ids(plan, "region"), dtype=float)
+
+
+def power_costs(plan: xr.Dataset) -> pd.DataFrame:
+    """Return what power costs [million USD, present value] and its all-in price [USD/MWh], by region.
+
+    The price is energy, rider, delivery and capacity cost over the energy at the meter, both discounted.
+    """
+    metered = plan["purchase"] / (1.0 + plan["loss"]) * worth(plan, case_of(plan))
+    delivered = metered.sum(["year", "slice"]).values
+    cost = np.sum([cost_usd(plan, term).sum("year").values for term in POWER_COSTS], axis=0)
+    price = np.divide(cost, delivered, out=np.full(len(cost), np.nan), where=delivered > 0)
+    found = {"power_cost_musd": cost / USD_PER_MUSD, "all_in_price_usd_per_mwh": price}
+    return pd.DataFrame(found, index=_ids(plan, "region"))
+
+
+def sites(plan: xr.Dataset) -> pd.DataFrame:
+    """Return one row per region that is built in: when, how much, at what cost; index ``region``."""
+    it, facility = it_mw(plan), facility_mw(plan)
+    frame = pd.DataFrame(
+        {
+            "name": _texts(plan["region_name"]),
+            "market": _texts(plan["region_market"]),
+            "opens": opening(plan).to_numpy(),
+            "it_mw": it.values[:, -1],
+            "counted_mw": counted_mw(plan).values[:, -1],
+            "facility_mw": facility.values[:, -1],
+        },
+        index=_ids(plan, "region"),
+    )
+    quarters = [str(quarter) for quarter in plan["quarter"].values]
+    by_quarter = pd.DataFrame(it.values, index=frame.index, columns=[f"it_mw_{q.lower()}" for q in quarters])
+    money = costs(plan).groupby(["region", "term"])["cost_musd"].sum().unstack("term")
+    money = money.reindex(frame.index)[cost_terms(plan)].add_prefix("cost_").add_suffix("_musd")
+    money["cost_total_musd"] = money.sum(axis=1)
+    frame = pd.concat([frame, by_quarter, money, power_costs(plan)["all_in_price_usd_per_mwh"]], axis=1)
+    built = frame[frame["it_mw"] > BUILT_MW]
+    return built.sort_values(["opens", "it_mw"], ascending=[True, False], kind="stable")
+
+
+def regions(plan: xr.Dataset, quarter: str | None = None) -> pd.DataFrame:
+    """Return one row per zone of the network, with the facts of the candidate regions; index ``region``."""
+    quarter = quarter or last_quarter(plan)
+    year = price_year(plan, quarter)
+    ids = _ids(plan, "region")
+    now = facility_mw(plan).sel(quarter=quarter).values
+    headroom = plan["headroom"].sel(quarter=quarter).values
+    power_dual = _dual(plan, "dual_power").sel(year=year).weighted(plan["slice_weight"]).mean("slice").values
+    facts = pd.DataFrame(
+        {
+            "opens": opening(plan).to_numpy(),
+            "it_mw": it_mw(plan).sel(quarter=quarter).values,
+            "facility_mw": now,
+            "wholesale_usd_per_mwh": wholesale_price(plan, year).to_numpy(),
+            "headroom_mw": headroom,
+            "headroom_left_mw": headroom - now,
+            "headroom_shadow_usd_per_mw": _dual(plan, "dual_headroom").sel(quarter=quarter).values,
+            "power_shadow_usd_per_mwh": power_dual,
+        },
+        index=ids,
+    )
+    zones = pd.DataFrame(
+        {
+            "name": _texts(plan["zone_name"]),
+            "market": _texts(plan["zone_market"]),
+            "state": _texts(plan["zone_state"]),
+            "interconnect": _texts(plan["zone_interconnect"]),
+        },
+        index=pd.Index(_texts(plan["zone"]), name="region"),
+    )
+    candidate = zones.index.isin(ids)
+    zones["candidate"] = candidate.astype("int32")
+    zones["chosen"] = zones.index.isin(ids[now > BUILT_MW]).astype("int32")
+    return zones.join(facts).fillna({"opens": ""})
+
+
+def links(plan: xr.Dataset, quarter: str | None = None) -> pd.DataFrame:
+    """Return one row per link: limits for new flows, flow and utilization at the stress hours of ``quarter``.
+
+    Flow is positive from ``from_zone`` to ``to_zone``; utilization is flow over the limit in its direction.
+    A link binds when it is full and one more MW of limit would save money; a plan without that price says so
+    of every full link.
+    """
+    frame = pd.DataFrame(
+        {
+            "from_zone": _texts(plan["link_from"]),
+            "to_zone": _texts(plan["link_to"]),
+            "kind": _texts(plan["link_kind"]),
+            "limit_forward_mw": plan["link_forward"].values.astype(float),
+            "limit_reverse_mw": plan["link_reverse"].values.astype(float),
+        },
+        index=pd.Index(_texts(plan["link"]), name="link"),
+    )
+    if "link_flow" not in plan:
+        return frame.assign(tightest_hour="", flow_mw=0.0, utilization=0.0, binds=np.int32(0))
+    quarter = quarter or last_quarter(plan)
+    flows = plan["link_flow"].sel(quarter=quarter).transpose("link", "stress")
+    hours = _texts(plan["stress"])
+    use = np.column_stack([_utilization(frame, flow) for flow in flows.values.T])
+    worth_more = _dual(plan, "dual_link").sel(quarter=quarter).transpose("link", "stress").values
+    binds = (use >= FULL_LINK) & ~(worth_more <= BINDING_USD_PER_MW)
+    for k, hour in enumerate(hours):
+        frame[f"flow_{hour}_mw"] = flows.values[:, k]
+        frame[f"utilization_{hour}"] = use[:, k]
+        frame[f"shadow_{hour}_usd_per_mw"] = worth_more[:, k]
+        frame[f"binds_{hour}"] = binds[:, k].astype("int32")
+    tightest = (use + binds).argmax(axis=1)
+    frame["tightest_hour"] = [hours[k] for k in tightest]
+    frame["flow_mw"] = flows.values[np.arange(len(frame)), tightest]
+    frame["utilization"] = use[np.arange(len(frame)), tightest]
+    frame["binds"] = binds.any(axis=1).astype("int32")
+    return frame
+
+
+def tightest_hour(links: pd.DataFrame) -> str:
+    """Return the stress hour at which most links bind, then the one of the higher mean use.
+
+    ``links`` is a table of :func:`links`; without flows the answer is empty.
+    """
+    hours = [str(name).removeprefix("binds_") for name in links if str(name).startswith("binds_")]
+    use = {hour: (links[f"binds_{hour}"].sum(), links[f"utilization_{hour}"].mean()) for hour in hours}
+    return max(hours, key=lambda hour: use[hour], default="")
+
+
+def _utilization(frame: pd.DataFrame, flow: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    limit = np.where(flow >= 0, frame["limit_forward_mw"], frame["limit_reverse_mw"])
+    share: np.ndarray[Any, Any] = np.divide(np.abs(flow), limit, out=np.zeros_like(flow), where=limit > 1e-9)
+    return share
+
+
+def build_out(plan: xr.Dataset) -> pd.DataFrame:
+    """Return the cumulative build-out as a long table: one row per built region and quarter."""
+    chosen = sites(plan).index
+    it, facility, headroom = it_mw(plan), facility_mw(plan), plan["headroom"].transpose("region", "quarter")
+    index = pd.MultiIndex.from_product(
+        [chosen, [str(quarter) for quarter in plan["quarter"].values]], names=["region", "quarter"]
+    )
+    pick = {"region": list(chosen)}
+    return pd.DataFrame(
+        {
+            "halls": np.rint(plan["halls"].transpose("region", "quarter").sel(pick).values.ravel()).astype("int64"),
+            "it_mw": it.sel(pick).values.ravel(),
+            "counted_mw": counted_mw(plan).sel(pick).values.ravel(),
+            "facility_mw": facility.sel(pick).values.ravel(),
+            "headroom_mw": headroom.sel(pick).values.ravel(),
+        },
+        index=index,
+    ).reset_index()
+
+
+def cost_terms(plan: xr.Dataset) -> list[str]:
+    """Return the names of the cost terms that the plan carries, in their order."""
+    return [str(name).removeprefix("cost_") for name in plan.data_vars if str(name).startswith("cost_")]
+
+
+def costs(plan: xr.Dataset) -> pd.DataFrame:
+    """Return every cost as a long table: region, term, period (quarter or year), present value [MUSD]."""
+    regions = _texts(plan["region"])
+    parts = []
+    for term in cost_terms(plan):
+        cost = cost_usd(plan, term) / USD_PER_MUSD
+        period = next(str(dim) for dim in cost.dims if dim != "region")
+        periods = _texts(plan[period])
+        part = {
+            "region": np.repeat(regions, len(periods)),
+            "term": term,
+            "period": periods * len(regions),
+            "cost_musd": cost.transpose("region", period).values.ravel(),
+        }
+        parts.append(pd.DataFrame(part))
+    return pd.concat(parts, ignore_index=True)
+
+
+def energy(plan: xr.Dataset) -> pd.DataFrame:
+    """Return what each built region buys in each year of 8760 h, and at what mean wholesale price."""
+    hours = plan["slice_weight"]
+    chosen = list(sites(plan).index)
+    bought = (plan["purchase"] * hours).sum("slice").sel(region=chosen).transpose("region", "year")
+    spent = (plan["purchase"] * plan["price"] * hours).sum("slice").sel(region=chosen).transpose("region", "year")
+    cut = (plan["curtailment"] * hours).sum("slice").sel(region=chosen).transpose("region", "year")
+    index = pd.MultiIndex.from_product([chosen, plan["year"].values.tolist()], names=["region", "year"])
+    mwh, usd = bought.values.ravel(), spent.values.ravel()
+    paid = np.divide(usd, mwh, out=np.full_like(mwh, np.nan), where=mwh > 0)
+    return pd.DataFrame(
+        {"purchase_mwh": mwh, "curtailed_it_mwh": cut.values.ravel(), "wholesale_paid_usd_per_mwh": paid},
+        index=index,
+    ).reset_index()
+
+
+def prices(plan: xr.Dataset) -> pd.DataFrame:
+    """Return the mean wholesale and shadow price of power by candidate region and year [USD/MWh]."""
+    hours = plan["slice_weight"]
+    wholesale = plan["price"].weighted(hours).mean("slice").transpose("region", "year")
+    shadow = _dual(plan, "dual_power").weighted(hours).mean("slice").transpose("region", "year")
+    index = pd.MultiIndex.from_product(
+        [list(_ids(plan, "region")), plan["year"].values.tolist()], names=["region", "year"]
+    )
+    return pd.DataFrame(
+        {
+            "wholesale_usd_per_mwh": wholesale.values.ravel(),
+            "power_shadow_usd_per_mwh": shadow.values.ravel(),
+        },
+        index=index,
+    ).reset_index()
+
+
+def _dual(plan: xr.Dataset, name: str) -> xr.DataArray:
+    """Return a shadow price; not-a-number everywhere in a plan that has none."""
+    if name in plan:
+        return plan[name]
+    like = {"dual_power": "purchase", "dual_headroom": "headroom", "dual_link": "link_flow"}[name]
+    return xr.full_like(plan[like], np.nan, dtype=float)
+
+
+def _ids(plan: xr.Dataset, dim: str) -> pd.Index[Any]:
+    return pd.Index(_texts(plan[dim]), name=dim)
+
+
+def _texts(array: xr.DataArray) -> list[str]:
+    return [str(item) for item in array.values]

@@ -1,0 +1,103 @@
+"""Write the plan as a GeoPackage that opens in QGIS: sites, regions, links and the build-out by quarter.
+
+Units stand in the names of the fields. Coordinates are EPSG:5070 (CONUS Albers, meters). Each layer carries a
+title and a description, and the file carries the case text and the provenance of the plan as metadata.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+import xarray as xr
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError
+from shapely.geometry import LineString
+
+from grid_opt.atomic import replacing
+from grid_opt.plan.geometry import Outlines
+from grid_opt.report import frames
+from grid_opt.report.places import CRS, zone_outlines, zone_points
+
+FIXED_TIME = "2000-01-01T00:00:00.000Z"
+"""Stands where the format asks for a time of writing, so that the same plan gives the same bytes."""
+
+DESCRIPTIONS = {
+    "sites": "Built campuses: first quarter, MW, cumulative IT MW by quarter, present value of costs",
+    "regions": "Zones of the network; facts and shadow prices of candidate regions at the last quarter",
+    "links": "Links: limits for new flows; flow (positive from from_zone to to_zone) and utilization at the "
+    "stress hours of the last quarter",
+    "build_out": "Cumulative halls and MW of every built region in every quarter",
+}
+
+
+def write_geopackage(plan: xr.Dataset, path: str | Path, outlines: Outlines | None = None) -> None:
+    """Write ``plan`` to a GeoPackage 1.3 at ``path``, whole or not at all.
+
+    ``outlines`` are rings of longitude and latitude by zone; by default the bundled ones.
+
+    Raises: OSError when the disk is full or the folder is missing.
+    """
+    layers = layers_of(plan, outlines)
+    with replacing(path) as part, _fixed_clock():
+        try:
+            _write_layers(part, layers, plan)
+            _settle(part)
+        except (DataSourceError, DataLayerError, FieldError, FeatureError, sqlite3.Error) as error:
+            reason = str(error).splitlines()[0]
+            raise OSError(None, f"cannot write the file, is the disk full? ({reason})", str(path)) from error
+
+
+def _write_layers(part: Path, layers: dict[str, gpd.GeoDataFrame | pd.DataFrame], plan: xr.Dataset) -> None:
+    provenance = {str(key): str(value) for key, value in sorted(plan.attrs.items(), key=str)}
+    for number, (name, layer) in enumerate(layers.items()):
+        pyogrio.write_dataframe(
+            layer,
+            part,
+            layer=name,
+            driver="GPKG",
+            append=number > 0,
+            dataset_options={"VERSION": "1.3"} if number == 0 else None,
+            dataset_metadata=provenance if number == 0 else None,
+            layer_options={"IDENTIFIER": name, "DESCRIPTION": DESCRIPTIONS[name], "FID": "fid"},
+            nan_as_null=True,
+        )
+
+
+def layers_of(plan: xr.Dataset, outlines: Outlines | None = None) -> dict[str, gpd.GeoDataFrame | pd.DataFrame]:
+    """Return the layers by name, in the order in which they are written."""
+    points = zone_points(plan)
+    sites = frames.sites(plan).reset_index()
+    links = frames.links(plan).reset_index()
+    regions = frames.regions(plan)
+    lines = [LineString([points[a], points[b]]) for a, b in zip(links["from_zone"], links["to_zone"], strict=True)]
+    return {
+        "regions": gpd.GeoDataFrame(regions.reset_index(), geometry=list(zone_outlines(plan, outlines)), crs=CRS),
+        "links": gpd.GeoDataFrame(links, geometry=lines, crs=CRS),
+        "sites": gpd.GeoDataFrame(sites, geometry=[points[region] for region in sites["region"]], crs=CRS),
+        "build_out": frames.build_out(plan),
+    }
+
+
+@contextlib.contextmanager
+def _fixed_clock() -> Iterator[None]:
+    """Make GDAL write the same time into every file, and put its clock back afterwards."""
+    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": FIXED_TIME})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
+
+
+def _settle(part: Path) -> None:
+    """Give the metadata rows the fixed time as well, and drop free pages."""
+    with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as base:
+        tables = {row[0] for row in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "gpkg_metadata_reference" in tables:
+            base.execute("UPDATE gpkg_metadata_reference SET timestamp = ?", (FIXED_TIME,))
+        base.execute("VACUUM")

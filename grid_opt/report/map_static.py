@@ -1,0 +1,208 @@
+"""Draw the plan as one still map: where the megawatts go, when they are on, and what power costs there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.collections import PathCollection
+from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap, to_hex
+from matplotlib.figure import Figure
+from matplotlib.path import Path as PlotPath
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+
+from grid_opt.plan.geometry import Outlines
+from grid_opt.plan.summary import BUILT_MW
+from grid_opt.report import frames, map_panel, style, words
+from grid_opt.report.labels import Box, Circle, place
+from grid_opt.report.places import zone_outlines, zone_points
+
+WIDTH_IN, HEIGHT_IN = 13.2, 7.4
+MAP_BOX = (0.008, 0.055, 0.705, 0.835)
+
+
+@dataclass(frozen=True)
+class Fill:
+    """Say how candidate regions are colored: by ``column``, in steps of ``norm``, explained by ``title``."""
+
+    column: str
+    title: str
+    norm: BoundaryNorm
+    colors: LinearSegmentedColormap
+
+
+def write_map(plan: xr.Dataset, path: str | Path, quarter: str | None = None, outlines: Outlines | None = None) -> None:
+    """Write the map of ``plan`` at the end of ``quarter`` (default: the last), PNG or SVG by the suffix.
+
+    ``outlines`` are rings of longitude and latitude by zone; by default the bundled ones.
+
+    Raises: ValueError for a quarter outside the plan or another suffix; OSError when it cannot be written.
+    """
+    quarters = [str(label) for label in plan["quarter"].values]
+    quarter = quarter or quarters[-1]
+    if quarter not in quarters:
+        raise ValueError(f"quarter {quarter!r} is not in the plan, which covers {quarters[0]} to {quarters[-1]}")
+    with style.look():
+        figure = draw(plan, quarter, outlines)
+    style.save(figure, path)
+
+
+def draw(plan: xr.Dataset, quarter: str, outlines: Outlines | None = None) -> Figure:
+    """Return the finished figure of ``plan`` at the end of ``quarter``."""
+    figure = style.new_figure(WIDTH_IN, HEIGHT_IN)
+    regions = frames.regions(plan, quarter)
+    shapes = zone_outlines(plan, outlines).dropna()
+    points = zone_points(plan)
+    links = frames.links(plan, quarter)
+    hour = frames.tightest_hour(links)
+    if hour:
+        links = links.assign(flow_mw=links[f"flow_{hour}_mw"], binds=links[f"binds_{hour}"])
+    fill = _fill(regions, frames.price_year(plan, quarter))
+
+    axes = figure.add_axes(MAP_BOX)
+    _draw_land(axes, shapes, regions, fill)
+    scale = map_panel.Scale.fitting(frames.counted_mw(plan).values, links["flow_mw"].to_numpy())
+    shown = _draw_links(axes, links, points, scale)
+    colors = map_panel.region_colors(plan)
+    _draw_sites(axes, _sites_on(plan, quarter), points, scale=scale, colors=colors, dots=shown)
+    map_panel.draw_scale_bar(axes)
+    map_panel.draw_heading(figure, plan, quarter)
+    map_panel.draw_build_out(figure, plan, quarter)
+    map_panel.draw_legend(figure, fill.norm, fill.colors, fill.title, scale=scale, hour=hour)
+    map_panel.draw_provenance(figure, plan)
+    return figure
+
+
+def _fill(regions: pd.DataFrame, year: int) -> Fill:
+    column = "wholesale_usd_per_mwh"
+    values = regions[column].dropna()
+    low, high = float(values.min()), float(values.max())
+    if high - low < 1.0:
+        low, high = low - 1.0, high + 1.0
+    steps = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    colors = LinearSegmentedColormap.from_list("price", ["#dcedea", "#b3d4d2", "#86b6bd", "#5b91a6"])
+    return Fill(column, f"Mean wholesale price in {year}, USD/MWh", BoundaryNorm(steps, colors.N), colors)
+
+
+def _draw_land(axes: Any, outlines: gpd.GeoSeries, regions: pd.DataFrame, fill: Fill) -> None:
+    values = regions[fill.column].reindex(outlines.index)
+    colors = [style.LAND if np.isnan(value) else to_hex(fill.colors(fill.norm(value))) for value in values]
+    zones = [_path(shape) for shape in outlines]
+    axes.add_collection(PathCollection(zones, facecolors=colors, edgecolors="#ffffff", linewidths=0.7, zorder=1))
+    coast = [_path(outlines.union_all())]
+    axes.add_collection(PathCollection(coast, facecolors="none", edgecolors="#9aa5b1", linewidths=0.6, zorder=2))
+    x0, y0, x1, y1 = outlines.total_bounds
+    pad_x, pad_y = 0.02 * (x1 - x0), 0.02 * (y1 - y0)
+    axes.set_xlim(x0 - pad_x, x1 + 2.2 * pad_x)
+    axes.set_ylim(y0 - pad_y, y1 + pad_y)
+    axes.set_aspect("equal", anchor="W")
+    axes.set_axis_off()
+
+
+def _path(shape: Any) -> PlotPath:
+    """Return the outline of a polygon or of several, holes included."""
+    rings = [ring for part in getattr(shape, "geoms", [shape]) for ring in (part.exterior, *part.interiors)]
+    return PlotPath.make_compound_path(*[PlotPath(np.asarray(ring.coords)[:, :2], closed=True) for ring in rings])
+
+
+def _draw_links(
+    axes: Any, links: pd.DataFrame, points: gpd.GeoSeries, scale: map_panel.Scale
+) -> list[tuple[float, float]]:
+    """Draw the flows and return points along them [m], for labels to keep away from."""
+    shown = links[links["flow_mw"].abs() >= scale.least_flow_mw].sort_values("binds", kind="stable")
+    dots: list[tuple[float, float]] = []
+    for row in shown.to_dict("records"):
+        start, end = points[row["from_zone"]], points[row["to_zone"]]
+        if row["flow_mw"] < 0:
+            start, end = end, start
+        binds = bool(row["binds"])
+        width = scale.line_width(row["flow_mw"])
+        look: dict[str, Any] = {
+            "color": style.ALERT if binds else style.LINE,
+            "alpha": 0.95 if binds else 0.4 + 0.3 * width / scale.full_width,
+            "zorder": 4 if binds else 3,
+        }
+        axes.plot([start.x, end.x], [start.y, end.y], linewidth=width, solid_capstyle="round", **look)
+        angle = np.degrees(np.arctan2(end.y - start.y, end.x - start.x))
+        middle = (start.x + end.x) / 2, (start.y + end.y) / 2
+        arrow: dict[str, Any] = {
+            "marker": (3, 0, angle - 90),
+            "markersize": 4.5 + 1.2 * width,
+            "markeredgewidth": 0,
+        }
+        axes.plot(middle[0], middle[1], **arrow, **look)
+        for share in np.linspace(0.0, 1.0, 9):
+            dots.append((start.x + share * (end.x - start.x), start.y + share * (end.y - start.y)))
+    return dots
+
+
+def _sites_on(plan: xr.Dataset, quarter: str) -> pd.DataFrame:
+    """Return name, opening quarter and power [MW] of the sites on by ``quarter``, largest first."""
+    sites = frames.sites(plan)
+    power = frames.counted_mw(plan).sel(quarter=quarter, region=list(sites.index)).values
+    sites = sites[["name", "opens"]].assign(power_mw=power)
+    return sites[sites["power_mw"] > BUILT_MW].sort_values("power_mw", ascending=False, kind="stable")
+
+
+def _draw_sites(
+    axes: Any,
+    sites: pd.DataFrame,
+    points: gpd.GeoSeries,
+    *,
+    scale: map_panel.Scale,
+    colors: dict[str, str],
+    dots: list[tuple[float, float]],
+) -> None:
+    for region, power in sites["power_mw"].items():
+        axes.plot(
+            points[region].x, points[region].y, marker="o", markersize=scale.diameter(power),
+            markerfacecolor=colors[str(region)], markeredgecolor="#ffffff", markeredgewidth=1.1, zorder=6,
+        )  # fmt: skip
+    axes.apply_aspect()
+    pixels_per_point = axes.figure.dpi / 72.0
+    to_page, to_map = axes.transData.transform, axes.transData.inverted().transform
+    texts = [_label(axes, row["name"], row["power_mw"], row["opens"]) for row in sites.to_dict("records")]
+    circles = []
+    for region, power in sites["power_mw"].items():
+        x, y = to_page((points[region].x, points[region].y))
+        circles.append(Circle(float(x), float(y), scale.diameter(power) / 2 * pixels_per_point))
+    sizes = []
+    for text in texts:
+        extent = text.get_window_extent(axes.figure.canvas.get_renderer())
+        sizes.append((extent.width + 3 * pixels_per_point, extent.height + 2 * pixels_per_point))
+    page = Box(*axes.get_window_extent().extents)
+    boxes = place(circles, sizes, page, dots=[tuple(to_page(dot)) for dot in dots])
+    for text, circle, box in zip(texts, circles, boxes, strict=True):
+        _settle(text, circle, box, to_map)
+        if box.gap(circle) > 9 * pixels_per_point:
+            _draw_leader(axes, circle, box)
+
+
+def _label(axes: Any, name: str, power_mw: float, opens: str) -> Any:
+    label = f"{words.short(name, 27)}\n{power_mw:,.0f} MW · {opens}"
+    halo = [withStroke(linewidth=3.2, foreground="#ffffff", alpha=0.9)]
+    return axes.text(0, 0, label, fontsize=8.6, linespacing=1.2, va="center", path_effects=halo, zorder=9)
+
+
+def _settle(text: Any, circle: Circle, box: Box, to_map: Any) -> None:
+    """Move ``text`` into ``box``, its lines flush with the side that faces ``circle``."""
+    x, side = box.center[0], "center"
+    if box.x0 > circle.x:
+        x, side = box.x0, "left"
+    elif box.x1 < circle.x:
+        x, side = box.x1, "right"
+    text.set(position=to_map((x, box.center[1])), horizontalalignment=side, multialignment=side)
+
+
+def _draw_leader(axes: Any, circle: Circle, box: Box) -> None:
+    nearest = np.clip([circle.x, circle.y], [box.x0, box.y0], [box.x1, box.y1])
+    direction = nearest - [circle.x, circle.y]
+    rim = np.array([circle.x, circle.y]) + direction * circle.radius / np.hypot(*direction)
+    ends = axes.transData.inverted().transform([rim, nearest])
+    axes.plot(ends[:, 0], ends[:, 1], color=style.INK, linewidth=0.7, alpha=0.8, zorder=8)

@@ -1,0 +1,59 @@
+"""Write the plan as tidy CSV tables for spreadsheets, units in the column names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import xarray as xr
+
+from grid_opt.atomic import write_text
+from grid_opt.report import frames
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""A text cell that begins so is run as a formula by spreadsheet programs."""
+
+
+def write_csv(plan: xr.Dataset, folder: str | Path) -> list[Path]:
+    """Write every table of ``plan`` to ``folder`` and return their paths.
+
+    Tables: ``sites``, ``build_out``, ``costs`` (present value), ``energy``, ``prices``, ``links``. UTF-8,
+    comma, decimal point, full precision, one header line. The folder is made when it is missing.
+
+    Raises: OSError, naming the file, when the disk is full or the folder is read-only.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, table in tables_of(plan).items():
+        path = folder / f"{name}.csv"
+        write_text(path, to_csv(table))
+        written.append(path)
+    return written
+
+
+def tables_of(plan: xr.Dataset) -> dict[str, pd.DataFrame]:
+    """Return the tables by name."""
+    return {
+        "sites": frames.sites(plan).reset_index(),
+        "build_out": frames.build_out(plan),
+        "costs": frames.costs(plan).query("cost_musd != 0"),
+        "energy": frames.energy(plan),
+        "prices": frames.prices(plan),
+        "links": frames.links(plan).reset_index(),
+    }
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """Return ``table`` as CSV text whose text cells no spreadsheet program takes for formulas."""
+    safe = table.copy()
+    for column in safe.columns:
+        if not pd.api.types.is_numeric_dtype(safe[column].dtype):
+            safe[column] = [safe_text(value) for value in safe[column]]
+    return safe.to_csv(index=False, lineterminator="\n")
+
+
+def safe_text(value: object) -> str:
+    """Return a text cell, with an apostrophe before what would be a formula (the way that OWASP advises)."""
+    text = str(value).replace("\0", "")
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text

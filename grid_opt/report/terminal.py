@@ -1,0 +1,193 @@
+"""Print the summary of a plan as tables that fit a terminal of 100 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from grid_opt.report.words import money, plain, short
+from grid_opt.units import USD_PER_MUSD
+
+WIDTH = 100
+"""No line is longer, however wide the terminal is."""
+MOST_OF_A_KIND = 4
+COST_WORDS = {
+    "site_capex": "Sites",
+    "shell_capex": "Buildings and electrical shell",
+    "hardware_capex": "Accelerators",
+    "fixed_om": "Fixed operation and maintenance",
+    "energy": "Wholesale energy",
+    "rider": "Delivery riders",
+    "delivery": "Delivery demand charges",
+    "capacity": "Capacity obligation",
+    "lost_compute": "Compute lost to curtailment",
+}
+
+
+def print_summary(summary: Mapping[str, Any], console: Console) -> None:
+    """Print a summary made by :func:`grid_opt.plan.summary.summarize`.
+
+    With the key ``verification`` (a verifier's report) the headline says what the verifier found. Names are
+    printed as text: no markup, no control characters. Colors are the console's affair.
+    """
+    width = min(console.width, WIDTH)
+    console.print()
+    console.print(Text(short(summary["case"]["title"] or summary["case"]["name"], width), style="bold"))
+    console.print(_headline(summary), width=width)
+    console.print()
+    for table in (_sites(summary), _costs(summary), _limits(summary)):
+        if table is not None:
+            console.print(table, width=width)
+    for warning in summary.get("warnings", ()):
+        console.print(Text("Note: ", style="yellow") + Text(plain(warning, 400)), width=width)
+
+
+def _headline(summary: Mapping[str, Any]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    for label, words in _facts(summary):
+        table.add_row(label, words)
+    return table
+
+
+def _facts(summary: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
+    last, objective = summary["quarters"][-1], summary["objective"]
+    count = len(summary["sites"])
+    basis = "IT" if summary["power_basis"] == "it" else "facility"
+    also = f"{last['it_mw']:,.0f} MW IT, {last['facility_mw']:,.0f} MW facility at design PUE"
+    sites = f"{count} site{'s' if count != 1 else ''}"
+    yield "Power", Text(f"{last['counted_mw']:,.0f} MW {basis} ({also}) at {sites} by {last['quarter']}")
+    total = money(objective["objective_musd"])
+    yield "Cost", Text(f"{total} (present value, USD of {summary['price_base_year']})")
+    yield "Proof", _proof(summary)
+    price = summary["energy"]["all_in_usd_per_mwh"]
+    yield "Electricity", Text(_number(price, "${:,.2f}/MWh at the meter, all-in"))
+    yield from _tokens(summary.get("compute") or {})
+    yield "Verified", _verified(summary.get("verification"))
+
+
+def _proof(summary: Mapping[str, Any]) -> Text:
+    objective = summary["objective"]
+    share = 100.0 * objective["gap_fraction"]
+    gap = money(objective["gap_usd"] / USD_PER_MUSD)
+    text = Text(f"{summary['status']}", style="green" if summary["status"] == "optimal" else "yellow")
+    return text + Text(f"; no plan can be cheaper by more than {share:.2g} % ({gap})", style="default")
+
+
+def _tokens(compute: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
+    cost, amount = compute.get("usd_per_million_tokens"), compute.get("tokens_per_year")
+    if not cost or not amount:
+        return
+    price = cost.get("central_throughput")
+    low, high = cost.get("high_throughput"), cost.get("low_throughput")
+    if price is None or low is None or high is None:
+        return
+    each = f"${price:,.3f} per million tokens (${low:,.3f} to ${high:,.3f}), all costs"
+    yield "Tokens", Text(f"{amount['central']:.3g} a year; {each}")
+
+
+def _verified(report: Mapping[str, Any] | None) -> Text:
+    if report is None:
+        return Text("not yet", style="yellow")
+    if report["ok"]:
+        return Text(f"yes, {report['checked']} checks passed", style="green")
+    failed = list(report["failed"])
+    names = plain(", ".join(map(str, failed)), 300)
+    return Text(f"NO: {len(failed)} of {report['checked']} checks failed: {names}", style="bold red")
+
+
+def _sites(summary: Mapping[str, Any]) -> Table:
+    shown = _chosen_quarters([row["quarter"] for row in summary["quarters"]])
+    table = _table("Sites: IT MW on by the end of the quarter")
+    table.add_column("Region", no_wrap=True)
+    table.add_column("Name", no_wrap=True, overflow="ellipsis")
+    table.add_column("Market", no_wrap=True)
+    table.add_column("Opens", no_wrap=True)
+    for quarter in shown:
+        table.add_column(quarter, justify="right", no_wrap=True)
+    table.add_column("$/MWh", justify="right", no_wrap=True)
+    for site in summary["sites"]:
+        power = site["it_mw_by_quarter"]
+        cells = [plain(site["region"], 12), short(site["name"], 30), plain(site["market"], 12)]
+        cells += [site["opening_quarter"], *(f"{power[quarter]:,.0f}" for quarter in shown)]
+        cells.append(_number(site["all_in_power_usd_per_mwh"], "{:,.2f}"))
+        table.add_row(*map(Text, cells))
+    by_quarter = {row["quarter"]: row for row in summary["quarters"]}
+    table.add_section()
+    for label, key, style in _totals(summary):
+        numbers = [f"{by_quarter[quarter][key]:,.0f}" for quarter in shown]
+        table.add_row("", label, "", "", *numbers, "", style=style)
+    return table
+
+
+def _totals(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return label, key and style of the rows below the sites: all, what of it counts, and the target."""
+    rows = [("All", "it_mw", "bold"), ("Target", "target_mw", "dim")]
+    if summary["power_basis"] != "it":
+        rows.insert(1, ("Counts as facility MW", "counted_mw", "bold"))
+    return rows
+
+
+def _chosen_quarters(quarters: Sequence[str]) -> list[str]:
+    """Return the year ends that fit, the last quarter always."""
+    ends = [quarter for quarter in quarters if quarter.endswith("Q4") and quarter != quarters[-1]]
+    return [*ends[-3:], quarters[-1]]
+
+
+def _costs(summary: Mapping[str, Any]) -> Table:
+    costs = dict(summary["costs"])
+    total = costs.pop("total_musd")
+    table = _table(f"Costs: present value, million USD of {summary['price_base_year']}")
+    table.add_column("Term", no_wrap=True)
+    table.add_column("Million USD", justify="right", no_wrap=True)
+    table.add_column("Share", justify="right", no_wrap=True)
+    for key, cost in costs.items():
+        term = key.removesuffix("_musd")
+        share = f"{100 * cost / total:.1f} %" if total else "n/a"
+        table.add_row(Text(COST_WORDS.get(term, plain(term, 40))), f"{cost:,.1f}", share)
+    table.add_section()
+    table.add_row("Total", f"{total:,.1f}", "", style="bold")
+    return table
+
+
+def _limits(summary: Mapping[str, Any]) -> Table | None:
+    rows = list(_limit_rows(summary["binding_limits"]))
+    if not rows:
+        return None
+    table = _table("Limits that bind, and what one MW is worth")
+    table.add_column("Limit", no_wrap=True)
+    table.add_column("Where and when", no_wrap=True, overflow="ellipsis")
+    table.add_column("USD per MW", justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _limit_rows(limits: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Give the dearest limits of each kind, and say how many more there are."""
+    kinds = {
+        "tranche": ("Target, 1 MW less", ("quarter",)),
+        "headroom": ("Headroom, 1 MW more", ("region", "quarter")),
+        "links": ("Link, 1 MW more", ("link", "quarter", "stress")),
+    }
+    for kind, (label, keys) in kinds.items():
+        found = limits.get(kind, ())
+        for row in found[:MOST_OF_A_KIND]:
+            place = plain(", ".join(str(row[key]) for key in keys), 50)
+            yield label, place, _number(row.get("usd_per_mw"), "{:,.0f}")
+        if len(found) > MOST_OF_A_KIND:
+            yield "", f"and {len(found) - MOST_OF_A_KIND} more in summary.json", ""
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "n/a" if value is None else form.format(value)
