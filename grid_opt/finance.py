@@ -27,7 +27,7 @@ def capital_recovery_factor(rate: float, life_years: float) -> float:
     r"""Return the level yearly payment per USD of overnight cost, :math:`d / (1 - (1 + d)^{-L})` [1/yr]."""
     if rate == 0.0:
         return 1.0 / life_years
-    return rate / (1.0 - (1.0 + rate) ** -life_years)
+    return rate / (1.0 - discount_factor(rate, life_years))
 
 
 def annuity_present_value(rate: float, life_years: float, start: int, end: int) -> float:

@@ -162,9 +162,7 @@ def test_region_named_like_a_missing_value(tmp_path: Path, name: str, field: str
 
 
 def test_missing_column(tmp_path: Path) -> None:
-    pd.read_csv(data_dir() / "headroom.csv").drop(columns="headroom_mw").to_csv(
-        tmp_path / "headroom.csv", index=False
-    )
+    pd.read_csv(data_dir() / "headroom.csv").drop(columns="headroom_mw").to_csv(tmp_path / "headroom.csv", index=False)
     error = refused(tmp_path, "headroom")
     assert (error.row, error.field) == (1, "headroom_mw")
     assert "missing column" in str(error)
@@ -185,9 +183,7 @@ def test_column_twice(tmp_path: Path) -> None:
 
 def test_swapped_latitude_and_longitude(tmp_path: Path) -> None:
     frame = pd.read_csv(data_dir() / "zones.csv", dtype=str, keep_default_na=False)
-    frame.loc[1, ["latitude_deg", "longitude_deg"]] = frame.loc[
-        1, ["longitude_deg", "latitude_deg"]
-    ].to_numpy()
+    frame.loc[1, ["latitude_deg", "longitude_deg"]] = frame.loc[1, ["longitude_deg", "latitude_deg"]].to_numpy()
     frame.to_csv(tmp_path / "zones.csv", index=False)
     error = refused(tmp_path, "zones")
     assert (error.row, error.field) == (3, "latitude_deg")

@@ -152,7 +152,8 @@ _ROUNDING = 1e-9
 def halls_needed(case: Case, world: xr.Dataset) -> xr.DataArray:
     r"""Return the whole halls that meet the target of each quarter, :math:`\lceil T_q / (\beta P) \rceil`."""
     hall = case.counted_per_it_mw * case.campus.hall_mw
-    return np.ceil(world["target"] / hall - _ROUNDING)
+    needed: xr.DataArray = xr.apply_ufunc(np.ceil, world["target"] / hall - _ROUNDING)
+    return needed
 
 
 def regions_by_market(world: xr.Dataset) -> dict[str, list[str]]:

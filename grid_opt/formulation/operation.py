@@ -15,7 +15,7 @@ class FixedCapacity:
     """Stand in for investment with numbers, so that the operation of a part can be built and solved alone."""
 
     def __init__(self, it_mw: xr.DataArray) -> None:
-        self._it_mw: dict[tuple[str, str], float] = it_mw.transpose("region", "quarter").to_series().to_dict()
+        self._it_mw = it_mw.transpose("region", "quarter").to_series().to_dict()
 
     def it_mw(self, region: Index, quarter: Index) -> Expression:
         """Return the IT nameplate energized in ``region`` by the end of ``quarter`` [MW]."""

@@ -60,9 +60,7 @@ def price_siting(matrix: Matrix, x: Array, options: Options) -> Answer | None:
 
     ``None`` where that program was not solved to optimality: a price is reported exactly or not at all.
     """
-    relaxed = solve(
-        fix_integers(matrix, x, binaries_only=True), replace(options, progress=None, time_limit_s=120.0)
-    )
+    relaxed = solve(fix_integers(matrix, x, binaries_only=True), replace(options, progress=None, time_limit_s=120.0))
     return relaxed if relaxed.status == "optimal" else None
 
 

@@ -75,18 +75,17 @@ def relative_gap(incumbent: float, bound: float) -> float:
     return 0.0 if distance == 0.0 else distance / max(abs(incumbent), 1e-12)
 
 
-_threads_in_use: int | None = None
-
-
 def _engine(options: Options) -> Any:
-    """Return a quiet HiGHS instance with the options set, each setting checked."""
-    global _threads_in_use  # noqa: PLW0603 - HiGHS has one scheduler per process
-    if _threads_in_use not in (None, options.threads):
-        highspy.Highs.resetGlobalScheduler(True)
-    _threads_in_use = options.threads
-    engine = highspy.Highs()
+    """Return a quiet HiGHS instance with the options set, each setting checked.
+
+    HiGHS has one scheduler per process and refuses to run, or runs wrongly, when its number of threads changes
+    under it, be it by another library. So it is made anew for every solve; that takes about a millisecond.
+    """
+    highspy.Highs.resetGlobalScheduler(True)
+    engine: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     settings = {
-        "output_flag": False,
+        "output_flag": True,  # without output HiGHS sends no news of the search either
+        "log_to_console": False,
         "threads": options.threads,
         "random_seed": options.seed,
         "mip_rel_gap": options.gap,
@@ -138,6 +137,14 @@ def _stop_on_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
+def _run(engine: Any) -> None:
+    """Run HiGHS in a thread of its own: Python hands signals to the main thread, which must be free to hear them."""
+    worker = threading.Thread(target=engine.run, name="HiGHS")
+    worker.start()
+    while worker.is_alive():
+        worker.join(timeout=0.1)
+
+
 def _subscribe(engine: Any, options: Options, stop: threading.Event, started: float) -> None:
     def interrupt(event: Any) -> None:
         if stop.is_set():
@@ -147,9 +154,7 @@ def _subscribe(engine: Any, options: Options, stop: threading.Event, started: fl
         if options.progress is not None:
             data = event.data_out
             options.progress(
-                Progress(
-                    time.monotonic() - started, data.mip_primal_bound, data.mip_dual_bound, data.mip_node_count
-                )
+                Progress(time.monotonic() - started, data.mip_primal_bound, data.mip_dual_bound, data.mip_node_count)
             )
 
     engine.cbMipInterrupt += interrupt
@@ -173,7 +178,7 @@ def solve(matrix: Matrix, options: Options, start: Array | None = None) -> Answe
     began = time.monotonic()
     with _stop_on_interrupt() as stop:
         _subscribe(engine, options, stop, began)
-        engine.run()
+        _run(engine)
     answer = _read(engine, matrix)
     return replace(answer, seconds=time.monotonic() - began, interrupted=stop.is_set())
 
@@ -187,7 +192,7 @@ def _read(engine: Any, matrix: Matrix) -> Answer:
         return Answer("infeasible", detail)
     if status in (kinds.kUnbounded, kinds.kUnboundedOrInfeasible):
         return _settle_unbounded(matrix, detail)
-    stopped = {kinds.kTimeLimit, kinds.kInterrupt, kinds.kHighsInterrupt, kinds.kSolutionLimit, kinds.kIterationLimit}
+    stopped = {kinds.kTimeLimit, kinds.kInterrupt, kinds.kSolutionLimit, kinds.kIterationLimit}
     if status != kinds.kOptimal and status not in stopped:
         raise SolverError(f"HiGHS ended with status {detail!r}")
     is_mip = bool(matrix.integer.any())
@@ -217,7 +222,7 @@ def _settle_unbounded(matrix: Matrix, detail: str) -> Answer:
     """Tell infeasible from unbounded by solving once more without costs; an unbounded 'plan' is never read."""
     engine = _engine(Options())
     _load(engine, replace(matrix, cost=np.zeros_like(matrix.cost)))
-    engine.run()
+    _run(engine)
     infeasible = engine.getModelStatus() == highspy.HighsModelStatus.kInfeasible
     return Answer("infeasible" if infeasible else "unbounded", detail)
 

@@ -25,8 +25,10 @@ def power_price(case: Case, matrix: Matrix, row_dual: Array, model: Model, world
     price = dual * USD_PER_MUSD / (world["slice_weight"] * weight)
     bought = model.component("operation.purchase").extract_values()
     live = as_array(bought, model.declarations["operation.purchase"], world) > 0
-    return price.where(live).transpose("region", "year", "slice").assign_attrs(
-        units="USD/MWh", long_name="local price of power (dual of the power balance, integers fixed)"
+    return (
+        price.where(live)
+        .transpose("region", "year", "slice")
+        .assign_attrs(units="USD/MWh", long_name="local price of power (dual of the power balance, integers fixed)")
     )
 
 

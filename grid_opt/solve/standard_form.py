@@ -56,9 +56,7 @@ def to_matrix(model: Any) -> Matrix:
     columns = list(form.columns)
     bounds = [v.bounds for v in columns]
     result = Matrix(
-        cost=np.asarray(form.c.todense(), dtype=float).reshape(-1)
-        if form.c.shape[0]
-        else np.zeros(len(columns)),
+        cost=np.asarray(form.c.todense(), dtype=float).reshape(-1) if form.c.shape[0] else np.zeros(len(columns)),
         offset=float(form.c_offset[0]) if len(form.c_offset) else 0.0,
         rows_matrix=matrix,
         row_lower=np.where(sense == 1, -np.inf, rhs),

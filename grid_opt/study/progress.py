@@ -4,19 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-
-class SearchNews(Protocol):
-    """News of a running branch and bound; costs in million USD."""
-
-    seconds: float
-    incumbent: float
-    bound: float
-    nodes: int
-
-    @property
-    def gap(self) -> float:
-        """Relative gap, infinite without an incumbent."""
-        ...
+from grid_opt.solve.highs import Progress
 
 
 class Listener(Protocol):
@@ -26,12 +14,12 @@ class Listener(Protocol):
         """Hear that a stage of the run began."""
         ...
 
-    def search(self, news: SearchNews) -> None:
+    def search(self, news: Progress) -> None:
         """Hear how far the search is."""
         ...
 
 
-def search_line(news: SearchNews) -> str:
+def search_line(news: Progress) -> str:
     """Write one plain line: time, incumbent, bound, gap."""
     incumbent = f"{news.incumbent:,.1f}" if abs(news.incumbent) < 1e15 else "none yet"
     bound = f"{news.bound:,.1f}" if abs(news.bound) < 1e15 else "none yet"
@@ -52,7 +40,7 @@ class Log:
         if self._listener is not None:
             self._listener.stage(text)
 
-    def search(self, news: SearchNews) -> None:
+    def search(self, news: Progress) -> None:
         """Log a line of the search and pass it on."""
         self.lines.append(search_line(news))
         if self._listener is not None:

@@ -90,6 +90,9 @@ def _exit_code(answer: Answer, report: Report) -> ExitCode:
     return ExitCode.DONE if answer.status == "optimal" else ExitCode.GAP_NOT_REACHED
 
 
+_SIZES = ("zone", "region", "link", "quarter", "year", "slice")
+
+
 def check(
     case: str | Path | Case, *, overrides: Sequence[str] = (), hours_file: str | Path | None = None
 ) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def check(
     world = build_world(asked, hours_file)
     read_outlines(asked.tables_dir)
     _, matrix = built(asked, world)
-    sizes = {dim: int(world.sizes[dim]) for dim in ("zone", "region", "link", "quarter", "year", "slice")}
+    sizes = {dim: int(world.sizes[dim]) for dim in _SIZES}
     return {"case": asked.name, **model_size(matrix), **sizes, "warnings": warnings(asked, world)}
 
 
@@ -118,7 +121,9 @@ def _targets_over_headroom(world: xr.Dataset) -> str | None:
     if float(short.max()) <= 0:
         return None
     quarter = world["quarter"].values[int(short.argmax())]
-    return f"the target of {quarter} exceeds the headroom of all regions by {float(short.max()):,.0f} MW: no plan exists"
+    return (
+        f"the target of {quarter} exceeds the headroom of all regions by {float(short.max()):,.0f} MW: no plan exists"
+    )
 
 
 def _unused_regions(world: xr.Dataset) -> str | None:

@@ -1,0 +1,182 @@
+"""Commands that solve, check and verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting
+from grid_opt.errors import ExitCode
+
+if TYPE_CHECKING:
+    from grid_opt.verify import Report
+
+DEFAULT_CASE = "us_750mw"
+
+CaseArgument = Annotated[str, typer.Argument(help="Name of a bundled case, or the path of a case file (TOML).")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one knob, e.g. campus.hall_mw=12. May be repeated."),
+]
+HoursOption = Annotated[
+    Path | None,
+    typer.Option("--hours", metavar="FILE", help="Real hours (NetCDF or CSV, UTC) instead of generated ones."),
+]
+PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN.nc", help="A plan written by `grid-opt run`.")]
+
+
+def run(
+    case: CaseArgument = DEFAULT_CASE,
+    set_: SetOption = None,
+    hours: HoursOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder of results [default: outputs/<case>].")
+    ] = None,
+    time_limit: Annotated[
+        float | None,
+        typer.Option("--time-limit", metavar="SECONDS", help="Longest search; the best plan by then is kept."),
+    ] = None,
+    gap: Annotated[
+        float | None,
+        typer.Option("--gap", metavar="SHARE", help="Stop within this share of the bound, e.g. 0.005."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no summary.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Solve a case, verify the plan, and write the plan folder."""
+    with reporting(as_json):
+        from grid_opt.cli.progress import ProgressLine  # noqa: PLC0415
+        from grid_opt.study.run import run as run_case  # noqa: PLC0415
+
+        overrides = [*(set_ or ())]
+        overrides += [] if time_limit is None else [f"solve.time_limit_s={time_limit}"]
+        overrides += [] if gap is None else [f"solve.gap={gap}"]
+        line = None if quiet else ProgressLine()
+        try:
+            result = run_case(case, overrides=overrides, hours_file=hours, out=out, progress=line)
+        finally:
+            if line is not None:
+                line.close()
+        if as_json:
+            print_json(
+                {
+                    "exit_code": int(result.exit_code),
+                    "folder": str(result.folder),
+                    "summary": result.summary,
+                    "verification": result.report.to_dict(),
+                }
+            )
+        elif not quiet:
+            from grid_opt.report.terminal import print_summary  # noqa: PLC0415
+
+            print_summary(result.summary, make_console())
+        if not as_json:
+            _say_how_it_ended(int(result.exit_code), result.report)
+            print_path("results", result.folder)
+    raise typer.Exit(int(result.exit_code))
+
+
+def check(
+    case: CaseArgument = DEFAULT_CASE,
+    set_: SetOption = None,
+    hours: HoursOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Validate a case and everything it reads, without solving; print sizes and warnings."""
+    with reporting(as_json):
+        from grid_opt.study.run import check as check_case  # noqa: PLC0415
+
+        found = check_case(case, overrides=set_ or (), hours_file=hours)
+        if as_json:
+            print_json({**found, "exit_code": 0})
+            return
+        for name, value in found.items():
+            if name != "warnings":
+                typer.echo(f"{name:<12} {value:>12,}" if isinstance(value, int) else f"{name:<12} {value!s:>12}")
+        for warning in found.get("warnings", ()):
+            typer.echo(f"warning: {warning}")
+        typer.echo("the case is valid")
+
+
+def verify(
+    plan: PlanArgument,
+    second_solver: Annotated[
+        bool,
+        typer.Option("--second-solver", help="Solve the case again with SCIP and compare (extra: second-solver)."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Recompute every limit, bill and total of a plan from its file alone."""
+    with reporting(as_json):
+        from grid_opt.verify import verify as verify_plan  # noqa: PLC0415
+
+        report = verify_plan(plan)
+        second: dict[str, Any] | None = None
+        if second_solver:
+            from grid_opt.study.second import second_solver as solve_again  # noqa: PLC0415
+
+            second = solve_again(plan)
+        agrees = second is None or bool(second["agrees"])
+        code = ExitCode.DONE if report.ok and agrees else ExitCode.VERIFICATION_FAILED
+        if as_json:
+            told = {} if second is None else {"second_solver": second}
+            print_json({**report.to_dict(), **told, "exit_code": int(code)})
+        else:
+            _print_report(report)
+            if second is not None:
+                _print_second(second)
+    raise typer.Exit(int(code))
+
+
+def _say_how_it_ended(code: int, report: Report) -> None:
+    if code == ExitCode.VERIFICATION_FAILED:
+        typer.echo(f"verification FAILED: {_one_line(report.worst)}", err=True)
+        return
+    typer.echo(f"verified: all {len(report.checks)} checks hold")
+    if code == ExitCode.GAP_NOT_REACHED:
+        typer.echo("the plan is feasible, but the search ended before the asked gap was reached (exit 4)", err=True)
+    elif code == ExitCode.INTERRUPTED:
+        typer.echo("interrupted: this is the best plan found until then (exit 130)", err=True)
+
+
+def _one_line(check: Any) -> str:
+    """Describe one check; ``None`` where there is none."""
+    if check is None:
+        return "no check was made"
+    off = f"off by {check.violation:.6g} {check.unit}, allowed {check.tolerance:.3g}"
+    return f"{check.name} at {check.place}: {off}"
+
+
+def _print_report(report: Report) -> None:
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("check", "worst violation", "allowed", "unit", "where", ""):
+        table.add_column(heading, justify="right" if heading in {"worst violation", "allowed"} else "left")
+    for check in report.checks:
+        table.add_row(
+            escape(check.name),
+            f"{check.violation:.3g}",
+            f"{check.tolerance:.3g}",
+            escape(check.unit),
+            escape(check.place),
+            "ok" if check.ok else "[bold red]BROKEN[/]",
+        )
+    make_console().print(table)
+    for warning in report.warnings:
+        typer.echo(f"note: {warning}")
+    if report.ok:
+        typer.echo(f"verified: all {len(report.checks)} checks hold")
+    else:
+        typer.echo(f"verification FAILED: {_one_line(report.worst)}", err=True)
+
+
+def _print_second(second: dict[str, Any]) -> None:
+    verdict = "agrees" if second["agrees"] else "DISAGREES"
+    typer.echo(
+        f"second solver ({second['solver']}) {verdict}: {second['objective_musd']:,.6f} million USD, "
+        f"{second['difference_musd']:+.6f} from the plan"
+    )
