@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from grid_opt.config import Case, case_to_toml, load_case
     from grid_opt.plan.io import open_plan
-    from grid_opt.study.run import RunResult, check, run
+    from grid_opt.study.check import check
+    from grid_opt.study.run import RunResult, run
     from grid_opt.verify import verify as verify_plan
 
 __version__ = "0.1.0"
@@ -39,7 +40,7 @@ _HOMES = {
     "Case": ("grid_opt.config", "Case"),
     "RunResult": ("grid_opt.study.run", "RunResult"),
     "case_to_toml": ("grid_opt.config", "case_to_toml"),
-    "check": ("grid_opt.study.run", "check"),
+    "check": ("grid_opt.study.check", "check"),
     "load_case": ("grid_opt.config", "load_case"),
     "open_plan": ("grid_opt.plan.io", "open_plan"),
     "run": ("grid_opt.study.run", "run"),

@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import IntEnum
 from pathlib import Path
 
+_LONGEST_VALUE = 200
+
 
 class ExitCode(IntEnum):
     """The exit codes of the command line, also carried by every error."""
@@ -65,12 +67,19 @@ class InputError(GridOptError):
         where = ", ".join(part for part in place if part)
         lines = [f"{where}: {self.problem}" if where else self.problem]
         if self.value is not None:
-            lines.append(f"  found:    {str(self.value)[:200]!r}")
+            lines.append(f"  found:    {_shown(self.value)}")
         if self.expected is not None:
             lines.append(f"  expected: {self.expected}")
         if self.fix is not None:
             lines.append(f"  to fix:   {self.fix}")
         return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    """Write a value so that text (in quotes) and numbers (without) can be told apart, in at most 200 characters."""
+    plain = value.tolist() if hasattr(value, "tolist") else value  # numpy, without importing it
+    text = repr(str(plain) if isinstance(plain, Path) else plain)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 4]} ..."
 
 
 class InfeasibleError(GridOptError):
@@ -91,7 +100,7 @@ class VerificationError(GridOptError):
     exit_code = ExitCode.VERIFICATION_FAILED
 
 
-class InterruptedRun(GridOptError):
+class InterruptedRunError(GridOptError):
     """Say that the user interrupted a run before it had any plan."""
 
     exit_code = ExitCode.INTERRUPTED

@@ -135,7 +135,8 @@ def test_bad_input_exits_2_with_one_message(
     def load(case: str, *, overrides: Any = (), **_: Any) -> None:
         grid_opt.load_case(case, overrides)
 
-    replace_module("grid_opt.study.run", run=load, check=load)
+    replace_module("grid_opt.study.run", run=load)
+    replace_module("grid_opt.study.check", check=load)
     result = call(*arguments)
     assert result.exit_code == 2
     assert words in result.stderr
@@ -250,7 +251,7 @@ def test_progress_goes_to_stderr_now_and_then(capsys: pytest.CaptureFixture[str]
 
 def test_check_prints_sizes_and_warnings(replace_module: Callable[..., None]) -> None:
     found = {"case": "quick", "rows": 12345, "warnings": ["hours are generated"]}
-    replace_module("grid_opt.study.run", check=lambda case, **_: found)
+    replace_module("grid_opt.study.check", check=lambda case, **_: found)
     result = call("check", "quick")
     assert result.exit_code == 0
     assert "12,345" in result.stdout and "warning: hours are generated" in result.stdout

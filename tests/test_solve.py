@@ -179,7 +179,7 @@ def test_an_infeasible_case_names_the_conflict_and_the_smallest_repair() -> None
 def test_a_budget_that_is_too_small_is_repaired_in_dollars() -> None:
     case = tiny_case(budget={"total_musd": 1500.0})
     world = tiny_world(case, 4, 1)
-    repairs = {r.constraint: r for r in find_repairs(to_matrix(build_model(case, world).pyomo), Options())}
+    repairs = {r.constraint: r for r in find_repairs(to_matrix(build_model(case, world).pyomo), Options(), 10.0)}
     raised = tiny_case(budget={"total_musd": 1500.0 + repairs["budget.total_budget"].amount + 1e-3})
     assert objective(raised, world) > 0
     short = tiny_case(budget={"total_musd": 1500.0 + 0.98 * repairs["budget.total_budget"].amount})
@@ -191,7 +191,7 @@ def test_missing_headroom_is_repaired_where_it_is_missing() -> None:
     case = tiny_case(demand={"targets_mw": {"2026Q4": 30.0}})
     world = tiny_world(case, 4, 1)
     world["headroom"] = xr.full_like(world["headroom"], 11.0)
-    repairs = find_repairs(to_matrix(build_model(case, world).pyomo), Options())
+    repairs = find_repairs(to_matrix(build_model(case, world).pyomo), Options(), 10.0)
     headroom = next(r for r in repairs if r.constraint == "connection.headroom")
     assert headroom.unit == "MW" and headroom.amount > 0
     assert all(place.split()[0] in world["region"].values for place, _ in headroom.places)

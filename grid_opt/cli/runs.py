@@ -86,7 +86,7 @@ def check(
 ) -> None:
     """Validate a case and everything it reads, without solving; print sizes and warnings."""
     with reporting(as_json):
-        from grid_opt.study.run import check as check_case  # noqa: PLC0415
+        from grid_opt.study.check import check as check_case  # noqa: PLC0415
 
         found = check_case(case, overrides=set_ or (), hours_file=hours)
         if as_json:

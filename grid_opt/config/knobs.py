@@ -20,12 +20,19 @@ class KnobError(ValueError):
     """
 
     def __init__(
-        self, problem: str, *, field: str = "", value: object | None = None, expected: str | None = None
+        self,
+        problem: str,
+        *,
+        field: str = "",
+        value: object | None = None,
+        expected: str | None = None,
+        fix: str | None = None,
     ) -> None:
         self.problem = problem
         self.field = field
         self.value = value
         self.expected = expected
+        self.fix = fix
         super().__init__(problem)
 
 

@@ -118,6 +118,7 @@ def _explain(model: type[Knobs], complaint: Any) -> dict[str, Any]:
         told["fix"] = f"did you mean {suggestion!r}?" if suggestion else None
     elif isinstance(raised, KnobError):
         told |= {"problem": raised.problem, "value": raised.value, "expected": raised.expected}
+        told["fix"] = raised.fix
         told["field"] = ".".join(part for part in (told["field"], raised.field) if part)
     elif complaint["type"] == "missing":
         told |= {"problem": "this key is missing", "value": None, "expected": _meaning(model, location)}

@@ -260,6 +260,7 @@ class Energy(Knobs):
                 field="days",
                 value=self.days,
                 expected=f"a multiple of 4 up to {most}, or {_EVERY_DAY} for every hour",
+                fix=f"use {min(most, 4 * round(self.days / 4))}",
             )
         return self
 

@@ -37,15 +37,22 @@ def read_outlines(data_dir: Path | None = None) -> gpd.GeoDataFrame:
     for number, feature in enumerate(_features(path), start=1):
         zone = _zone(path, number, feature, wanted)
         if zone in shapes:
-            raise InputError("duplicate zone", file=path, row=f"feature {number}", field="zone", value=zone)
+            raise InputError(
+                "duplicate zone",
+                file=path,
+                row=f"feature {number}",
+                field="zone",
+                value=zone,
+                expected="each zone once",
+                fix="remove one of its features, or join both to a MultiPolygon",
+            )
         shapes[zone] = _outline(path, number, zone, feature)
     missing = [zone for zone in wanted if zone not in shapes]
     if missing:
         raise InputError(
-            "missing zone",
+            f"missing zone: {', '.join(missing)}",
             file=path,
             field="zone",
-            value=", ".join(missing),
             expected="one feature for every zone of zones.csv",
             fix="add the outline of the zone",
         )
@@ -160,7 +167,7 @@ def _crossing(path: Path, row: str, zone: str, outline: shapely.Geometry) -> Inp
 
 
 def outline_rings(data_dir: Path | None = None) -> dict[str, list[list[npt.NDArray[np.float64]]]]:
-    """Return the outlines as plain rings of (longitude, latitude), by zone: for each polygon its shell, then its holes."""
+    """Return the outlines as rings of (longitude, latitude) by zone: for each polygon its shell, then its holes."""
     outlines = read_outlines(data_dir)
     return {
         str(zone): [

@@ -66,7 +66,10 @@ def read_csv_series(path: Path, zones: Sequence[str]) -> list[ZoneSeries]:
         )
     time = _times(path, frame, time_column)
     rows = np.arange(2, len(frame) + 2)
-    return [ZoneSeries(zone, time, {"price": _numbers(path, frame, zone)}, rows) for zone in found]
+    return [
+        ZoneSeries(zone, time, {"price": _numbers(path, frame, zone)}, rows, {"time": time_column, "price": zone})
+        for zone in found
+    ]
 
 
 def _read_text(path: Path) -> pd.DataFrame:
@@ -165,11 +168,12 @@ def _long(
     time = _times(path, frame, keys[0])
     numbers = {name: _numbers(path, frame, column) for name, column in values.items()}
     ids = location[frame.index].to_numpy()
+    names = {"time": keys[0], **values}
     out = []
     for zone in zones:
         at = np.flatnonzero(ids == zone)
         if len(at):
-            out.append(ZoneSeries(zone, time[at], {n: v[at] for n, v in numbers.items()}, rows[at]))
+            out.append(ZoneSeries(zone, time[at], {n: v[at] for n, v in numbers.items()}, rows[at], names))
     return out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,20 @@ _LOCAL_TIME_HINT = (
 
 @dataclass(frozen=True)
 class ZoneSeries:
-    """Hours of one zone as found in a file: times (UTC), values by variable, and file rows if it has rows."""
+    """Hours of one zone as found in a file: times (UTC), values by variable, and file rows if it has rows.
+
+    ``columns`` says what the file calls "time" and the variables, where it has other names for them.
+    """
 
     zone: str
     time: NDArray[np.datetime64]
     values: Mapping[str, Floats]
     rows: Ints | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def column(self, name: str) -> str:
+        """Return what the file calls the time or a variable."""
+        return self.columns.get(name, name)
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ def place(path: Path, series: ZoneSeries) -> dict[str, Floats]:
         raise InputError(
             f"zone {series.zone} has more than one year of hours ({len(time)} of them)",
             file=path,
-            field="time",
+            field=series.column("time"),
             value=f"{time.min()} to {time.max()}",
             expected="one year: 8760 hours, or 8784 with 29 February",
             fix="cut the file to twelve months",
@@ -76,7 +84,7 @@ def place(path: Path, series: ZoneSeries) -> dict[str, Floats]:
         placed = np.empty(HOURS_PER_YEAR)
         placed[slot[order]] = values[order]
         if name == "price":
-            _check_price_unit(path, series.zone, placed)
+            _check_price_unit(path, series, placed)
         out[name] = placed
     return out
 
@@ -98,7 +106,7 @@ def _row(series: ZoneSeries, at: int) -> int | str:
 def _check_step(path: Path, series: ZoneSeries, time: NDArray[np.datetime64]) -> None:
     steps = np.diff(np.unique(time)).astype(int)
     if not len(steps):
-        raise InputError(f"zone {series.zone} has {len(time)} hours", file=path, field="time", expected="8760 hours")
+        raise InputError(f"zone {series.zone} has {len(time)} hours", file=path, field=series.column("time"), expected="8760 hours")
     minutes = round(float(np.median(steps)) / 60, 2)
     off = np.flatnonzero(time.astype("datetime64[h]") != time)
     if minutes == 60 and not len(off):
@@ -109,8 +117,8 @@ def _check_step(path: Path, series: ZoneSeries, time: NDArray[np.datetime64]) ->
     raise InputError(
         problem,
         file=path,
-        row=_row(series, int(off[0])) if len(off) else None,
-        field="time",
+        row=_row(series, int(off[0]) if len(off) else 0),
+        field=series.column("time"),
         value=str(time[off[0]]) if len(off) else None,
         expected="hourly values, stamped with the beginning of the hour",
         fix="average them to hours first, for example with pandas: frame.resample('h').mean()",
@@ -126,7 +134,7 @@ def _check_repeats(path: Path, series: ZoneSeries, time: NDArray[np.datetime64])
             f"zone {series.zone} has the hour {time[first]} twice ({len(repeats)} repeated hours in all)",
             file=path,
             row=_row(series, second),
-            field="time",
+            field=series.column("time"),
             value=str(time[second]),
             expected="every hour once",
             fix=_LOCAL_TIME_HINT,
@@ -144,11 +152,14 @@ def _check_gaps(path: Path, series: ZoneSeries, time: NDArray[np.datetime64], fi
     name = f"{year}-{month:02d}-{day - _DAYS_BEFORE_MONTH[month - 1] + 1:02d}T{hour:02d}:00"
     if np.datetime64(name) < time.min() and len(missing) < HOURS_PER_YEAR // 2:
         name = f"{name} or a year later"
+    earlier = np.flatnonzero(time < np.datetime64(name[:16]))
+    before = int(earlier[np.argmax(time[earlier])]) if len(earlier) else int(np.argmin(time))
     raise InputError(
         f"zone {series.zone} lacks {len(missing)} of 8760 hours, the first is {name} UTC",
         file=path,
-        field="time",
-        value=name,
+        row=_row(series, before),
+        field=series.column("time"),
+        value=f"{time[before].astype('datetime64[m]')} is the hour {'before' if len(earlier) else 'after'} the gap",
         expected="a value for every hour of one year",
         fix="fill the gap or take another year; if the times are local clock time, " + _LOCAL_TIME_HINT,
     )
@@ -165,23 +176,24 @@ def _check_values(path: Path, series: ZoneSeries, name: str, values: Floats, ord
             f"{name} of zone {series.zone} at {series.time[at].astype('datetime64[m]')} is {what}",
             file=path,
             row=_row(series, at),
-            field=name,
+            field=series.column(name),
             value=values[at],
             expected=f"a number from {bounds.lower:g} to {bounds.upper:g}; {bounds.hint}",
             fix="correct or fill this hour",
         )
 
 
-def _check_price_unit(path: Path, zone: str, price: Floats) -> None:
+def _check_price_unit(path: Path, series: ZoneSeries, price: Floats) -> None:
     mean = float(price.mean())
     if 1.5 <= mean <= 1000.0:
         return
     fix = "multiply by 1000 if these are USD/kWh" if mean < 1.5 else "divide: these may be USD/GWh or cents per MWh"
     raise InputError(
-        f"the mean price of zone {zone} is {mean:.4g}, which is no wholesale price in USD/MWh",
+        f"the mean price of zone {series.zone} is {mean:.4g}, which is no wholesale price in USD/MWh",
         file=path,
-        field="price",
-        value=f"{mean:.6g}",
+        row=None if series.rows is None else f"{series.rows.min()} to {series.rows.max()}",
+        field=series.column("price"),
+        value=mean,
         expected="USD/MWh; a yearly mean from 1.5 to 1000, mostly 20 to 80",
         fix=fix,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 
 from grid_opt.errors import InputError
 from grid_opt.inputs.hours_latent import COMPONENTS, Floats
+from grid_opt.inputs.tables import read_utf8
 from grid_opt.resources import data_dir as bundled_data_dir
 
 HOUR_COLUMNS = tuple(f"h{hour:02d}" for hour in range(24))
@@ -26,7 +28,16 @@ def table_path(name: str, folder: Path | None) -> Path:
 @lru_cache(maxsize=64)
 def _read(path: Path, modified_ns: int) -> pd.DataFrame:
     # ids such as "NA" must stay text; the time of change in the key keeps the cache honest
-    return pd.read_csv(path, keep_default_na=False, na_values=[""], encoding="utf-8")
+    text = read_utf8(path)
+    try:
+        return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""])
+    except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+        raise InputError(
+            f"the table cannot be read: {str(error).strip()}",
+            file=path,
+            expected="a header line and rows of as many cells",
+            fix="correct the row, or remove the file to use the bundled one",
+        ) from None
 
 
 def read_statistics(name: str, folder: Path | None = None) -> pd.DataFrame:

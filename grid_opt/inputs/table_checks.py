@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from itertools import product
+from typing import Any
 
 import pandas as pd
 
@@ -84,13 +85,26 @@ def _complete(tables: Tables, name: str, parts: Mapping[str, Iterable[object]]) 
     for wanted in product(*(dict.fromkeys(part) for part in parts.values())):
         if wanted not in present:
             raise InputError(
-                f"missing {keys[-1]}",
+                f"missing {keys[-1]}: there is no row for {', '.join(str(part) for part in wanted)}",
                 file=_file(tables, name),
+                row=_nearest_row(tables[name], dict(zip(keys, wanted, strict=True))),
                 field=" x ".join(keys),
-                value=", ".join(str(part) for part in wanted),
                 expected=f"a row for every {' x '.join(keys)}",
-                fix="add the row",
+                fix="add the row after this one",
             )
+
+
+def _nearest_row(table: pd.DataFrame, wanted: Mapping[str, Any]) -> int:
+    """Return the last row that shares the most leading keys with ``wanted`` and does not come after it."""
+    rows = table.assign(row=range(FIRST_ROW, len(table) + FIRST_ROW))
+    for key, value in wanted.items():
+        same = rows[rows[key] == value]
+        if same.empty:
+            earlier = rows[rows[key] < value]
+            rows = rows if earlier.empty else earlier
+            break
+        rows = same
+    return int(rows["row"].iloc[-1])
 
 
 def _candidates(tables: Tables) -> None:
@@ -111,10 +125,9 @@ def _candidates(tables: Tables) -> None:
     missing = sorted(zone for zone, flag in flags.items() if flag == 1 and zone not in have)
     if missing:
         raise InputError(
-            "a candidate zone has no row",
+            f"a candidate zone has no row: {', '.join(missing)}",
             file=_file(tables, "regions"),
             field="region",
-            value=", ".join(missing),
             expected="a row for every zone with is_candidate = 1",
             fix="add the row or set is_candidate to 0",
         )
@@ -132,6 +145,7 @@ def _loads(tables: Tables) -> None:
                 field="load_mean_mw",
                 value=mean,
                 expected=f"at most peak_mw {peak:g}",
+                fix="correct the mean or the peak; both are in MW",
             )
 
 
@@ -157,6 +171,7 @@ def _links(tables: Tables) -> None:
                 field="from_zone, to_zone",
                 value=f"{start} > {end} ({kind}, susceptance {susceptance:g})",
                 expected="each pair of different zones once",
+                fix="correct the row or remove it",
             )
         seen[pair] = row
 

@@ -32,6 +32,7 @@ __all__ = [
 MISSING_LOOKALIKES = frozenset({"", "na", "n/a", "nan", "null", "none", "#n/a", "<na>", "nat"})
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 HEADER_LINE = 1
+_USE_BUNDLED = "fill the table, or remove the file to use the bundled one"
 
 
 def input_path(file: str, data_dir: Path | None = None) -> Path:
@@ -61,7 +62,7 @@ def input_path(file: str, data_dir: Path | None = None) -> Path:
 def _refuse_misspelled(folder: Path) -> None:
     """Refuse a file that is almost, but not quite, named like an input."""
     known = [table.file for table in TABLES.values()] + [OUTLINE_FILE]
-    for path in sorted(folder.glob("*.csv")) + sorted(folder.glob("*.geojson")):
+    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in (".csv", ".geojson", ".json")):
         near = difflib.get_close_matches(path.name.lower(), known, n=1, cutoff=0.85)
         if near and path.name not in known:
             raise InputError(
@@ -96,7 +97,9 @@ def read_csv_table(path: Path, table: Table) -> pd.DataFrame:
     _check_header(path, table, header)
     body = records[1:]
     if not body:
-        raise InputError("the table has no rows", file=path, expected=table.rows)
+        raise InputError(
+            "the table has no rows", file=path, row=HEADER_LINE, expected=table.rows, fix=_USE_BUNDLED
+        )
     for line, cells in body:
         _check_width(path, line, cells, header)
     columns: dict[str, list[object]] = {}
@@ -155,7 +158,9 @@ def _records(path: Path) -> list[tuple[int, list[str]]]:
     except csv.Error as error:
         raise InputError(f"the line is not CSV: {error}", file=path, row=start, fix="check the quotes") from error
     if not records:
-        raise InputError("the file is empty", file=path, expected="a header line and rows")
+        raise InputError(
+            "the file is empty", file=path, row=HEADER_LINE, expected="a header line and rows", fix=_USE_BUNDLED
+        )
     return records
 
 
@@ -240,7 +245,7 @@ def _convert(cell: _Cell) -> object:
     except ValueError:
         raise cell.error("not a number") from None
     if not math.isfinite(value):
-        raise cell.error("not a finite number", "fill in the value")
+        raise cell.error("not a finite number", "write the number; there is no default for a missing one")
     if cell.column.kind == "int":
         if value != int(value):
             raise cell.error("not a whole number")
@@ -317,9 +322,9 @@ def _check_bounds(path: Path, lines: list[int], table: Table, frame: pd.DataFram
                 file=path,
                 row=line,
                 field=column.name,
-                value=f"{value:g}",
+                value=value,
                 expected=_wanted(column),
-                fix=hint or None,
+                fix=hint or "correct the value or its unit",
             )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,21 +25,20 @@ _DAYS_BEFORE_JUNE_IN_Q2 = 61
 """April and May: capacity delivery years run from June to May."""
 
 
-def build_world(case: Case, hours_file: str | Path | None = None) -> xr.Dataset:
+def build_world(case: Case) -> xr.Dataset:
     """Read the tables, generate or read the hours, and return the world of a case.
 
     The arrays, their dimensions, units, bounds and meanings are listed in :mod:`grid_opt.inputs.schema`.
-    ``hours_file`` takes the place of ``energy.hours_file``.
 
     Raises:
         InputError: a table, an hour or the case's choice of regions is not sound; the message names the place.
     """
+    _require_tables_dir(case)
     tables = read_tables(case.tables_dir)
     check_tables(tables)
     regions = choose_regions(case, tables)
     zones = tables["zones"]
-    hours_path = Path(hours_file) if hours_file is not None else case.hours_path
-    hours, note = _hours(case, zones, regions, hours_path)
+    hours, note = _hours(case, zones, regions)
     slices = choose_slices(hours, regions, case.energy.days, case.energy.extreme_days)
     parts: dict[str, Any] = {
         **_zone_arrays(zones),
@@ -63,9 +61,25 @@ def build_world(case: Case, hours_file: str | Path | None = None) -> xr.Dataset:
     for name, array in WORLD.items():
         world[name].attrs = {"units": array.unit, "long_name": array.meaning}
     world.attrs["hours_source"] = note
+    world.attrs["largest_price_correction_usd_per_mwh"] = slices["price"].attrs["largest_correction_usd_per_mwh"]
     world.attrs["price_base_year"] = case.finance.price_base_year
     _check_bounds(world)
     return world
+
+
+def _require_tables_dir(case: Case) -> None:
+    """Refuse a folder of tables that is not there, at the line of the case that names it."""
+    folder, field = case.tables_dir, "data.tables_dir"
+    if folder is not None and not folder.is_dir():
+        raise InputError(
+            f"the folder of tables {folder} does not exist",
+            file=case.source,
+            row=case.row(field),
+            field=field,
+            value=case.data.tables_dir,
+            expected="a folder, relative to the case file",
+            fix=f"correct the name, or leave {field} out to use the bundled tables",
+        )
 
 
 def choose_regions(case: Case, tables: dict[str, pd.DataFrame]) -> list[str]:
@@ -103,11 +117,12 @@ def choose_regions(case: Case, tables: dict[str, pd.DataFrame]) -> list[str]:
     return chosen
 
 
-def _hours(case: Case, zones: pd.DataFrame, regions: list[str], path: Path | None) -> tuple[xr.Dataset, str]:
+def _hours(case: Case, zones: pd.DataFrame, regions: list[str]) -> tuple[xr.Dataset, str]:
+    path = case.hours_path
+    read = None if path is None else read_hours(path, regions)  # first, so that a bad file is refused at once
     generated = generate_hours(zones, case.energy.seed, case.tables_dir)
-    if path is None:
+    if path is None or read is None:
         return generated, f"generated, seed {case.energy.seed}"
-    read = read_hours(path, regions)
     filled = [name for name in ("demand", "wind_cf", "solar_cf") if name not in read]
     hours = read.assign({name: generated[name].sel(zone=read["zone"].values) for name in filled})
     note = f"read from {path.name}"
@@ -200,7 +215,7 @@ def _capacity_charge(tables: dict[str, pd.DataFrame], regions: list[str], case: 
     regional = tables["regions"].set_index("region").loc[regions]
     result = np.zeros((len(regions), len(case.years), len(SEASONS)))
     for i, region in enumerate(regions):
-        facts = regional.loc[region]
+        facts: dict[str, Any] = regional.loc[region].to_dict()
         mine = prices[prices["capacity_zone"] == facts["capacity_zone"]]
         by_year = {int(d[:4]): float(p) for d, p in zip(mine["delivery_year"], mine["usd_per_mw_day"], strict=True)}
         carried = 1.0 + float(facts["reserve_obligation_fraction"])

@@ -9,10 +9,10 @@ import scipy.sparse as sp
 
 from grid_opt.errors import InfeasibleError
 from grid_opt.solve.highs import Options, solve
-from grid_opt.solve.standard_form import Array, Matrix
+from grid_opt.solve.standard_form import Array, Matrix, families, submatrix
 
 REPAIRS: dict[str, tuple[str, str]] = {
-    "campus.tranche": ("lower the tranche targets (demand.targets_mw)", "halls"),
+    "campus.tranche": ("lower the tranche targets (demand.targets_mw)", "MW"),
     "connection.headroom": ("raise the grid headroom (table headroom.csv, grid.headroom_scale)", "MW"),
     "network.zone_balance": ("deliver more over the network (surplus.csv, grid.link_available_share)", "MW"),
     "campus.campus_max": ("allow larger campuses (campus.max_campus_mw)", "MW"),
@@ -47,31 +47,6 @@ class Repair:
         return f"{self.words}: {self.amount:,.1f} {self.unit} in all ({where}{more})"
 
 
-def _investment_only(matrix: Matrix, family: list[str]) -> tuple[Matrix, list[str]]:
-    """Drop the operation, which follows any investment, and the costs."""
-    keep = np.array([name.split(".")[0] in _INVESTMENT for name in family])
-    rows = matrix.rows_matrix[keep]
-    used = np.unique(rows.indices)
-    small = replace(
-        matrix,
-        cost=np.zeros(len(used)),
-        offset=0.0,
-        rows_matrix=sp.csr_array(rows[:, used]),
-        row_lower=matrix.row_lower[keep],
-        row_upper=matrix.row_upper[keep],
-        col_lower=matrix.col_lower[used],
-        col_upper=matrix.col_upper[used],
-        integer=matrix.integer[used],
-        rows=[row for row, flag in zip(matrix.rows, keep, strict=True) if flag],
-        columns=[matrix.columns[j] for j in used],
-    )
-    return small, [name for name, flag in zip(family, keep, strict=True) if flag]
-
-
-def _families(matrix: Matrix) -> list[str]:
-    return [row.parent_component().local_name.replace("__", ".") for row in matrix.rows]
-
-
 def _with_slack(matrix: Matrix, rows: Array) -> Matrix:
     """Add to each of ``rows`` one column that helps it up and one that helps it down, at a cost of 1 per unit."""
     count, (height, width) = len(rows), matrix.shape
@@ -89,9 +64,14 @@ def _with_slack(matrix: Matrix, rows: Array) -> Matrix:
     )
 
 
-def find_repairs(matrix: Matrix, options: Options) -> list[Repair]:
-    """Return, for every kind of limit that alone can mend the case, the smallest move of it; smallest first."""
-    investment, family = _investment_only(matrix, _families(matrix))
+def find_repairs(matrix: Matrix, options: Options, hall_mw: float) -> list[Repair]:
+    """Return, for every kind of limit that alone can mend the case, the smallest move of it.
+
+    ``hall_mw`` is what one hall counts towards a target [MW]. The operation is left out: it follows any investment.
+    """
+    names = families(matrix)
+    investment, _ = submatrix(matrix, np.array([name.split(".")[0] in _INVESTMENT for name in names]))
+    family = families(investment)
     repairs = []
     for constraint, (words, unit) in REPAIRS.items():
         rows = np.array([i for i, name in enumerate(family) if name == constraint], dtype=int)
@@ -103,6 +83,7 @@ def find_repairs(matrix: Matrix, options: Options) -> list[Repair]:
             continue
         slack = answer.x[investment.shape[1] :]
         moved = slack[: rows.size] + slack[rows.size :]
+        moved *= hall_mw if constraint == "campus.tranche" else 1.0
         places = sorted(
             ((_place(investment.rows[i]), float(m)) for i, m in zip(rows, moved, strict=True) if m > _SMALL),
             key=lambda item: -item[1],
@@ -118,9 +99,9 @@ def _place(row: object) -> str:
     return " ".join(str(i) for i in index) if isinstance(index, tuple) else str(index)
 
 
-def explain_infeasible(matrix: Matrix, options: Options) -> InfeasibleError:
+def explain_infeasible(matrix: Matrix, options: Options, hall_mw: float) -> InfeasibleError:
     """Return the error that names the limits in conflict and the smallest repairs."""
-    repairs = find_repairs(matrix, options)
+    repairs = find_repairs(matrix, options, hall_mw)
     if not repairs:
         return InfeasibleError(
             "No plan meets every limit, and no single kind of limit can mend it: several conflict at once.\n"

@@ -15,6 +15,7 @@ from grid_opt.formulation.block import Declaration
 from grid_opt.formulation.model import Model
 from grid_opt.solve.highs import Answer, Options, solve
 from grid_opt.solve.standard_form import Array, Matrix
+from grid_opt.units import USD_PER_MUSD
 
 _AGREE = 1e-6
 """Relative agreement asked of two solves of the same thing."""
@@ -50,7 +51,8 @@ def polish(matrix: Matrix, answer: Answer, options: Options) -> Answer:
         raise SolverError(f"the linear program with integers fixed ended '{linear.detail}'")
     if linear.objective > answer.objective + _AGREE * abs(answer.objective):
         raise SolverError(
-            f"with integers fixed the plan costs {linear.objective:.6f} million USD, but HiGHS said {answer.objective:.6f}"
+            f"with integers fixed the plan costs {linear.objective:.6f} million USD, "
+            f"but HiGHS said {answer.objective:.6f}"
         )
     return linear
 
@@ -98,12 +100,13 @@ def variables(model: Model, world: xr.Dataset) -> dict[str, xr.DataArray]:
 
 
 def costs(model: Model, world: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Return every cost term [million USD, present value] as ``cost_<name>``."""
+    """Return every cost term [USD, present value] as ``cost_<name>``."""
     found = {}
     for name, declared in model.declarations.items():
         if declared.kind == "cost":
             values = {k: pyo.value(e) for k, e in model.component(name).items()}
-            found[f"cost_{declared.short_name}"] = as_array(values, declared, world)
+            array = as_array(values, declared, world)
+            found[f"cost_{declared.short_name}"] = (array * USD_PER_MUSD).assign_attrs(array.attrs | {"units": "USD"})
     return found
 
 

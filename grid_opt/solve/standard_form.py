@@ -96,3 +96,27 @@ def _guard(matrix: Matrix, rhs: Array) -> None:
     if np.isnan(matrix.col_lower).any() or np.isnan(matrix.col_upper).any():
         j = int(np.argmax(np.isnan(matrix.col_lower) | np.isnan(matrix.col_upper)))
         raise SolverError(f"a bound of {matrix.columns[j].name} is not a number")
+
+
+def families(matrix: Matrix) -> list[str]:
+    """Return, for every row, the ``block.name`` of the constraint that it belongs to."""
+    return [row.parent_component().local_name.replace("__", ".") for row in matrix.rows]
+
+
+def submatrix(matrix: Matrix, keep: npt.NDArray[np.bool_]) -> tuple[Matrix, npt.NDArray[np.int64]]:
+    """Return the rows where ``keep`` holds with the columns that they use, costs zero, and those columns' numbers."""
+    rows = matrix.rows_matrix[keep]
+    used = np.unique(rows.indices).astype(np.int64)
+    part = Matrix(
+        cost=np.zeros(len(used)),
+        offset=0.0,
+        rows_matrix=sp.csr_array(rows[:, used]),
+        row_lower=matrix.row_lower[keep],
+        row_upper=matrix.row_upper[keep],
+        col_lower=matrix.col_lower[used],
+        col_upper=matrix.col_upper[used],
+        integer=matrix.integer[used],
+        rows=[row for row, flag in zip(matrix.rows, keep, strict=True) if flag],
+        columns=[matrix.columns[j] for j in used],
+    )
+    return part, used

@@ -7,15 +7,14 @@ import importlib.metadata
 import json
 import platform
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import xarray as xr
 
 from grid_opt import __version__
-from grid_opt.compute.definitions import definition_path
+from grid_opt.compute.definitions import definition_path, load_accelerator, load_workload
 from grid_opt.config import Case, case_to_toml
-from grid_opt.errors import InterruptedRun, SolverError
-from grid_opt.formulation.model import Model, build_model
+from grid_opt.errors import InterruptedRunError, SolverError
+from grid_opt.formulation.model import build_model
 from grid_opt.inputs.tables import inputs_sha256
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.diagnose import explain_infeasible
@@ -23,7 +22,9 @@ from grid_opt.solve.extract import costs, polish, price_siting, store, variables
 from grid_opt.solve.highs import Answer, Options, relative_gap, solve
 from grid_opt.solve.prices import power_price, siting_prices
 from grid_opt.solve.standard_form import Matrix, to_matrix
+from grid_opt.solve.tidy import least_flow
 from grid_opt.study.progress import Log
+from grid_opt.units import USD_PER_MUSD
 
 _PROGRAMS = ("highspy", "netCDF4", "numpy", "pandas", "Pyomo", "scipy", "tsam", "xarray")
 
@@ -44,7 +45,7 @@ def plan_case(case: Case, world: xr.Dataset, inputs: dict[str, str], log: Log) -
 
     Raises:
         InfeasibleError: no plan meets every limit; the message names the limits and the smallest repairs.
-        InterruptedRun: stopped by the user before there was any plan.
+        InterruptedRunError: stopped by the user before there was any plan.
         SolverError: no plan in the time limit, or the solver failed.
     """
     options = Options(
@@ -61,17 +62,17 @@ def plan_case(case: Case, world: xr.Dataset, inputs: dict[str, str], log: Log) -
     size = model_size(matrix)
     log.stage(f"solving {size['rows']:,} rows, {size['columns']:,} columns, {size['integers']:,} integers")
     answer = solve(matrix, options)
-    _require_plan(answer, matrix, options)
+    _require_plan(answer, matrix, options, case)
     log.stage("pricing the plan")
     linear = polish(matrix, answer, options)
     assert linear.x is not None and linear.row_dual is not None
-    store(matrix, linear.x, model)
+    store(matrix, least_flow(matrix, linear.x, options), model)
     plan = world.assign(variables(model, world)).assign(costs(model, world))
     plan = plan.assign(dual_power=power_price(case, matrix, linear.row_dual, model, world))
     relaxed = price_siting(matrix, linear.x, options)
     if relaxed is not None:
         plan = plan.assign(siting_prices(case, matrix, relaxed, model, world))
-    objective = sum(float(plan[name].sum()) for name in plan if str(name).startswith("cost_"))
+    objective = sum(float(plan[n].sum()) for n in plan if str(n).startswith("cost_")) / USD_PER_MUSD
     final = replace(answer, objective=objective, bound=min(answer.bound, objective))
     plan.attrs |= provenance(case, final, inputs)
     return Planned(plan, final, size)
@@ -88,13 +89,13 @@ def model_size(matrix: Matrix) -> dict[str, int]:
     }
 
 
-def _require_plan(answer: Answer, matrix: Matrix, options: Options) -> None:
+def _require_plan(answer: Answer, matrix: Matrix, options: Options, case: Case) -> None:
     if answer.status == "infeasible":
-        raise explain_infeasible(matrix, options)
+        raise explain_infeasible(matrix, options, case.counted_per_it_mw * case.campus.hall_mw)
     if answer.status == "unbounded":
         raise SolverError("the model is unbounded: some cost falls without limit; no plan was read")
     if answer.x is None and answer.interrupted:
-        raise InterruptedRun("interrupted before any plan was found; nothing was written")
+        raise InterruptedRunError("interrupted before any plan was found; nothing was written")
     if answer.x is None:
         raise SolverError(
             f"no plan within the time limit of {options.time_limit_s:g} s; "
@@ -102,24 +103,27 @@ def _require_plan(answer: Answer, matrix: Matrix, options: Options) -> None:
         )
 
 
-def hash_inputs(case: Case, hours_file: Path | None) -> dict[str, str]:
+def hash_inputs(case: Case) -> dict[str, str]:
     """Return the SHA-256 of every file that the case reads, by file name."""
     here = case.resolve(".")
     named = [
         definition_path("accelerator", case.compute.accelerator, here),
         definition_path("workload", case.compute.workload, here),
     ]
-    if hours_file is not None:
-        named.append(hours_file)
+    if case.hours_path is not None:
+        named.append(case.hours_path)
     return inputs_sha256(case.tables_dir) | {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in named}
 
 
 def provenance(case: Case, answer: Answer, inputs: dict[str, str]) -> dict[str, str | float | int]:
     """Return what another person needs to make the same plan again. No clock: same inputs, same bytes."""
+    here = case.resolve(".")
     versions = {"grid-opt": __version__, "Python": platform.python_version()}
     versions |= {name: importlib.metadata.version(name) for name in _PROGRAMS}
     return {
         "case_toml": case_to_toml(case),
+        "accelerator_json": load_accelerator(case.compute.accelerator, here).model_dump_json(),
+        "workload_json": load_workload(case.compute.workload, here).model_dump_json(),
         "inputs_sha256": json.dumps(inputs, sort_keys=True),
         "versions": json.dumps(versions, sort_keys=True),
         "seed": case.solve.seed,
@@ -130,9 +134,3 @@ def provenance(case: Case, answer: Answer, inputs: dict[str, str]) -> dict[str, 
         "bound_musd": answer.bound,
         "gap": relative_gap(answer.objective, answer.bound),
     }
-
-
-def built(case: Case, world: xr.Dataset) -> tuple[Model, Matrix]:
-    """Build the model of a case and its arrays, without solving."""
-    model = build_model(case, world)
-    return model, to_matrix(model.pyomo)

@@ -18,7 +18,7 @@ _AGREE = 1e-6
 """Relative difference that two solvers may show between optima, each proven to its gap."""
 
 
-class MissingSecondSolver(GridOptError):
+class MissingSecondSolverError(GridOptError):
     """Say that the optional second solver is not installed."""
 
 
@@ -33,7 +33,7 @@ def second_solver(plan_path: str | Path, time_limit_s: float = 900.0) -> dict[st
         when the interval between bound and objective of each meets the other's.
 
     Raises:
-        MissingSecondSolver: PySCIPOpt is not installed (extra ``second-solver``).
+        MissingSecondSolverError: PySCIPOpt is not installed (extra ``second-solver``).
         SolverError: SCIP found no plan in the time limit.
     """
     plan = open_plan(plan_path)
@@ -56,7 +56,7 @@ def solve_with_scip(case: Case, world: xr.Dataset, time_limit_s: float = 900.0) 
     try:
         scip = importlib.import_module("pyscipopt")
     except ImportError as error:
-        raise MissingSecondSolver(
+        raise MissingSecondSolverError(
             "the second solver is not installed; add it with: pip install 'grid-opt[second-solver]'"
         ) from error
     model = build_model(case, world)
