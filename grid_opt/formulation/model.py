@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import xarray as xr
+from pyomo.common.gc_manager import PauseGC
 
 from grid_opt.config import Case
 from grid_opt.formulation.bills import Bills
@@ -77,9 +78,10 @@ def labels(world: xr.Dataset) -> dict[str, list[Any]]:
 
 def build_model(case: Case, world: xr.Dataset) -> Model:
     """Build the MILP of a case over its world."""
-    builder = PyomoBuilder(labels(world))
-    compose(builder, case, world)
-    return Model(builder.finish(), builder)
+    with PauseGC():  # hundreds of thousands of small objects, none of them garbage yet
+        builder = PyomoBuilder(labels(world))
+        compose(builder, case, world)
+        return Model(builder.finish(), builder)
 
 
 def build_operation(case: Case, world: xr.Dataset, it_mw: xr.DataArray) -> Model:

@@ -33,7 +33,6 @@ def build_world(case: Case) -> xr.Dataset:
     Raises:
         InputError: a table, an hour or the case's choice of regions is not sound; the message names the place.
     """
-    _require_tables_dir(case)
     tables = read_tables(case.tables_dir)
     check_tables(tables)
     regions = choose_regions(case, tables)
@@ -65,21 +64,6 @@ def build_world(case: Case) -> xr.Dataset:
     world.attrs["price_base_year"] = case.finance.price_base_year
     _check_bounds(world)
     return world
-
-
-def _require_tables_dir(case: Case) -> None:
-    """Refuse a folder of tables that is not there, at the line of the case that names it."""
-    folder, field = case.tables_dir, "data.tables_dir"
-    if folder is not None and not folder.is_dir():
-        raise InputError(
-            f"the folder of tables {folder} does not exist",
-            file=case.source,
-            row=case.row(field),
-            field=field,
-            value=case.data.tables_dir,
-            expected="a folder, relative to the case file",
-            fix=f"correct the name, or leave {field} out to use the bundled tables",
-        )
 
 
 def choose_regions(case: Case, tables: dict[str, pd.DataFrame]) -> list[str]:
@@ -215,10 +199,10 @@ def _capacity_charge(tables: dict[str, pd.DataFrame], regions: list[str], case: 
     regional = tables["regions"].set_index("region").loc[regions]
     result = np.zeros((len(regions), len(case.years), len(SEASONS)))
     for i, region in enumerate(regions):
-        facts: dict[str, Any] = regional.loc[region].to_dict()
+        facts = regional.loc[region]
         mine = prices[prices["capacity_zone"] == facts["capacity_zone"]]
         by_year = {int(d[:4]): float(p) for d, p in zip(mine["delivery_year"], mine["usd_per_mw_day"], strict=True)}
-        carried = 1.0 + float(facts["reserve_obligation_fraction"])
+        carried = 1.0 + float(str(facts["reserve_obligation_fraction"]))
         for j, year in enumerate(case.years):
             bills = [_quarterly_capacity(by_year, calendar) for calendar in case.represented_years(year)]
             result[i, j] = carried * np.mean(bills, axis=0)
