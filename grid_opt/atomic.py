@@ -14,6 +14,7 @@ import itertools
 import os
 import platform
 import re
+import shutil
 import time
 import zlib
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ PREFIX = ".part-"
 """First characters of the name of every temporary file."""
 
 _FOREIGN_GRACE_S = 3600.0
+_NEARLY_FULL_BYTES = 2**20
 _count = itertools.count()
 _active: set[Path] = set()
 
@@ -65,13 +67,23 @@ def replacing(path: str | Path) -> Iterator[Path]:
         part.replace(final)
         _flush_folder(final.parent)
     except OSError as error:
-        if error.errno is None or error.filename not in (None, str(part), part):
+        if error.filename not in (None, str(part), part, str(path)):
             raise  # not about this file
-        reason = f"cannot write the file: {error.strerror}"
-        raise OSError(error.errno, reason, str(path)) from error
+        code = error.errno if error.errno is not None or not _full(part) else errno.ENOSPC
+        if code is None:
+            raise  # from a library that keeps the system's reason to itself
+        raise OSError(code, f"cannot write the file: {os.strerror(code)}", str(path)) from error
     finally:
         _remove_with_sidecars(part)
         _active.discard(part)
+
+
+def _full(part: Path) -> bool:
+    """Guess, for a library that does not say why it failed, whether the disk is full."""
+    try:
+        return shutil.disk_usage(part.parent).free < _NEARLY_FULL_BYTES
+    except OSError:
+        return False
 
 
 def _host() -> str:

@@ -243,7 +243,8 @@ def test_overriding_a_case_leaves_the_case_alone() -> None:
 
 
 def test_paths_are_relative_to_the_case_file(tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "tables").mkdir(parents=True)
+    (tmp_path / "h.nc").touch()
     path = tmp_path / "mine" / "c.toml"
     path.write_text("[data]\ntables_dir = 'tables'\n[energy]\nhours_file = '../h.nc'\n", encoding="utf-8")
     case = load_case(path)

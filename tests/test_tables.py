@@ -143,7 +143,7 @@ def test_no_capacity_market_is_no_unit_slip(tmp_path: Path) -> None:
 
 def test_negative_power(tmp_path: Path) -> None:
     error = refused(changed(tmp_path, "surplus", "surplus_mw", "-5"), "surplus")
-    assert (error.row, error.field, error.value) == (3, "surplus_mw", "-5")
+    assert (error.row, error.field, error.value) == (3, "surplus_mw", -5.0)
 
 
 def test_duplicate_region(tmp_path: Path) -> None:

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_ASKED_WRONG = {
+    errno.ENOENT, errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EROFS,
+    errno.ENAMETOOLONG, errno.ENOTEMPTY, errno.ELOOP,
+}  # fmt: skip
+"""What the system refuses because of the name that it was given; anything else is no fault of the user."""
 
 
 @contextmanager
@@ -83,7 +88,7 @@ def _explain_os_error(error: OSError) -> tuple[str, ExitCode]:
             ExitCode.NO_PLAN,
         )
     reason = error.strerror or str(error)
-    code = ExitCode.NO_PLAN if error.errno is None else ExitCode.BAD_INPUT
+    code = ExitCode.BAD_INPUT if error.errno in _ASKED_WRONG else ExitCode.NO_PLAN
     return f"{name}: {reason}", code
 
 

@@ -26,6 +26,7 @@ from grid_opt.config.sections import (
     Regions,
     Solve,
 )
+from grid_opt.resources import models_dir
 
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
@@ -137,9 +138,9 @@ class Case(Knobs):
         return self._rows.get(f"{field}.{item}", self._rows.get(field))
 
     def resolve(self, path: str | Path) -> Path:
-        """Find a file that the case names: relative to the case file, else to the working folder."""
-        folder = self._source.parent if self._source is not None else Path()
-        return folder / path
+        """Find a file that the case names: relative to the case file; to the working folder for a bundled case."""
+        own = self._source is not None and not self._source.is_relative_to(models_dir())
+        return (self._source.parent if own and self._source is not None else Path()) / path
 
     @property
     def tables_dir(self) -> Path | None:

@@ -38,10 +38,16 @@ def refuse_spoiled_zones(zones: Any) -> Any:
                 f"{zone!r} is how spreadsheets write a missing value, not a region",
                 value=zone,
                 expected="zone ids such as TX_N or OH_S (data/zones.csv)",
+                fix="write the id of the zone that is meant, or remove it",
             )
     repeated = [zone for zone, count in Counter(zones).items() if count > 1]
     if repeated:
-        raise KnobError(f"region {repeated[0]} is named more than once", value=repeated[0], expected="each region once")
+        raise KnobError(
+            f"region {repeated[0]} is named more than once",
+            value=repeated[0],
+            expected="each region once",
+            fix="remove one of them",
+        )
     return zones
 
 

@@ -29,6 +29,7 @@ def load_case(ref: str | Path, overrides: Sequence[str] = ()) -> Case:
     case = validate(Case, values, file=path, rows=rows, from_options=changed)
     case._source = path
     case._rows = {key: row for key, row in rows.items() if key not in changed}
+    _require_files(case, changed)
     return case
 
 
@@ -51,12 +52,32 @@ def with_overrides(case: Case, overrides: Sequence[str]) -> Case:
     new = validate(Case, values, file=case.source, rows=case._rows, from_options=changed)
     new._source = case._source
     new._rows = {key: row for key, row in case._rows.items() if key not in changed}
+    _require_files(new, changed)
     return new
 
 
 def bundled_cases() -> tuple[str, ...]:
     """Names of the cases that come with grid-opt."""
     return tuple(sorted(path.stem for path in (models_dir() / "cases").glob("*.toml")))
+
+
+def _require_files(case: Case, from_options: Sequence[str]) -> None:
+    """Refuse a folder of tables or a file of hours that is not there, at the line that names it."""
+    named = (
+        ("data.tables_dir", case.data.tables_dir, case.tables_dir, "a folder of tables", Path.is_dir),
+        ("energy.hours_file", case.energy.hours_file, case.hours_path, "a NetCDF or CSV file of hours", Path.is_file),
+    )
+    for field, given, path, expected, is_there in named:
+        if path is not None and not is_there(path):
+            raise InputError(
+                f"{path} does not exist" if not path.exists() else f"{path} is not {expected}",
+                file="--set" if field in from_options else case.source,
+                row=case.row(field),
+                field=field,
+                value=given,
+                expected=f"{expected}; a relative path starts at the case file",
+                fix=f"correct the path, or leave {field} out to use what comes with grid-opt",
+            )
 
 
 def _find(ref: str | Path) -> Path:
@@ -94,8 +115,10 @@ def _apply(values: dict[str, Any], overrides: Sequence[str]) -> tuple[str, ...]:
             raise InputError(
                 "not an override",
                 file="--set",
+                field=dotted or None,
                 value=override,
                 expected="section.key=value, such as campus.hall_mw=12",
+                fix=f"write {dotted or 'campus.hall_mw'}=VALUE, without spaces around the =",
             )
         _put(values, keys, _parse_value(text), override)
         changed.append(".".join(keys))
@@ -112,6 +135,8 @@ def _put(values: dict[str, Any], keys: Sequence[str], value: Any, override: str)
                 file="--set",
                 field=".".join(keys),
                 value=override,
+                expected="section.key=value, such as campus.hall_mw=12",
+                fix=f"leave out what follows {'.'.join(keys[:depth])}",
             )
         at[key] = dict(inner)
         at = at[key]

@@ -45,9 +45,9 @@ def read_text(path: Path) -> str:
         raise InputError(
             "not a UTF-8 text file",
             file=path,
-            row=None,
+            row=path.read_bytes()[: error.start].count(b"\n") + 1,
             expected="UTF-8",
-            fix=f"save it as UTF-8 (byte {error.start})",
+            fix="save it as UTF-8",
         ) from None
     except FileNotFoundError:
         raise InputError("there is no such file", file=path) from None
@@ -70,6 +70,7 @@ def parse_toml(text: str, file: str | Path) -> dict[str, Any]:
             row=line,
             value=source,
             expected="TOML, such as  hall_mw = 10.0",
+            fix="the key is there twice; remove one" if "overwrite" in problem else "correct this line",
         ) from None
 
 
@@ -126,6 +127,8 @@ def _explain(model: type[Knobs], complaint: Any) -> dict[str, Any]:
         told["problem"] = "not a value that this field can take"
         expected = _PLAIN_WORDS.get(complaint["type"]) or complaint["msg"].removeprefix("Input should be ")
         told["expected"] = "; ".join(part for part in (expected, _meaning(model, location)) if part)
+        if complaint["type"] == "finite_number":
+            told["fix"] = "write the number itself"
         if isinstance(value, str) and re.fullmatch(r"[+-]?\d[\d_,. ]*", value):
             told["fix"] = "write a number without quotes, spaces or thousands separators"
     return told

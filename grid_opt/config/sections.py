@@ -218,14 +218,14 @@ class Energy(Knobs):
     """The hours of a year and the prices in them."""
 
     days: int = knob(
-        12,
+        24,
         "Representative days in a year, equally many for each calendar quarter; 365 means every hour.",
         unit="days",
         ge=4,
         le=365,
     )
     extreme_days: int = knob(
-        1,
+        2,
         "Further days of each calendar quarter, taken for their high prices or their high demand net of wind and sun.",
         unit="days per calendar quarter",
         ge=0,
@@ -377,7 +377,7 @@ class Solve(Knobs):
     """How hard the solver tries."""
 
     gap: float = knob(
-        0.0005, "Relative distance between plan and bound at which the search stops.", unit="1", ge=0, le=1
+        0.00001, "Relative distance between plan and bound at which the search stops.", unit="1", ge=0, le=1
     )
     time_limit_s: float = knob(170.0, "Longest search; the best plan found by then is kept.", unit="s", gt=0, le=1e6)
     threads: int = knob(2, "Threads of the solver.", ge=1, le=256)

@@ -104,11 +104,13 @@ def _outline(path: Path, number: int, zone: str, feature: dict[str, Any]) -> sha
         shapely.errors.ShapelyError,
     ) as error:
         raise InputError(
-            f"not a geometry: {error}",
+            "the geometry cannot be read",
             file=path,
             row=row,
             field="geometry",
-            expected="a Polygon or MultiPolygon",
+            value=str(error),
+            expected="a Polygon or MultiPolygon of closed rings of [longitude, latitude] points",
+            fix="export the layer anew as GeoJSON, EPSG:4326",
         ) from error
     if outline.geom_type not in ("Polygon", "MultiPolygon") or outline.is_empty:
         raise InputError(

@@ -32,8 +32,9 @@ Sources: ``data/SOURCES.csv``; how well it does: ``docs/calibration.md``.
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,7 @@ from grid_opt.inputs.hours_latent import (
     ranks_to_probabilities,
 )
 from grid_opt.inputs.hours_tables import HOUR_COLUMNS, flat, grouped, table_path
+from grid_opt.inputs.table_checks import FIRST_ROW
 
 STANDARD_YEAR = 2023
 _MIXED_HUB = re.compile(r"^(?P<first>.+?) (?P<a>0?\.\d+|[01])/(?P<b>0?\.\d+|[01]) (?P<second>.+)$")
@@ -189,51 +191,44 @@ def hub_weights(price_hub: str) -> dict[str, float]:
     return {mixed["first"]: first / (first + second), mixed["second"]: second / (first + second)}
 
 
-def _require_known(known: Container[str], key: str, zone: str, field: str) -> None:
+def _require_known(known: Collection[str], key: str, place: tuple[str, int], field: str) -> None:
     if key not in known:
+        near = difflib.get_close_matches(key, known, n=1)
         raise InputError(
-            f"no hour statistics for {field} of zone {zone}",
-            file="zones.csv",
-            row=f"zone {zone}",
+            "there are no statistics of hours under this name",
+            file=place[0],
+            row=place[1],
             field=field,
             value=key,
             expected="one of the ids in data/hours/memory.csv",
-            fix="name one of these, or hand over real hours with --hours FILE",
+            fix=f"did you mean {near[0]}?" if near else f"name one of {', '.join(sorted(known)[:5])}, ...",
         )
 
 
-def _check_zones(rows: Sequence[Mapping[str, object]], folder: Path | None) -> None:
+def _check_zones(rows: Sequence[Mapping[str, object]], folder: Path | None, file: str) -> None:
     """Refuse a zone without statistics or level before anything is drawn."""
     known = {kind: set(flat("memory", kind, folder)[0]) for kind in ("price", "demand", "wind", "solar")}
-    for row in rows:
-        zone = str(row["zone"])
-        _require_known(known["demand"], zone, zone, "zone")
+    for line, row in enumerate(rows, start=FIRST_ROW):
+        zone, place = str(row["zone"]), (file, line)
+        _require_known(known["demand"], zone, place, "zone")
         for hub in hub_weights(str(row["price_hub"])):
-            _require_known(known["price"], hub, zone, "price_hub")
+            _require_known(known["price"], hub, place, "price_hub")
         for kind in ("wind", "solar"):
             profile = row[f"{kind}_profile"]
             if not _is_empty(profile):
-                _require_known(known[kind], str(profile), zone, f"{kind}_profile")
+                _require_known(known[kind], str(profile), place, f"{kind}_profile")
         for field in ("hub_factor", "price_level_usd_per_mwh", "load_mean_mw"):
-            _positive(row[field], zone, field)
-
-
-def _positive(value: object, zone: str, field: str) -> float:
-    number = float(str(value))
-    if not np.isfinite(number) or number <= 0:
-        raise InputError("must be a positive number", file="zones.csv", row=f"zone {zone}", field=field, value=value)
-    return number
+            number = float(str(row[field]))
+            if not np.isfinite(number) or number <= 0:
+                raise InputError("must be a positive number", file=file, row=line, field=field, value=row[field])
 
 
 def _zone_price(row: dict[str, object], hubs: dict[str, Floats]) -> Floats:
-    zone = str(row["zone"])
     price = np.zeros(8760)
     for hub, weight in hub_weights(str(row["price_hub"])).items():
         price = price + weight * hubs[hub]
-    price = price * _positive(row["hub_factor"], zone, "hub_factor")
-    return np.asarray(
-        price * (_positive(row["price_level_usd_per_mwh"], zone, "price_level_usd_per_mwh") / price.mean())
-    )
+    price = price * float(str(row["hub_factor"]))
+    return np.asarray(price * (float(str(row["price_level_usd_per_mwh"])) / price.mean()))
 
 
 def _is_empty(value: object) -> bool:
@@ -253,7 +248,7 @@ def generate_hours(zones: pd.DataFrame, seed: int, data_dir: Path | None = None)
     other zones are asked for. Raises InputError when a zone has no statistics.
     """
     rows = [{str(k): v for k, v in row.items()} for row in zones.to_dict("records")]
-    _check_zones(rows, data_dir)
+    _check_zones(rows, data_dir, str(zones.attrs.get("file", "zones.csv")))
     hubs, load = hub_and_load_series(seed, data_dir)
     wind, solar = wind_series(seed, data_dir), _solar(seed, data_dir)
     names = [str(row["zone"]) for row in rows]
@@ -262,7 +257,7 @@ def generate_hours(zones: pd.DataFrame, seed: int, data_dir: Path | None = None)
     for row, zone in zip(rows, names, strict=True):
         columns["price"].append(np.round(_zone_price(row, hubs), 2))
         shape = load[zone]
-        mean = _positive(row["load_mean_mw"], zone, "load_mean_mw")
+        mean = float(str(row["load_mean_mw"]))
         columns["demand"].append(np.round(shape * (mean / shape.mean()), 1))
         for kind, series in (("wind", wind), ("solar", solar)):
             profile = row[f"{kind}_profile"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import warnings
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from numpy.typing import NDArray
 from grid_opt.errors import InputError
 from grid_opt.inputs.hours_latent import Floats
 from grid_opt.inputs.hours_place import ZoneSeries
+from grid_opt.inputs.tables import read_utf8
 
 # names as written by gridstatus, isodata and the ISOs' own exports, in lower case with single spaces
 TIME_NAMES = (
@@ -78,21 +82,39 @@ def _read_text(path: Path) -> pd.DataFrame:
             # pandas would drop surplus cells of a row with only a warning
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig")
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise InputError(f"not a whole gzip file: {error}", file=path, fix="compress it again") from None
     except pd.errors.EmptyDataError:
         raise InputError("the file is empty", file=path, expected="a CSV table with a header") from None
     except UnicodeDecodeError as error:
+        if not path.name.endswith(".gz"):
+            read_utf8(path)  # refuses it, and knows the line
         raise InputError("not UTF-8 text", file=path, value=str(error), fix="save the file as UTF-8 CSV") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        row, cells = _longer_row(path)
         raise InputError(
             "rows have more cells than the header",
             file=path,
-            value=str(error),
+            row=row,
+            value=cells or str(error),
             expected="as many cells in each row as in the header",
             fix="write numbers without thousands commas",
         ) from None
     if frame.empty:
         raise InputError("the table has no rows", file=path, expected="8760 hours")
     return frame
+
+
+def _longer_row(path: Path) -> tuple[int | None, str]:
+    """Return the line and the text of the first row with more cells than the header."""
+    if path.name.endswith(".gz"):
+        return None, ""
+    width = 0
+    for line, cells in enumerate(csv.reader(read_utf8(path).splitlines()), start=1):
+        width = width or len(cells)
+        if len(cells) > width:
+            return line, ",".join(cells)
+    return None, ""
 
 
 def _plain(name: object) -> str:
@@ -111,8 +133,16 @@ def _time_column(path: Path, names: dict[str, str]) -> str:
         field=ends[0] if ends else "header",
         value=", ".join(names.values()),
         expected="a column named time or Interval Start, the beginning of each hour",
-        fix="subtract one hour and name the column time" if ends else "name the time column time",
+        fix=_fix_for_time(ends, list(names.values())),
     )
+
+
+def _fix_for_time(ends: Sequence[str], columns: Sequence[str]) -> str:
+    if ends:
+        return "subtract one hour and name the column time"
+    if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
+        return "save the table with commas between the cells"
+    return "name the time column time"
 
 
 def _times(path: Path, frame: pd.DataFrame, column: str) -> NDArray[np.datetime64]:

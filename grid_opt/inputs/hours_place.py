@@ -106,7 +106,9 @@ def _row(series: ZoneSeries, at: int) -> int | str:
 def _check_step(path: Path, series: ZoneSeries, time: NDArray[np.datetime64]) -> None:
     steps = np.diff(np.unique(time)).astype(int)
     if not len(steps):
-        raise InputError(f"zone {series.zone} has {len(time)} hours", file=path, field=series.column("time"), expected="8760 hours")
+        raise InputError(
+            f"zone {series.zone} has {len(time)} hours", file=path, field=series.column("time"), expected="8760 hours"
+        )
     minutes = round(float(np.median(steps)) / 60, 2)
     off = np.flatnonzero(time.astype("datetime64[h]") != time)
     if minutes == 60 and not len(off):

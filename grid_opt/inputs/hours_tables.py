@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from grid_opt.inputs.hours_latent import COMPONENTS, Floats
 from grid_opt.inputs.tables import read_utf8
 from grid_opt.resources import data_dir as bundled_data_dir
 
+_USE_BUNDLED = "correct the file, or remove it to use the bundled one"
 HOUR_COLUMNS = tuple(f"h{hour:02d}" for hour in range(24))
 
 
@@ -32,11 +34,13 @@ def _read(path: Path, modified_ns: int) -> pd.DataFrame:
     try:
         return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=[""])
     except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+        line = re.search(r"line (\d+)", str(error))
         raise InputError(
-            f"the table cannot be read: {str(error).strip()}",
+            f"the table cannot be read: {str(error).strip()}" if text.strip() else "the file is empty",
             file=path,
+            row=int(line[1]) if line else 1,
             expected="a header line and rows of as many cells",
-            fix="correct the row, or remove the file to use the bundled one",
+            fix=_USE_BUNDLED,
         ) from None
 
 
@@ -71,6 +75,7 @@ def grouped(name: str, group: str, columns: Sequence[str], folder: Path | None) 
             file=path,
             field=group,
             expected=f"{group} 1..{count} for each {key}, ids together",
+            fix=_USE_BUNDLED,
         )
     values = _numbers(frame, columns, path)
     return ids[::count], values.reshape(len(ids) // count, count, len(columns))
@@ -94,7 +99,12 @@ def _require_columns(frame: pd.DataFrame, columns: Sequence[str], path: Path) ->
     for column in columns:
         if column not in frame.columns:
             raise InputError(
-                "column is missing", file=path, row=1, field=column, expected=", ".join(columns[:6]) + ", ..."
+                "column is missing",
+                file=path,
+                row=1,
+                field=column,
+                expected=", ".join(columns[:6]) + ", ...",
+                fix=_USE_BUNDLED,
             )
 
 
@@ -110,5 +120,6 @@ def _numbers(frame: pd.DataFrame, columns: Sequence[str], path: Path) -> Floats:
             field=columns[column],
             value=frame[columns[column]].iloc[row],
             expected="a finite number with a decimal point",
+            fix=_USE_BUNDLED,
         )
     return np.asarray(numbers)

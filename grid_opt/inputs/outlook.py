@@ -105,10 +105,10 @@ def _value(values: dict[tuple[str, int], float], source: _Source, zone: str, key
         raise InputError(
             f"no positive outlook value for zone {zone} in {year}",
             file=f"{source.table}.csv",
-            row=f"{key} {year}",
+            row=f"of {key} and {year}",
             field=source.value,
             value=value,
             expected="one positive number for each year",
-            fix="add the row, shorten horizon.long_run_until_year, or use energy.outlook = 'flat'",
+            fix="lower horizon.long_run_until_year, or use energy.outlook = 'flat'",
         )
     return value

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +33,7 @@ __all__ = [
 MISSING_LOOKALIKES = frozenset({"", "na", "n/a", "nan", "null", "none", "#n/a", "<na>", "nat"})
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
 HEADER_LINE = 1
+_COMMAS = "save the table with commas between the cells"
 _USE_BUNDLED = "fill the table, or remove the file to use the bundled one"
 
 
@@ -60,7 +62,16 @@ def input_path(file: str, data_dir: Path | None = None) -> Path:
 
 
 def _refuse_misspelled(folder: Path) -> None:
-    """Refuse a file that is almost, but not quite, named like an input."""
+    """Refuse a file that is almost, but not quite, named like an input, and any unknown one in ``hours``."""
+    statistics = sorted(path.name for path in (bundled_data_dir() / "hours").glob("*.csv"))
+    for path in sorted((folder / "hours").glob("*")):
+        if path.name not in statistics:
+            raise InputError(
+                "this file is not an input of grid-opt and would be ignored",
+                file=path,
+                expected=f"one of {', '.join(statistics)}",
+                fix=_near(path.name, statistics) or "move it to another folder",
+            )
     known = [table.file for table in TABLES.values()] + [OUTLINE_FILE]
     for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in (".csv", ".geojson", ".json")):
         near = difflib.get_close_matches(path.name.lower(), known, n=1, cutoff=0.85)
@@ -97,9 +108,7 @@ def read_csv_table(path: Path, table: Table) -> pd.DataFrame:
     _check_header(path, table, header)
     body = records[1:]
     if not body:
-        raise InputError(
-            "the table has no rows", file=path, row=HEADER_LINE, expected=table.rows, fix=_USE_BUNDLED
-        )
+        raise InputError("the table has no rows", file=path, row=HEADER_LINE, expected=table.rows, fix=_USE_BUNDLED)
     for line, cells in body:
         _check_width(path, line, cells, header)
     columns: dict[str, list[object]] = {}
@@ -179,7 +188,7 @@ def _check_header(path: Path, table: Table, header: list[str]) -> None:
                 row=HEADER_LINE,
                 field=cell,
                 expected=f"the columns {', '.join(names)}",
-                fix=_near(cell, names) or "remove the column",
+                fix=_COMMAS if ";" in cell or "\t" in cell else _near(cell, names) or "remove the column",
             )
         if cell in header[:index]:
             raise InputError("the column is there twice", file=path, row=HEADER_LINE, field=cell, fix="remove one")
@@ -199,10 +208,13 @@ def _check_width(path: Path, line: int, cells: list[str], header: list[str]) -> 
     if len(cells) == len(header):
         return
     many = len(cells) > len(header)
+    pairs = [f"{first.strip()},{second.strip()}" for first, second in pairwise(cells)]
+    split = next((at for at, pair in enumerate(pairs) if _THOUSANDS.fullmatch(pair)), None) if many else None
     raise InputError(
         f"the row has {len(cells)} cells",
         file=path,
         row=line,
+        field=None if split is None or split >= len(header) else header[split],
         value=",".join(cells),
         expected=f"{len(header)} cells: {', '.join(header)}",
         fix="write numbers without a thousands comma and quote texts with commas" if many else "fill the missing cells",

@@ -31,9 +31,9 @@ def check(
         InputError: the case or anything it reads is not sound.
     """
     asked = resolve_case(case, overrides, hours_file)
-    hash_inputs(asked)
-    world = build_world(asked)
     read_outlines(asked.tables_dir)
+    world = build_world(asked)
+    hash_inputs(asked)
     size = model_size(to_matrix(build_model(asked, world).pyomo))
     dims = {dim: int(world.sizes[dim]) for dim in _SIZES}
     return {"case": asked.name, **size, **dims, "warnings": list(warnings(asked, world))}

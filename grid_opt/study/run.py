@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,12 +44,14 @@ def resolve_case(case: str | Path | Case, overrides: Sequence[str] = (), hours_f
     ``hours_file``, relative to the working folder, becomes the case's own ``energy.hours_file``, so that a plan
     remembers where its hours came from.
     """
-    changes = [*overrides]
-    if hours_file is not None:
-        changes.append(f"energy.hours_file={json.dumps(str(Path(hours_file).resolve()))}")
     if isinstance(case, Case):
-        return with_overrides(case, changes) if changes else case
-    return load_case(case, changes)
+        asked = with_overrides(case, overrides) if overrides else case
+    else:
+        asked = load_case(case, overrides)
+    if hours_file is None:
+        return asked
+    path = os.path.relpath(hours_file, asked.resolve("."))  # a plan carries no path of the machine it was made on
+    return with_overrides(asked, [f"energy.hours_file={json.dumps(Path(path).as_posix())}"])
 
 
 def run(
@@ -74,8 +77,8 @@ def run(
     folder = Path(out) if out is not None else Path("outputs") / asked.name
     with _folder(folder):
         log.stage(f"reading the inputs of {asked.name}")
-        world = build_world(asked)
         outlines = outline_rings(asked.tables_dir)
+        world = build_world(asked)
         planned = plan_case(asked, world, hash_inputs(asked), log)
         log.stage("writing and verifying the plan")
         write_plan(planned.plan, outlines, folder / "plan.nc")
@@ -93,13 +96,14 @@ def run(
 @contextmanager
 def _folder(folder: Path) -> Iterator[None]:
     """Make the folder before the long work, so that a bad ``out`` fails at once; leave no empty one behind."""
-    made = not folder.exists()
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield
     finally:
-        if made and not any(folder.iterdir()):
-            folder.rmdir()
+        for path in made:
+            if not any(path.iterdir()):
+                path.rmdir()
 
 
 def _exit_code(answer: Answer, report: Report) -> ExitCode:
