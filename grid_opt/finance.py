@@ -3,7 +3,7 @@ r"""Discount money and spread capital cost over the time that an asset serves.
 All rates are real and annual. Time ``t`` is in years from the start of the first quarter of the horizon, and a
 quarter's money is discounted at its middle: quarter ``q`` (0, 1, 2, ...) has :math:`t_q = (q + 1/2) / 4`.
 
-Source: the textbook formulas of engineering economics (capital recovery factor, straight-line residual value).
+Source: the textbook formulas of engineering economics (annuity due, straight-line residual value).
 """
 
 from __future__ import annotations
@@ -23,23 +23,30 @@ def quarter_discount_factor(rate: float, quarter: int) -> float:
     return discount_factor(rate, (quarter + 0.5) / QUARTERS_PER_YEAR)
 
 
-def capital_recovery_factor(rate: float, life_years: float) -> float:
-    r"""Return the level yearly payment per USD of overnight cost, :math:`d / (1 - (1 + d)^{-L})` [1/yr]."""
+def quarterly_payment(rate: float, life_years: float) -> float:
+    r"""Return the level payment a quarter that repays one USD over the life of an asset [1/quarter].
+
+    The first of :math:`n = 4L` payments falls due when the asset enters service (an annuity due), so with
+    :math:`v = (1 + d)^{-1/4}` the payment is :math:`(1 - v) / (1 - v^n)`.
+    """
+    payments = QUARTERS_PER_YEAR * life_years
     if rate == 0.0:
-        return 1.0 / life_years
-    return rate / (1.0 - discount_factor(rate, life_years))
+        return 1.0 / payments
+    step = discount_factor(rate, 1.0 / QUARTERS_PER_YEAR)
+    return (1.0 - step) / (1.0 - discount_factor(rate, life_years))
 
 
 def annuity_present_value(rate: float, life_years: float, start: int, end: int) -> float:
-    r"""Return the present value of the annuity per USD of overnight cost, for service from ``start`` to ``end``.
+    r"""Return the present value of level payments per USD of overnight cost, for service from ``start`` to ``end``.
 
-    .. math:: \sum_{q = q_0}^{q_1 - 1} \tfrac14\,\mathrm{crf}(d, L)\,(1 + d)^{-t_q}
+    .. math:: \frac{1 - v}{1 - v^{4L}} \sum_{q = q_0}^{q_1 - 1} (1 + d)^{-t_q}
 
     ``start`` and ``end`` number quarters from 0; ``end`` is the first quarter after the horizon. The asset is
-    renewed at the same real price for as long as it serves, so payments go on beyond its life.
+    renewed at the same real price for as long as it serves, so payments go on beyond its life. Serving exactly its
+    life costs what buying it at the start does.
     """
-    payment = capital_recovery_factor(rate, life_years) / QUARTERS_PER_YEAR
-    return payment * math.fsum(quarter_discount_factor(rate, q) for q in range(start, end))
+    due = math.fsum(quarter_discount_factor(rate, q) for q in range(start, end))
+    return quarterly_payment(rate, life_years) * due
 
 
 def cash_flow_present_value(rate: float, life_years: float, start: int, end: int) -> float:

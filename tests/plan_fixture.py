@@ -7,6 +7,7 @@ long-run year 2027 that stands for 2027 and 2028; one day of 24 hours in each ca
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from grid_opt.inputs.schema import WORLD
+from grid_opt.inputs.tables import inputs_sha256
 from grid_opt.plan.schema import COSTS, specs
 
 ZONES = ["EAST", "MID", "SOUTH", "WEST"]
@@ -75,9 +77,15 @@ total_musd = 4000.0
 [budget.annual_musd]
 2026 = 3500.0
 
+[grid]
+link_available_share = 0.5
+
 [energy]
 days = 4
 extreme_days = 0
+
+[solve]
+gap = 1e-3
 """
 
 
@@ -96,7 +104,8 @@ OUTLINES: dict[str, Any] = {
 
 def _annuity_weights(life: float) -> npt.NDArray[np.float64]:
     time = (np.arange(12) + 0.5) / 4
-    payment = RATE / (1 - (1 + RATE) ** -life) / 4
+    step = (1 + RATE) ** -0.25
+    payment = (1 - step) / (1 - step ** (4 * life))
     return np.array([payment * np.sum((1 + RATE) ** -time[start:]) for start in range(4)])
 
 
@@ -109,6 +118,72 @@ def _cash_weights(life: float) -> npt.NDArray[np.float64]:
         return float(sum((1 + RATE) ** -t for t in times) - left * (1 + RATE) ** -3)
 
     return np.array([worth(start) for start in range(4)])
+
+
+def _capacity() -> npt.NDArray[np.float64]:
+    """PJM pays 100, 200 and 300 USD/(MW day) from June 2025, 2026 and 2027 on, for 1.2 MW per MW; ERCOT nothing."""
+    in_2026 = np.array([90 * 100, 61 * 100 + 30 * 200, 92 * 200, 92 * 200])
+    in_2027 = np.array([90 * 200, 61 * 200 + 30 * 300, 92 * 300, 92 * 300])
+    in_2028 = DAYS * 300
+    long_run = (in_2027 + in_2028 / 1.07) / (1 + 1 / 1.07)
+    return np.array([[1.2 * in_2026, 1.2 * long_run], [np.zeros(4), np.zeros(4)]])
+
+
+HARDWARE_USD_PER_MW = 1.0e6 * 1000 / 26.0
+"""models/accelerators/cs3.toml: 1 million USD, 26 kW."""
+
+TABLES = {
+    "zones": """
+zone,name,market,state,interconnect,latitude_deg,longitude_deg
+EAST,East,PJM,OH,eastern,41.0,-79.0
+MID,Middle,MISO,IL,eastern,41.0,-89.0
+SOUTH,South,SPP,OK,texas,31.0,-89.0
+WEST,West,ERCOT,TX,eastern,41.0,-99.0
+""",
+    "regions": """
+region,capacity_zone,pue_q1,pue_q2,pue_q3,pue_q4,pue_summer_peak,pue_winter_peak,construction_multiplier,\
+site_lead_quarters,loss_fraction,demand_charge_usd_per_kw_month,rider_usd_per_mwh,reserve_obligation_fraction
+EAST,PJM,1.10,1.12,1.15,1.11,1.2,1.1,1.1,4,0.05,8,4,0.2
+WEST,ERCOT,1.12,1.16,1.20,1.13,1.3,1.15,0.9,5,0.03,6,6,0.1
+MID,PJM,1.1,1.1,1.1,1.1,1.1,1.1,1.0,4,0.05,8,4,0.2
+""".replace("\\\n", ""),
+    "links": """
+from_zone,to_zone,kind,forward_mw,reverse_mw,susceptance_mw_per_rad
+EAST,MID,AC,80,80,1000
+MID,WEST,AC,80,80,2000
+EAST,WEST,AC,80,80,1500
+WEST,SOUTH,B2B,20,20,0
+""",
+    "headroom": """
+region,quarter,headroom_mw
+EAST,2026Q1,15
+EAST,2026Q2,25
+EAST,2026Q3,40
+WEST,2026Q2,15
+WEST,2026Q3,30
+WEST,2026Q4,40
+""",
+    "surplus": "zone,year,stress,surplus_mw\n"
+    + "".join(f"{z},2026,{s},{mw}\n" for z, mw in zip(ZONES, (30, 60, 5, 20), strict=True) for s in STRESS),
+    "capacity_prices": """
+capacity_zone,delivery_year,usd_per_mw_day
+PJM,2025/26,100
+PJM,2026/27,200
+PJM,2027/28,300
+ERCOT,2025/26,0
+""",
+}
+"""The tables that the inputs of this plan follow from."""
+
+
+def with_tables(plan: xr.Dataset, folder: Path) -> xr.Dataset:
+    """Write the tables to ``folder/tables`` and let the plan's case name them."""
+    (folder / "tables").mkdir(parents=True)
+    for name, text in TABLES.items():
+        (folder / "tables" / f"{name}.csv").write_text(text.lstrip(), encoding="utf-8")
+    sums = json.dumps(inputs_sha256(folder / "tables"))
+    case = plan.attrs["case_toml"] + '\n[data]\ntables_dir = "tables"\n'
+    return plan.assign_attrs(case_toml=case, inputs_sha256=sums)
 
 
 def _world() -> dict[str, Any]:
@@ -142,7 +217,8 @@ def _world() -> dict[str, Any]:
         "loss": [0.05, 0.03],
         "delivery_demand_charge": [8000.0, 6000.0],
         "delivery_rider": [4.0, 6.0],
-        "capacity_charge": np.array([[[9e3, 9e3, 2e4, 2e4], [2.2e4] * 4], [[0.0] * 4, [0.0] * 4]]),
+        "capacity_charge": _capacity(),
+        "hardware_price": HARDWARE_USD_PER_MW,
         "price": price,
         "slice_weight": np.repeat(DAYS, 24).astype(float),
         "slice_season": season,
@@ -187,16 +263,20 @@ def _costs(w: dict[str, Any], mode: str, site: Any, halls: Any, purchase: Any, c
         "capacity": w["capacity_charge"] * facility,
         "fixed_om": 300.0 * 1000 / 4 * it,
     }
-    hardware_usd_per_mw = 1.0e6 * 1000 / 26.0  # models/accelerators/cs3.toml: 1 million USD, 26 kW
     return {
         "site_capex": 50e6 * multiplier * new_site * weights(20.0),
         "shell_capex": 10000.0 * 1000 * multiplier * new_mw * weights(20.0),
-        "hardware_capex": hardware_usd_per_mw * new_mw * weights(1.0),
+        "hardware_capex": HARDWARE_USD_PER_MW * new_mw * weights(1.0),
         **{name: (bill * by_season).sum(axis=2) for name, bill in standing.items()},
         "energy": (worth * w["price"] * purchase).sum(axis=2),
-        "rider": (worth * np.array(w["delivery_rider"])[:, None, None] * purchase).sum(axis=2),
+        "rider": (worth * _rider() * purchase).sum(axis=2),
         "lost_compute": (worth * 1400.0 * curtailment).sum(axis=2),
     }
+
+
+def _rider() -> npt.NDArray[np.float64]:
+    """Return the rider per MWh bought, of which the meter sees 1 / (1 + loss)."""
+    return np.array([4.0 / 1.05, 6.0 / 1.03])[:, None, None]
 
 
 def plan_by_hand(capex_mode: str = "annuity") -> xr.Dataset:
@@ -215,10 +295,11 @@ def plan_by_hand(capex_mode: str = "annuity") -> xr.Dataset:
     arrays |= {"site": site, "halls": halls, "purchase": purchase, "curtailment": curtailment}
     arrays |= {f"cost_{name}": costs[name] for name in COSTS}
     arrays |= {
-        "dual_power": w["price"] * 1.05,
+        "dual_power": w["price"] + _rider(),
         "dual_headroom": np.array([[0.0, 0.0, 100.0, 0.0], [0.0] * 4]),
         "dual_target": np.array([0.0, 0.0, 0.0, 2.5e6]),
         "dual_link": np.zeros((4, 4, 2)),
+        "dual_surplus": np.zeros((4, 4, 2)),
     }
     coords = {"zone": ZONES, "region": REGIONS, "link": LINKS, "quarter": QUARTERS, "year": YEARS,
               "slice": np.arange(96), "stress": STRESS, "season": SEASONS}  # fmt: skip

@@ -10,7 +10,6 @@ import pytest
 import xarray as xr
 from scipy.optimize import linprog
 
-from grid_opt.compute import load_accelerator
 from grid_opt.config import Case, quarter_ordinal
 from grid_opt.errors import InfeasibleError
 from tests.tiny import objective, tiny_case, tiny_world
@@ -40,8 +39,7 @@ def trajectories(case: Case, world: xr.Dataset, r: int) -> Iterator[tuple[int, .
 def cost_of(case: Case, world: xr.Dataset, r: int, run: tuple[int, ...]) -> float:
     """Add up the bills of one region [million USD], month by month of money, as an accountant would."""
     d, mw = case.finance.real_discount_rate, case.campus.hall_mw
-    accelerator = load_accelerator(case.compute.accelerator)
-    hardware = accelerator.price_musd.value * 1000 / accelerator.it_kw.value
+    hardware = float(world["hardware_price"]) / 1e6
     build = float(world["construction_multiplier"][r])
     total = 0.0
     for calendar in range(2026, case.horizon.long_run_until_year + 1):
@@ -51,16 +49,17 @@ def cost_of(case: Case, world: xr.Dataset, r: int, run: tuple[int, ...]) -> floa
             n = run[season - 1] if calendar == 2026 else run[-1]
             site = case.costs.site_fixed_musd * (n > 0)
             shell = case.costs.shell_usd_per_kw * n * mw / 1000
-            annual = build * (site + shell) * _crf(d, case.costs.shell_life_years)
-            annual += hardware * n * mw * _crf(d, case.costs.hardware_life_years)
-            annual += case.costs.fixed_om_usd_per_kw_year * n * mw / 1000
-            total += present * annual / 4
+            due = build * (site + shell) * _payment(d, case.costs.shell_life_years)
+            due += hardware * n * mw * _payment(d, case.costs.hardware_life_years)
+            due += case.costs.fixed_om_usd_per_kw_year * n * mw / 1000 / 4
+            total += present * due
             total += present * _utility_bill(case, world, r, calendar, season, n * mw) / 1e6
     return total
 
 
-def _crf(d: float, life: float) -> float:
-    return d / (1 - (1 + d) ** -life)
+def _payment(d: float, life: float) -> float:
+    """Return the quarterly payment that is worth one USD when the first of 4 * life payments is made."""
+    return 1 / sum((1 + d) ** (-k / 4) for k in range(int(4 * life)))
 
 
 def _utility_bill(case: Case, world: xr.Dataset, r: int, calendar: int, season: int, it_mw: float) -> float:
@@ -71,7 +70,7 @@ def _utility_bill(case: Case, world: xr.Dataset, r: int, calendar: int, season: 
     bill = peak * (3 * float(region["delivery_demand_charge"]) + float(region["capacity_charge"].sel(season=season)))
     metered = (1 + float(region["loss"])) * float(region["pue"].sel(season=season))
     for s in region["slice"].values[region["slice_season"].values == season]:
-        price = float(region["price"].sel(slice=s)) + float(region["delivery_rider"])
+        price = float(region["price"].sel(slice=s)) + float(region["delivery_rider"]) / (1 + float(region["loss"]))
         lost = case.flexibility.value_of_lost_compute_usd_per_mwh
         drawn = case.demand.utilization_fraction * it_mw
         shed = case.flexibility.max_curtailment_fraction * drawn if metered * price > lost else 0.0
@@ -98,13 +97,14 @@ def brute_force(case: Case, world: xr.Dataset) -> float:
         built = sum(spread(r, halls[r][:, q] * counted) for r in range(n))
         allowed &= np.broadcast_to(built >= world["target"].values[q] - 1e-9, shape)
     allowed &= np.broadcast_to(sum(spread(r, halls[r][:, -1] > 0) for r in range(n)) <= case.campus.max_sites, shape)
-    last = [halls[r][:, -1] * counted for r in range(n)]
+    last = [halls[r][:, -1] for r in range(n)]
+    needed = np.ceil(final / counted - 1e-9)
     for r in range(n):
-        allowed &= spread(r, last[r] <= case.campus.max_region_share * final + 1e-9)
+        allowed &= spread(r, last[r] <= np.ceil(case.campus.max_region_share * needed - 1e-9))
     for market in set(world["region_market"].values.tolist()):
         inside = [r for r in range(n) if world["region_market"].values[r] == market]
         held = sum(spread(r, last[r]) for r in inside)
-        allowed &= np.broadcast_to(held <= case.campus.max_market_share * final + 1e-9, shape)
+        allowed &= np.broadcast_to(held <= np.ceil(case.campus.max_market_share * needed - 1e-9), shape)
     if case.budget.total_musd is not None:
         spent = sum(spread(r, np.array([_outlay(case, world, r, run) for run in runs[r]])) for r in range(n))
         allowed &= np.broadcast_to(spent <= case.budget.total_musd + 1e-9, shape)
@@ -118,8 +118,7 @@ def brute_force(case: Case, world: xr.Dataset) -> float:
 
 
 def _outlay(case: Case, world: xr.Dataset, r: int, run: tuple[int, ...]) -> float:
-    accelerator = load_accelerator(case.compute.accelerator)
-    hardware = accelerator.price_musd.value * 1000 / accelerator.it_kw.value
+    hardware = float(world["hardware_price"]) / 1e6
     build = float(world["construction_multiplier"][r])
     mw = run[-1] * case.campus.hall_mw
     shell = build * case.costs.shell_usd_per_kw / 1000
@@ -153,7 +152,7 @@ def deliverable(case: Case, world: xr.Dataset, halls: np.ndarray) -> bool:
 
 CASES = {
     "plain": tiny_case(),
-    "facility power": tiny_case(demand={"power_basis": "facility"}),
+    "facility power": tiny_case(demand={"power_basis": "facility", "reference_pue": 1.4}),
     "diversified": tiny_case(campus={"max_region_share": 0.5, "max_market_share": 0.75, "max_sites": 3}),
     "whole campuses": tiny_case(campus={"min_campus_mw": 20.0}, costs={"site_fixed_musd": 100.0}),
     "dear power": tiny_case(flexibility={"value_of_lost_compute_usd_per_mwh": 45.0}),

@@ -18,6 +18,7 @@ import grid_opt
 from grid_opt.cli.app import app
 from grid_opt.cli.progress import ProgressLine
 from grid_opt.errors import ExitCode, InfeasibleError, InputError, SolverError
+from grid_opt.verify.check import Check, Report
 
 HEAVY = (
     "geopandas", "highspy", "matplotlib", "netCDF4", "numpy", "pandas", "pyogrio", "pyomo", "scipy",
@@ -47,22 +48,10 @@ def replace_module(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return replace
 
 
-def check_of(ok: bool) -> SimpleNamespace:
-    return SimpleNamespace(
-        name="campus.tranche", meaning="m", violation=0.0 if ok else 2.5, tolerance=1e-6, unit="MW",
-        place="quarter [2027Q1]", ok=ok,
-    )  # fmt: skip
-
-
-def report_of(ok: bool) -> SimpleNamespace:
-    check = check_of(ok)
-    return SimpleNamespace(
-        ok=ok,
-        checks=(check,),
-        worst=check,
-        warnings=("an old case",),
-        to_dict=lambda: {"ok": ok, "checked": 1},
-    )
+def report_of(ok: bool) -> Report:
+    state = "holds" if ok else "broken"
+    check = Check("campus.tranche", "m", 0.0 if ok else 2.5, 1e-6, "MW", "quarter [2027Q1]", state)
+    return Report((check,), ("an old case",))
 
 
 def finished(code: ExitCode, ok: bool = True) -> Callable[..., SimpleNamespace]:
@@ -208,7 +197,7 @@ def test_run_hands_on_what_was_asked_and_ends_with_its_code(
     answer = json.loads(result.stdout)
     assert answer["exit_code"] == code
     assert answer["folder"] == "somewhere"
-    assert answer["verification"] == {"ok": True, "checked": 1}
+    assert answer["verification"] == report_of(True).to_dict()
     asked = answer["summary"]["asked"]
     assert answer["summary"]["case"] == "quick"
     assert answer["summary"]["cost"] is None  # JSON has no NaN
@@ -223,7 +212,7 @@ def test_run_takes_the_default_case_and_prints_the_summary(replace_module: Calla
     result = call("run")
     assert result.exit_code == 0
     assert shown[0]["case"] == "us_750mw"
-    assert "verified: all 1 checks hold" in result.stdout
+    assert "verified: 1 checks hold" in result.stdout
     assert "results: somewhere" in result.stdout
 
 
@@ -259,21 +248,22 @@ def test_check_prints_sizes_and_warnings(replace_module: Callable[..., None]) ->
 
 
 @pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 6)])
-def test_verify_prints_every_check(ok: bool, code: int, replace_module: Callable[..., None]) -> None:
-    replace_module("grid_opt.verify", verify=lambda path: report_of(ok))
-    result = call("verify", "plan.nc")
+def test_verify_prints_failures_and_every_check_on_demand(ok: bool, code: int, replace_module: Callable[..., None]) -> None:
+    replace_module("grid_opt.verify", verify=lambda path, **_: report_of(ok))
+    result = call("verify", "plan.nc", "--all")
     assert result.exit_code == code
     assert "campus.tranche" in result.stdout and "quarter [2027Q1]" in result.stdout
+    assert ("campus.tranche" in call("verify", "plan.nc").stdout) is not ok
     assert "note: an old case" in result.stdout
     told = call("verify", "plan.nc", "--json")
     assert told.exit_code == code
-    assert json.loads(told.stdout) == {"ok": ok, "checked": 1, "exit_code": code}
+    assert json.loads(told.stdout) == {**report_of(ok).to_dict(), "exit_code": code}
 
 
 @pytest.mark.parametrize(("agrees", "code"), [(True, 0), (False, 6)])
 def test_a_second_solver_that_disagrees_exits_6(agrees: bool, code: int, replace_module: Callable[..., None]) -> None:
     second = {"objective_musd": 10.0, "difference_musd": 0.25, "solver": "SCIP", "agrees": agrees}
-    replace_module("grid_opt.verify", verify=lambda path: report_of(True))
+    replace_module("grid_opt.verify", verify=lambda path, **_: report_of(True))
     replace_module("grid_opt.study.second", second_solver=lambda path: second)
     result = call("verify", "plan.nc", "--second-solver")
     assert result.exit_code == code
@@ -283,7 +273,7 @@ def test_a_second_solver_that_disagrees_exits_6(agrees: bool, code: int, replace
 
 def test_map_and_export_write_beside_the_plan(tmp_path: Path, replace_module: Callable[..., None]) -> None:
     wrote: list[tuple[str, Path]] = []
-    replace_module("grid_opt.plan.io", open_plan=lambda path: "opened")
+    replace_module("grid_opt.plan.io", open_plan=lambda path: "opened", read_outlines=lambda path: {})
     for module, function in (
         ("map_static", "write_map"),
         ("geopackage", "write_geopackage"),
@@ -291,7 +281,7 @@ def test_map_and_export_write_beside_the_plan(tmp_path: Path, replace_module: Ca
     ):
         replace_module(
             f"grid_opt.report.{module}",
-            **{function: lambda plan, path, name=module: wrote.append((name, Path(path)))},
+            **{function: lambda plan, path, outlines=None, name=module: wrote.append((name, Path(path)))},
         )
     plan = str(tmp_path / "plan.nc")
     assert call("map", plan).exit_code == 0

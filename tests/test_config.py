@@ -111,7 +111,7 @@ def test_any_case_round_trips(values: dict[str, object]) -> None:
         ("[campus]\nmax_sites = 2.5\n", 2, "campus.max_sites", "whole number"),
         ("[campus]\nhall_mw = -1.0\n", 2, "campus.hall_mw", "greater than 0"),
         ("[finance]\nreal_discount_rate = 7.0\n", 2, "finance.real_discount_rate", "0.5"),
-        ("[energy]\ndays = 10\n", 2, "energy.days", "a multiple of 4 up to 356"),
+        ("[energy]\ndays = 10\n", 2, "energy.days", "a multiple of 4 up to 352"),
         ("[grid]\nnetwork = 1\n", 2, "grid.network", "true or false"),
         ("[demand]\npower_basis = 'dc'\n", 2, "demand.power_basis", "'it' or 'facility'"),
         ("[demand.targets_mw]\n26Q4 = 5\n", 2, "demand.targets_mw.26Q4", "2026Q1"),

@@ -101,14 +101,14 @@ def test_one_hall_for_one_quarter_by_hand() -> None:
         "hardware_capex": 10_000 / 26 * 1.0 / 5 / 4,  # 384.6 systems at 1.0 million USD over 5 years
         "fixed_om": 350 * 10_000 / 1e6 / 4,
         "energy": megawatts * 2208 * 40 / 1e6,  # 2208 hours in October to December
-        "rider": megawatts * 2208 * 1.5 / 1e6,
+        "rider": megawatts / 1.03 * 2208 * 1.5 / 1e6,
         "delivery": 3 * 5000 * 12 / 1e6,  # three months, 12 MW on the design day
         "capacity": 20_000 * 12 / 1e6,
         "lost_compute": 0.0,
     }
     assert {n: _musd(plan, n) for n in by_hand} == pytest.approx(by_hand, abs=1e-9)
     assert plan.attrs["objective_musd"] == pytest.approx(sum(by_hand.values()), abs=1e-9)
-    assert float(plan["dual_power"].sel(year=2026).isel(slice=-1, region=0)) == pytest.approx(40 + 1.5)
+    assert float(plan["dual_power"].sel(year=2026).isel(slice=-1, region=0)) == pytest.approx(40 + 1.5 / 1.03)
 
 
 def test_scarce_headroom_has_the_price_of_the_next_best_region() -> None:

@@ -1,29 +1,29 @@
-"""What a planner opens: map, GeoPackage, tables and the summary on the terminal."""
+"""What a planner opens: GeoPackage, tables and the summary on the terminal."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import itertools
+import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
 import xarray as xr
-from matplotlib.image import imread
 from rich.console import Console
+from typer.testing import CliRunner
 
+from grid_opt.cli.app import app
+from grid_opt.plan.io import write_plan
 from grid_opt.plan.summary import cost_usd, summarize
-from grid_opt.report import frames, labels, map_static
+from grid_opt.report import frames
 from grid_opt.report.geopackage import write_geopackage
-from grid_opt.report.labels import Box, Circle
 from grid_opt.report.map_static import write_map
 from grid_opt.report.tables import safe_text, tables_of, write_csv
 from grid_opt.report.terminal import WIDTH, print_summary
@@ -105,96 +105,6 @@ def test_hostile_names_are_written_as_text(hostile_plan: xr.Dataset, tmp_path: P
         assert "<img" not in (tmp_path / name).read_text(encoding="utf-8")
 
 
-# --- map
-
-
-def test_the_map_is_a_picture_of_the_expected_size(plan: xr.Dataset, tmp_path: Path) -> None:
-    as_map(plan, tmp_path / "map.png")
-    picture = imread(tmp_path / "map.png")
-    assert picture.shape == (1480, 2640, 4)
-    colors = np.unique((picture[::4, ::4, :3] * 255).astype(int).reshape(-1, 3), axis=0)
-    assert len(colors) > 100
-    assert not any(b"tIME" in part for part in [(tmp_path / "map.png").read_bytes()])
-
-
-def test_the_map_leaves_the_settings_of_the_user_alone(plan: xr.Dataset, tmp_path: Path) -> None:
-    with mpl.rc_context({"font.size": 31.0, "lines.linewidth": 9.0}):
-        before = dict(mpl.rcParams)
-        as_map(plan, tmp_path / "changed.png")
-        assert dict(mpl.rcParams) == before
-    as_map(plan, tmp_path / "plain.png")
-    assert (tmp_path / "changed.png").read_bytes() == (tmp_path / "plain.png").read_bytes()
-
-
-def test_an_earlier_quarter_shows_only_what_is_on(plan: xr.Dataset) -> None:
-    words = " | ".join(_words(map_static.draw(plan, "2026Q1", OUTLINES)))
-    assert "10" in words
-    assert "in 1 region by 2026Q1" in words
-    assert "West" not in words
-
-
-def test_an_unknown_quarter_or_suffix_is_refused(plan: xr.Dataset, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="2031Q1"):
-        write_map(plan, tmp_path / "map.png", quarter="2031Q1", outlines=OUTLINES)
-    with pytest.raises(ValueError, match=r"\.pdf"):
-        as_map(plan, tmp_path / "map.pdf")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_plan_without_network_or_shadow_prices_is_drawn(plan: xr.Dataset, tmp_path: Path) -> None:
-    network = ["link_flow", "angle", "zone_supply"]
-    bare = plan.drop_vars([*network, *(str(name) for name in plan if str(name).startswith("dual_"))])
-    as_map(bare, tmp_path / "map.png")
-    as_geopackage(bare, tmp_path / "plan.gpkg")
-    assert (tmp_path / "map.png").stat().st_size > 10_000
-
-
-def test_no_words_on_the_map_leave_the_page_or_cover_each_other(plan: xr.Dataset) -> None:
-    figure = map_static.draw(plan, "2026Q4", OUTLINES)
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    page = Box(0.0, 0.0, figure.bbox.width, figure.bbox.height)
-    boxes = {}
-    for text in figure.findobj(mpl.text.Text):
-        if text.get_visible() and text.get_text().strip() and not text.get_text().isspace():
-            boxes[f"{text.get_text()} {id(text)}"] = Box(*text.get_window_extent(renderer).extents)
-    for words, box in boxes.items():
-        assert box.outside(page) == 0.0, words
-    for (one, first), (two, second) in itertools.combinations(boxes.items(), 2):
-        assert first.overlap(second) == 0.0, (one, two)
-
-
-def _words(figure: mpl.figure.Figure) -> list[str]:
-    return [text.get_text() for text in figure.findobj(mpl.text.Text)]
-
-
-def test_crowded_labels_touch_nothing() -> None:
-    rng = np.random.default_rng(3)
-    circles = [Circle(*rng.uniform(300, 900, 2), radius) for radius in rng.uniform(5, 40, 14)]
-    sizes = [(width, 36.0) for width in rng.uniform(90, 220, 14)]
-    page = Box(0.0, 0.0, 1300.0, 1100.0)
-    boxes = labels.place(circles, sizes, page)
-    for box, (width, height) in zip(boxes, sizes, strict=True):
-        assert box.outside(page) == 0.0
-        assert (box.x1 - box.x0, box.y1 - box.y0) == pytest.approx((width, height))
-        assert all(box.gap(circle) >= 0.0 for circle in circles)
-    assert all(a.overlap(b) == 0.0 for a, b in itertools.combinations(boxes, 2))
-
-
-def test_spread_keeps_the_order_and_the_gap() -> None:
-    moved = labels.spread([1.0, 1.1, 1.2, 9.9], 2.0, 0.0, 10.0)
-    assert all(b - a >= 2.0 - 1e-9 for a, b in itertools.pairwise(moved))
-    assert min(moved) >= 0.0
-    assert max(moved) <= 10.0
-    assert labels.spread([5.0], 2.0, 0.0, 10.0) == [5.0]
-
-
-def test_names_are_cut_to_one_safe_line() -> None:
-    line = plain(HOSTILE, 60)
-    assert len(line) <= 60
-    assert line.isprintable()
-    assert short("Northern & Eastern Virginia (Dominion)", 30) == "Northern & Eastern Virginia"
-
-
 # --- GeoPackage
 
 
@@ -204,6 +114,7 @@ def test_the_geopackage_has_its_layers_in_albers(geopackage: Path) -> None:
         "regions": "MultiPolygon",
         "links": "LineString",
         "build_out": None,
+        "provenance": None,
     }
     for layer in ("sites", "regions", "links"):
         assert pyogrio.read_info(geopackage, layer=layer)["crs"] == "EPSG:5070"
@@ -216,7 +127,7 @@ def test_the_geopackage_has_its_layers_in_albers(geopackage: Path) -> None:
 def test_the_geopackage_says_what_the_plan_says(plan: xr.Dataset, geopackage: Path) -> None:
     sites = gpd.read_file(geopackage, layer="sites").set_index("region")
     assert sites["it_mw"].to_dict() == {"EAST": 30.0, "WEST": 30.0}
-    assert sites["facility_mw"].sum() == pytest.approx(float(frames.facility_mw(plan)[:, -1].sum()))
+    assert sites["peak_draw_mw"].sum() == pytest.approx(float(frames.peak_draw_mw(plan)[:, -1].sum()))
     assert sites["opens"].to_dict() == {"EAST": "2026Q1", "WEST": "2026Q2"}
     assert sites["it_mw_2026q2"].to_dict() == {"EAST": 20.0, "WEST": 10.0}
     assert sites["cost_total_musd"].sum() == pytest.approx(plan.attrs["objective_musd"])
@@ -224,6 +135,7 @@ def test_the_geopackage_says_what_the_plan_says(plan: xr.Dataset, geopackage: Pa
     assert len(regions) == plan.sizes["zone"]
     assert regions["candidate"].sum() == plan.sizes["region"]
     assert regions.loc["EAST", "headroom_left_mw"] == pytest.approx(40.0 - 1.2 * 30.0)
+    assert regions.loc["EAST", "hostable_it_mw"] == 30.0
     assert regions.loc["MID", ["headroom_mw", "wholesale_usd_per_mwh"]].isna().all()
     assert regions.geometry.is_valid.all()
     build_out = pyogrio.read_dataframe(geopackage, layer="build_out")
@@ -263,14 +175,45 @@ def test_a_hostile_name_survives_in_the_geopackage(hostile_plan: xr.Dataset, tmp
     assert HOSTILE in gpd.read_file(tmp_path / "plan.gpkg", layer="sites")["name"].tolist()
 
 
+def test_looking_at_the_geopackage_leaves_nothing_beside_it(plan: xr.Dataset, tmp_path: Path) -> None:
+    path, stale = tmp_path / "plan.gpkg", tmp_path / "plan.gpkg.aux.xml"
+    stale.write_text("<PAMDataset/>", encoding="utf-8")
+    as_geopackage(plan, path)
+    before = path.read_bytes()
+    for layer, _kind in pyogrio.list_layers(path):
+        pyogrio.read_info(path, layer=layer)
+        pyogrio.read_dataframe(path, layer=layer)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["plan.gpkg"]
+    assert path.read_bytes() == before
+
+
+def test_the_geopackage_tells_the_provenance(plan: xr.Dataset, geopackage: Path) -> None:
+    told = pyogrio.read_dataframe(geopackage, layer="provenance").set_index("key")["value"]
+    assert told["case_toml"] == plan.attrs["case_toml"]
+    assert float(told["objective_musd"]) == plan.attrs["objective_musd"]
+
+
+def test_the_header_counts_no_changes(geopackage: Path) -> None:
+    header = geopackage.read_bytes()[:100]
+    assert header[24:28] == header[92:96] == b"\0\0\0\1"
+
+
+def test_the_file_of_a_plan_gives_the_bytes_that_the_run_gave(plan: xr.Dataset, tmp_path: Path) -> None:
+    carrying = plan.assign_attrs(warnings=json.dumps(["hours are by hand"]))
+    as_geopackage(carrying, tmp_path / "run.gpkg")
+    write_plan(carrying, OUTLINES, tmp_path / "plan.nc")
+    result = CliRunner().invoke(app, ["export", str(tmp_path / "plan.nc"), "--format", "gpkg"])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "plan.gpkg").read_bytes() == (tmp_path / "run.gpkg").read_bytes()
+
+
 # --- tables
 
 
 def test_the_all_in_price_pays_the_power_bill(plan: xr.Dataset) -> None:
-    # The rider is a fixed price per MWh, so its cost tells the discounted energy.
+    # The rider is a fixed price per metered MWh, so its cost tells the discounted energy.
     bill = {name: cost_usd(plan, name).sum("year").values for name in ("energy", "rider", "delivery", "capacity")}
-    bought = bill["rider"] / plan["delivery_rider"].values
-    metered = bought / (1.0 + plan["loss"].values)
+    metered = bill["rider"] / plan["delivery_rider"].values
     price = frames.power_costs(plan)["all_in_price_usd_per_mwh"]
     assert price.to_numpy() * metered == pytest.approx(sum(bill.values()))
 
@@ -309,6 +252,13 @@ def test_a_name_stays_a_name() -> None:
 # --- terminal
 
 
+def test_names_are_cut_to_one_safe_line() -> None:
+    line = plain(HOSTILE, 60)
+    assert len(line) <= 60
+    assert line.isprintable()
+    assert short("Northern & Eastern Virginia (Dominion)", 30) == "Northern & Eastern Virginia"
+
+
 def printed(summary: dict[str, Any], width: int = 140) -> str:
     console = Console(file=io.StringIO(), width=width)
     print_summary(summary, console)
@@ -317,7 +267,7 @@ def printed(summary: dict[str, Any], width: int = 140) -> str:
 
 
 def test_the_summary_fits_and_says_the_headline(plan: xr.Dataset) -> None:
-    report = {"ok": True, "checked": 41, "failed": []}
+    report = {"ok": True, "checked": 45, "held": 41, "failed": [], "not_made": ["a", "b"]}
     summary = summarize(plan)
     counted = summary["quarters"][-1]["counted_mw"]
     text = printed(summary | {"verification": report})
@@ -325,8 +275,11 @@ def test_the_summary_fits_and_says_the_headline(plan: xr.Dataset) -> None:
     assert "\x1b" not in text, "no colors where there is no terminal"
     for words in (
         "Two campuses by hand",
-        f"{counted:,.0f} MW facility (60 MW IT, 75 MW facility at design PUE) at 2 sites by 2026Q4",
-        "yes, 41 checks passed",
+        f"60 MW IT = {counted:,.0f} MW towards the 70 MW target (at PUE 1.25);",
+        "draws up to 75 MW from the grid",
+        "2 sites in service through 2026Q4",
+        "no link limits the plan",
+        "yes, 41 checks hold; 2 could not be made",
     ):
         assert words in text
     assert f"{plan.attrs['objective_musd']:,.1f}" in text
@@ -337,6 +290,19 @@ def test_the_summary_says_what_failed_and_what_was_not_verified(plan: xr.Dataset
     report = {"ok": False, "checked": 41, "failed": ["tranche", "energy_bill"]}
     assert "NO: 2 of 41 checks failed: tranche, energy_bill" in printed(summarize(plan) | {"verification": report})
     assert "not yet" in printed(summarize(plan))
+
+
+def test_long_notes_wrap_and_nothing_is_lost(plan: xr.Dataset) -> None:
+    warning = "the headroom never fits one hall in: " + ", ".join(f"REGION_{k}" for k in range(60))
+    text = printed(summarize(plan.assign_attrs(warnings=json.dumps([warning]))))
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert warning in " ".join(text.split())
+
+
+def test_a_gap_of_nothing_is_a_proof(plan: xr.Dataset) -> None:
+    text = printed(summarize(plan.assign_attrs(gap=1.8e-16, bound_musd=plan.attrs["objective_musd"])))
+    assert "proven optimal" in text
+    assert "cheaper by more" not in text
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 200])

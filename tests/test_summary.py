@@ -31,14 +31,15 @@ def test_sites(hand_plan: xr.Dataset) -> None:
     assert west["market"] == "ERCOT"
     assert west["opening_quarter"] == "2026Q2"
     assert west["it_mw_by_quarter"] == dict(zip(["2026Q1", "2026Q2", "2026Q3", "2026Q4"], WEST_MW, strict=True))
-    assert west["facility_mw"] == pytest.approx(39.0)
+    assert west["it_mw"] == 30.0
+    assert west["peak_draw_mw"] == pytest.approx(39.0)
 
 
 def test_quarters_against_targets(hand_plan: xr.Dataset) -> None:
     found = summarize(hand_plan)["quarters"]
     assert [q["target_mw"] for q in found] == [10.0, 30.0, 30.0, 70.0]
     assert [q["counted_mw"] for q in found] == pytest.approx(1.25 * (EAST_MW + WEST_MW))
-    assert [q["facility_mw"] for q in found] == pytest.approx(EAST_MW * 1.2 + WEST_MW * 1.3)
+    assert [q["peak_draw_mw"] for q in found] == pytest.approx(EAST_MW * 1.2 + WEST_MW * 1.3)
     assert [q["it_mw"] for q in found] == pytest.approx(EAST_MW + WEST_MW)
 
 
@@ -93,6 +94,44 @@ def test_binding_limits(hand_plan: xr.Dataset) -> None:
     assert found["headroom"] == [{"region": "EAST", "quarter": "2026Q3", "usd_per_mw": 100.0}]
     assert found["tranche"] == [{"quarter": "2026Q4", "usd_per_mw": 2.5e6}]
     assert found["links"] == []
+    assert found["network"] == "no link limits the plan"
+
+
+def test_links_that_bind_are_named_once(hand_plan: xr.Dataset) -> None:
+    hand_plan["dual_link"][1, 2:, :] = 500.0
+    assert summarize(hand_plan)["binding_limits"]["network"] == "limited by MID>WEST"
+    assert "not known" in summarize(hand_plan.drop_vars("dual_link"))["binding_limits"]["network"]
+    case = hand_plan.attrs["case_toml"]
+    hand_plan.attrs["case_toml"] = case.replace("[grid]\n", "[grid]\nnetwork = false\n")
+    assert "not checked" in summarize(hand_plan)["binding_limits"]["network"]
+
+
+def test_a_missing_price_is_no_limit(hand_plan: xr.Dataset) -> None:
+    hand_plan["dual_target"][:3] = np.nan
+    hand_plan["dual_power"][0] = np.nan
+    found = summarize(hand_plan)
+    assert found["binding_limits"]["tranche"] == [{"quarter": "2026Q4", "usd_per_mw": 2.5e6}]
+    json.dumps(found, allow_nan=False)
+
+
+def test_the_headline_tells_every_measure_of_power(hand_plan: xr.Dataset) -> None:
+    said = "60 MW IT = 75 MW towards the 70 MW target (at PUE 1.25); draws up to 75 MW from the grid"
+    assert summarize(hand_plan)["headline"] == said
+    hand_plan.attrs["case_toml"] = hand_plan.attrs["case_toml"].replace('"facility"', '"it"')
+    assert summarize(hand_plan)["headline"] == "60 MW IT towards the 70 MW target; draws up to 75 MW from the grid"
+
+
+@pytest.mark.parametrize(
+    "carried", ['["hours are generated, seed 7", "a second"]', ["hours are generated, seed 7", "a second"]]
+)
+def test_warnings_of_the_inputs_are_carried_and_not_said_twice(hand_plan: xr.Dataset, carried: object) -> None:
+    hand_plan.attrs |= {"hours_source": "generated, seed 7", "warnings": carried}
+    assert summarize(hand_plan)["warnings"] == ["hours are generated, seed 7", "a second"]
+
+
+def test_warnings_that_are_no_list_are_one_warning(hand_plan: xr.Dataset) -> None:
+    hand_plan.attrs["warnings"] = "[not json"
+    assert summarize(hand_plan)["warnings"] == ["[not json"]
 
 
 def test_unproven_plan_warns(hand_plan: xr.Dataset) -> None:

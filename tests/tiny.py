@@ -58,6 +58,7 @@ def tiny_world(case: Case, regions: int = 3, seed: int = 0) -> xr.Dataset:
         "construction_multiplier": rng.uniform(0.9, 1.2, size=regions), "loss": np.full(regions, 0.03),
         "delivery_demand_charge": rng.uniform(4e3, 1e4, size=regions), "delivery_rider": np.full(regions, 1.5),
         "capacity_charge": rng.uniform(0, 3e4, size=(regions, len(years), 4)),
+        "hardware_price": 1e9 / 26,  # one million USD and 26 kW a system
         "price": rng.uniform(20, 60, size=(regions, len(years), len(slices))),
         "slice_weight": np.repeat(SEASON_HOURS, 2) / 2, "slice_season": np.repeat([1, 2, 3, 4], 2),
         "slice_day": np.repeat([0, 1, 2, 3], 2), "slice_hour": np.tile([0, 12], 4),
@@ -71,7 +72,11 @@ def tiny_world(case: Case, regions: int = 3, seed: int = 0) -> xr.Dataset:
     world = xr.Dataset({n: (WORLD[n].dims, np.asarray(v)) for n, v in values.items()}, coords=coords)
     for name, array in WORLD.items():
         world[name].attrs = {"units": array.unit, "long_name": array.meaning}
-    world.attrs = {"hours_source": f"random, seed {seed}", "price_base_year": case.finance.price_base_year}
+    world.attrs = {
+        "largest_price_correction_usd_per_mwh": 0.0,
+        "hours_source": f"random, seed {seed}",
+        "price_base_year": case.finance.price_base_year,
+    }
     return world
 
 

@@ -29,11 +29,11 @@ def draw_map(
 ) -> None:
     """Draw the map of a plan."""
     with reporting(as_json):
-        from grid_opt.plan.io import open_plan  # noqa: PLC0415
+        from grid_opt.plan.io import open_plan, read_outlines  # noqa: PLC0415
         from grid_opt.report.map_static import write_map  # noqa: PLC0415
 
         target = out or plan.with_name("map.png")
-        write_map(open_plan(plan), target)
+        write_map(open_plan(plan), target, outlines=read_outlines(plan) or None)
         _say_written(target, as_json)
 
 
@@ -48,14 +48,14 @@ def export(
 ) -> None:
     """Export a plan to a GeoPackage or to CSV tables."""
     with reporting(as_json):
-        from grid_opt.plan.io import open_plan  # noqa: PLC0415
+        from grid_opt.plan.io import open_plan, read_outlines  # noqa: PLC0415
 
         opened = open_plan(plan)
         if format_ is Format.gpkg:
             from grid_opt.report.geopackage import write_geopackage  # noqa: PLC0415
 
             target = out or plan.with_suffix(".gpkg")
-            write_geopackage(opened, target)
+            write_geopackage(opened, target, read_outlines(plan) or None)
         else:
             from grid_opt.report.tables import write_csv  # noqa: PLC0415
 

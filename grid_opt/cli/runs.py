@@ -106,13 +106,23 @@ def verify(
         bool,
         typer.Option("--second-solver", help="Solve the case again with SCIP and compare (extra: second-solver)."),
     ] = False,
+    case_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--case-folder",
+            metavar="DIR",
+            help="Folder of the case file, from which tables and hours of its own are found "
+            "[default: the working folder].",
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Print every check, not only those that fail.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Recompute every limit, bill and total of a plan from its file alone."""
+    """Recompute every input, limit, bill and total of a plan from its file and the tables."""
     with reporting(as_json):
         from grid_opt.verify import verify as verify_plan  # noqa: PLC0415
 
-        report = verify_plan(plan)
+        report = verify_plan(plan, case_folder=case_folder)
         second: dict[str, Any] | None = None
         if second_solver:
             from grid_opt.study.second import second_solver as solve_again  # noqa: PLC0415
@@ -124,7 +134,7 @@ def verify(
             told = {} if second is None else {"second_solver": second}
             print_json({**report.to_dict(), **told, "exit_code": int(code)})
         else:
-            _print_report(report)
+            _print_report(report, every)
             if second is not None:
                 _print_second(second)
     raise typer.Exit(int(code))
@@ -134,7 +144,7 @@ def _say_how_it_ended(code: int, report: Report) -> None:
     if code == ExitCode.VERIFICATION_FAILED:
         typer.echo(f"verification FAILED: {_one_line(report.worst)}", err=True)
         return
-    typer.echo(f"verified: all {len(report.checks)} checks hold")
+    typer.echo(report.closing)
     if code == ExitCode.GAP_NOT_REACHED:
         typer.echo("the plan is feasible, but the search ended before the asked gap was reached (exit 4)", err=True)
     elif code == ExitCode.INTERRUPTED:
@@ -149,7 +159,19 @@ def _one_line(check: Any) -> str:
     return f"{check.name} at {check.place}: {off}"
 
 
-def _print_report(report: Report) -> None:
+def _print_report(report: Report, every: bool) -> None:
+    """Print what fails, what could not be made and the closing line; ``every`` adds the table of all checks."""
+    if every:
+        _print_checks(report)
+    else:
+        for check in report.failed:
+            typer.echo(f"BROKEN: {_one_line(check)}")
+    for warning in report.warnings:
+        typer.echo(f"note: {warning}")
+    typer.echo(report.closing, err=not report.ok)
+
+
+def _print_checks(report: Report) -> None:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
@@ -157,21 +179,16 @@ def _print_report(report: Report) -> None:
     for heading in ("check", "worst violation", "allowed", "unit", "where", ""):
         table.add_column(heading, justify="right" if heading in {"worst violation", "allowed"} else "left")
     for check in report.checks:
+        made = check.state in {"holds", "broken"}
         table.add_row(
             escape(check.name),
-            f"{check.violation:.3g}",
-            f"{check.tolerance:.3g}",
+            f"{check.violation:.3g}" if made else "",
+            f"{check.tolerance:.3g}" if made else "",
             escape(check.unit),
-            escape(check.place),
-            "ok" if check.ok else "[bold red]BROKEN[/]",
+            escape(check.place) if made else "",
+            "[bold red]BROKEN[/]" if check.state == "broken" else check.state,
         )
     make_console().print(table)
-    for warning in report.warnings:
-        typer.echo(f"note: {warning}")
-    if report.ok:
-        typer.echo(f"verified: all {len(report.checks)} checks hold")
-    else:
-        typer.echo(f"verification FAILED: {_one_line(report.worst)}", err=True)
 
 
 def _print_second(second: dict[str, Any]) -> None:

@@ -197,9 +197,9 @@ class Grid(Knobs):
         "and winter stress hours (DC power flow).",
     )
     link_available_share: float = knob(
-        0.15,
-        "Share of each link's limit that is free for this load's flows; the rest is taken by today's flows. "
-        "ASSUMPTION.",
+        0.03,
+        "Share of each link's limit that this load's flows may use: 15 % is free of today's flows, and a fifth of "
+        "that is for this one customer, as of the surplus (data/surplus.csv). ASSUMPTION.",
         unit="1",
         ge=0,
         le=1,
@@ -243,6 +243,14 @@ class Energy(Knobs):
         unit="1",
         ge=0,
         le=1.5,
+    )
+    fuel_linked_ceiling_usd_per_mwh: float = knob(
+        250.0,
+        "Part of a price, from zero up to this, that moves with the outlook. What lies above is scarcity, set by "
+        "market rules; what lies below zero is subsidy. ASSUMPTION.",
+        unit="USD/MWh",
+        ge=0,
+        le=1e5,
     )
     price_scale: float = knob(1.0, "Factor on all wholesale prices.", unit="1", ge=0, le=100)
     hours_file: str | None = knob(

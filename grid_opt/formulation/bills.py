@@ -39,8 +39,9 @@ class Bills:
             unit="million USD/MWh", meaning="wholesale price",
         )  # fmt: skip
         rider = build.parameter(
-            "bills.rider_rate", world["delivery_rider"] / USD_PER_MUSD, ("region",), symbol=r"\pi^{D}",
-            unit="million USD/MWh", meaning="delivery charge per MWh",
+            "bills.rider_rate", world["delivery_rider"] / (1 + world["loss"]) / USD_PER_MUSD, ("region",),
+            symbol=r"\pi^{D}", unit="million USD/MWh",
+            meaning="delivery charge per MWh bought: the rider per metered MWh, less delivery losses",
         )  # fmt: skip
         value = build.parameter(
             "bills.value_of_lost_compute", case.flexibility.value_of_lost_compute_usd_per_mwh / USD_PER_MUSD,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import xarray as xr
 
@@ -10,9 +12,10 @@ from grid_opt.formulation.block import Builder, Expression, Index
 
 
 class Campus:
-    """Decide in which quarter each region opens a campus and how many halls it has energized by each quarter.
+    """Decide in which quarter each region opens a campus and how many halls serve through each quarter.
 
-    ``site`` and ``halls`` are cumulative: a campus that is open stays open and a hall that is energized stays.
+    A hall is energized at the start of its quarter and serves all of it; so does a tranche. ``site`` and ``halls`` are
+    cumulative: a campus that is open stays open and a hall that is energized stays.
     Cumulative variables keep the linear relaxation tight and let one branch decide all later quarters.
     """
 
@@ -22,23 +25,19 @@ class Campus:
         self.hall = build.parameter(
             "campus.hall_mw", case.campus.hall_mw, symbol="P", unit="MW", meaning="IT nameplate of one hall"
         )
-        self.basis = build.parameter(
-            "campus.basis", case.counted_per_it_mw, symbol=r"\beta", unit="1",
-            meaning="MW that count towards a target per MW of IT: 1, or the reference PUE for facility targets",
-        )  # fmt: skip
         self.site = build.variable(
-            "campus.site", over, symbol="y", unit="1", domain="binary", meaning="campus is open by the quarter"
+            "campus.site", over, symbol="y", unit="1", domain="binary", meaning="campus is open through the quarter"
         )
         self.halls = build.variable(
             "campus.halls", over, symbol="n", unit="1", domain="integer",
-            meaning="halls energized by the end of the quarter",
+            meaning="halls in service through the quarter",
         )  # fmt: skip
         self._timing(case, world)
         self._size(case)
         self._targets(case, world)
 
     def it_mw(self, region: Index, quarter: Index) -> Expression:
-        """Return the IT nameplate energized in ``region`` by the end of ``quarter`` [MW]."""
+        """Return the IT nameplate in service in ``region`` through ``quarter`` [MW]."""
         return self.hall * self.halls[region, quarter]
 
     def new_sites(self, region: Index, quarter: Index) -> Expression:
@@ -113,35 +112,28 @@ class Campus:
             "campus.halls_needed", halls_needed(case, world), ("quarter",), symbol="N", unit="1",
             meaning="whole halls that meet the cumulative tranche target",
         )  # fmt: skip
-        final = build.parameter(
-            "campus.final_target", float(world["target"][-1]), symbol="T", unit="MW", meaning="target at the end"
-        )
-        share = build.parameter(
-            "campus.max_region_share", case.campus.max_region_share, symbol=r"\sigma^{R}", unit="1",
-            meaning="largest share of the final target in one region",
+        region_share = build.parameter(
+            "campus.region_halls", halls_share(case, world, case.campus.max_region_share), symbol=r"\overline{n}^{R}",
+            unit="1", meaning="most halls in one region: its largest share of the halls needed at the end, rounded up",
         )  # fmt: skip
         market_share = build.parameter(
-            "campus.max_market_share", case.campus.max_market_share, symbol=r"\sigma^{M}", unit="1",
-            meaning="largest share of the final target in one market",
+            "campus.market_halls", halls_share(case, world, case.campus.max_market_share), symbol=r"\overline{n}^{M}",
+            unit="1", meaning="most halls in one market: its largest share of the halls needed at the end, rounded up",
         )  # fmt: skip
         members = build.mapping(regions_by_market(world), symbol=r"\mathcal{R}")
-
-        def counted(r: Index) -> Expression:
-            return self.basis * self.it_mw(r, end)
-
         build.constraint(
             "campus.tranche", ("quarter",),
             lambda q: build.total("region", lambda r: self.halls[r, q]) >= needed[q],
-            unit="1", meaning="Every tranche is energized by its quarter, in whole halls.",
+            unit="1", meaning="Every tranche is in service through its quarter, in whole halls.",
         )  # fmt: skip
         build.constraint(
-            "campus.region_share", ("region",), lambda r: counted(r) <= share * final,
-            unit="MW", meaning="No region holds more than its share of the final target.",
+            "campus.region_share", ("region",), lambda r: self.halls[r, end] <= region_share,
+            unit="1", meaning="No region holds more than its share of the halls needed at the end.",
         )  # fmt: skip
         build.constraint(
             "campus.market_share", ("market",),
-            lambda m: build.total(members[m], counted) <= market_share * final,
-            unit="MW", meaning="No market holds more than its share of the final target.",
+            lambda m: build.total(members[m], lambda r: self.halls[r, end]) <= market_share,
+            unit="1", meaning="No market holds more than its share of the halls needed at the end.",
         )  # fmt: skip
 
 
@@ -154,6 +146,11 @@ def halls_needed(case: Case, world: xr.Dataset) -> xr.DataArray:
     hall = case.counted_per_it_mw * case.campus.hall_mw
     needed: xr.DataArray = xr.apply_ufunc(np.ceil, world["target"] / hall - _ROUNDING)
     return needed
+
+
+def halls_share(case: Case, world: xr.Dataset, share: float) -> float:
+    """Return a share of the halls needed at the end, rounded up: so a small plan may stand somewhere at all."""
+    return math.ceil(share * float(halls_needed(case, world)[-1]) - _ROUNDING)
 
 
 def regions_by_market(world: xr.Dataset) -> dict[str, list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import xarray as xr
 
-from grid_opt.compute.definitions import load_accelerator
 from grid_opt.config import Case
 from grid_opt.formulation.block import Builder, Expression, Index
 from grid_opt.formulation.calendar import capital_weights
@@ -34,9 +33,8 @@ class Capital:
             unit="million USD/MW", meaning="overnight cost of shell, power and cooling per MW of IT",
         )  # fmt: skip
         self.hardware_cost = build.parameter(
-            "capital.hardware_cost", load_accelerator(case.compute.accelerator, case.resolve(".")).hardware_musd_per_mw,
-            symbol="K^{H}", unit="million USD/MW",
-            meaning="overnight cost of compute hardware per MW of IT",
+            "capital.hardware_cost", float(world["hardware_price"]) / USD_PER_MUSD, symbol="K^{H}",
+            unit="million USD/MW", meaning="overnight cost of compute hardware per MW of IT",
         )  # fmt: skip
         self._costs(case)
         if case.budget.annual_musd or case.budget.total_musd is not None:

@@ -18,7 +18,7 @@ class FixedCapacity:
         self._it_mw = it_mw.transpose("region", "quarter").to_series().to_dict()
 
     def it_mw(self, region: Index, quarter: Index) -> Expression:
-        """Return the IT nameplate energized in ``region`` by the end of ``quarter`` [MW]."""
+        """Return the IT nameplate in service in ``region`` through ``quarter`` [MW]."""
         return self._it_mw[region, quarter]
 
 

@@ -15,5 +15,5 @@ class Capacity(Protocol):
     """
 
     def it_mw(self, region: Index, quarter: Index) -> Expression:
-        """Return the IT nameplate energized in ``region`` by the end of ``quarter`` [MW]."""
+        """Return the IT nameplate in service in ``region`` through ``quarter`` [MW]."""
         ...

@@ -57,6 +57,7 @@ WORLD: dict[str, WorldArray] = {
     "capacity_charge": WorldArray(
         ("region", "year", "season"), "USD/MW", "capacity obligation for the calendar quarter", 0, 1e6
     ),
+    "hardware_price": WorldArray((), "USD/MW", "price of the computers that fill one MW of IT", 0, 1e9),
     "price": WorldArray(("region", "year", "slice"), "USD/MWh", "wholesale price", -2e3, 2e4),
     "slice_weight": WorldArray(("slice",), "h", "hours of the year that the slice stands for", 0, 8760),
     "slice_season": WorldArray(("slice",), "1", "calendar quarter of the slice", 1, 4),

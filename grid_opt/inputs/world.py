@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from grid_opt.compute.definitions import load_accelerator
 from grid_opt.config import Case, nearest, quarter_ordinal
 from grid_opt.errors import InputError
 from grid_opt.inputs.hours import generate_hours
@@ -17,7 +18,7 @@ from grid_opt.inputs.outlook import outlook_factor
 from grid_opt.inputs.schema import WORLD
 from grid_opt.inputs.tables import check_tables, read_tables
 from grid_opt.inputs.timeslices import choose_slices
-from grid_opt.units import DAYS_PER_QUARTER, KW_PER_MW
+from grid_opt.units import DAYS_PER_QUARTER, KW_PER_MW, USD_PER_MUSD
 
 SEASONS = (1, 2, 3, 4)
 STRESS = ("summer", "winter")
@@ -39,12 +40,14 @@ def build_world(case: Case) -> xr.Dataset:
     zones = tables["zones"]
     hours, note = _hours(case, zones, regions)
     slices = choose_slices(hours, regions, case.energy.days, case.energy.extreme_days)
+    accelerator = load_accelerator(case.compute.accelerator, case.resolve("."))
     parts: dict[str, Any] = {
         **_zone_arrays(zones),
         **_link_arrays(tables["links"], case),
         **_region_arrays(tables, regions),
         **_dated_arrays(tables, regions, case),
         **_prices(slices, zones, regions, case),
+        "hardware_price": USD_PER_MUSD * accelerator.hardware_musd_per_mw,
     }
     coords = {
         "zone": zones["zone"].tolist(),
@@ -193,7 +196,7 @@ def _capacity_charge(tables: dict[str, pd.DataFrame], regions: list[str], case: 
 
     A delivery year runs from June to May: the first quarter and April and May belong to the one that began the
     year before. Years beyond the table keep its nearest delivery year; the long-run year is the mean of the
-    years that it represents.
+    years that it represents, by their present value.
     """
     prices = tables["capacity_prices"]
     regional = tables["regions"].set_index("region").loc[regions]
@@ -203,9 +206,9 @@ def _capacity_charge(tables: dict[str, pd.DataFrame], regions: list[str], case: 
         mine = prices[prices["capacity_zone"] == facts["capacity_zone"]]
         by_year = {int(d[:4]): float(p) for d, p in zip(mine["delivery_year"], mine["usd_per_mw_day"], strict=True)}
         carried = 1.0 + float(str(facts["reserve_obligation_fraction"]))
-        for j, year in enumerate(case.years):
-            bills = [_quarterly_capacity(by_year, calendar) for calendar in case.represented_years(year)]
-            result[i, j] = carried * np.mean(bills, axis=0)
+        for j, weights in enumerate(_year_weights(case)):
+            bills = [weight * np.array(_quarterly_capacity(by_year, year)) for year, weight in weights.items()]
+            result[i, j] = carried * np.sum(bills, axis=0)
     return result
 
 
@@ -218,13 +221,40 @@ def _quarterly_capacity(usd_per_mw_day: dict[int, float], year: int) -> list[flo
 
 
 def _prices(slices: xr.Dataset, zones: pd.DataFrame, regions: list[str], case: Case) -> dict[str, Any]:
-    years = {year: case.represented_years(year) for year in case.years}
-    factor = outlook_factor(zones, years, case.energy.outlook, case.energy.gas_elasticity, case.tables_dir)
+    r"""Return prices (region, year, slice) [USD/MWh] and what describes the slices.
+
+    Fuel moves the part of a price that fuel makes: with the outlook's factor :math:`f` and the ceiling
+    :math:`\bar p`, :math:`p' = p + (f - 1) \min(\max(p, 0), \bar p)`. Scarcity prices are set by rule and
+    negative ones by subsidy; neither rises with gas.
+    """
     base = slices["price"].sel(zone=regions).rename(zone="region")
-    growth = factor.sel(zone=regions).rename(zone="region")
-    price = (base * growth * case.energy.price_scale).transpose("region", "year", "slice")
+    fuel = base.clip(0.0, case.energy.fuel_linked_ceiling_usd_per_mwh)
+    price = (base + (_outlook(zones, regions, case) - 1.0) * fuel) * case.energy.price_scale
     names = ("slice_weight", "slice_season", "slice_day", "slice_hour", "slice_source_day")
-    return {"price": price.values, **{name: slices[name].values for name in names}}
+    return {
+        "price": price.transpose("region", "year", "slice").values,
+        **{name: slices[name].values for name in names},
+    }
+
+
+def _outlook(zones: pd.DataFrame, regions: list[str], case: Case) -> xr.DataArray:
+    """Return the price factor (region, year); the long-run year is the mean of its years by their present value."""
+    calendar = {y: (y,) for year in case.years for y in case.represented_years(year)}
+    energy = case.energy
+    factor = outlook_factor(zones, calendar, energy.outlook, energy.gas_elasticity, case.tables_dir)
+    mine = factor.sel(zone=regions).rename(zone="region")
+    parts = [(mine.sel(year=list(weights)) * list(weights.values())).sum("year") for weights in _year_weights(case)]
+    return xr.concat(parts, dim=pd.Index(list(case.years), name="year"))
+
+
+def _year_weights(case: Case) -> list[dict[int, float]]:
+    """Return, for every operating year, its calendar years with their shares of its present value."""
+    found = []
+    for year in case.years:
+        worth = {y: (1.0 + case.finance.real_discount_rate) ** (year - y) for y in case.represented_years(year)}
+        total = sum(worth.values())
+        found.append({y: w / total for y, w in worth.items()})
+    return found
 
 
 def _check_bounds(world: xr.Dataset) -> None:

@@ -26,6 +26,9 @@ from grid_opt.plan.schema import FORMAT_NAME, FORMAT_VERSION, PROVENANCE
 DIGEST = "content_sha256"
 """Global attribute with the SHA-256 of the labels, values and provenance, by which later edits are seen."""
 
+_DIGESTED = ("accelerator_json", "workload_json", "hours_source")
+"""Attributes beside the provenance that tell what a plan was made from; not every plan carries them."""
+
 _FILTERS = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}
 """Lossless compression; the checksum makes damage an error on reading instead of a wrong number."""
 
@@ -91,7 +94,7 @@ def digest(plan: xr.Dataset) -> str:
             total.update("\0".join(str(v) for v in variable.values.ravel()).encode())
         else:
             total.update(np.ascontiguousarray(variable.values, dtype="<f8").tobytes())
-    for name in sorted(PROVENANCE):
+    for name in sorted({*PROVENANCE, *_DIGESTED}):
         value = plan.attrs.get(name)
         total.update(f"{name}={value if isinstance(value, str) else _number(value)}".encode())
     return total.hexdigest()

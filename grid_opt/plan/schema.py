@@ -28,8 +28,8 @@ class Spec:
 
 
 DECISIONS: Final[dict[str, Spec]] = {
-    "site": Spec(("region", "quarter"), "1", "Campus open by the quarter (1) or not (0)"),
-    "halls": Spec(("region", "quarter"), "1", "Halls energized by the quarter, cumulative"),
+    "site": Spec(("region", "quarter"), "1", "Campus open through the quarter (1) or not (0)"),
+    "halls": Spec(("region", "quarter"), "1", "Halls in service through the quarter, cumulative"),
     "zone_supply": Spec(
         ("zone", "quarter", "stress"), "MW", "Surplus generation of the zone used for the new load at stress"
     ),
@@ -63,8 +63,9 @@ POWER_COSTS: Final = ("energy", "rider", "delivery", "capacity")
 DUALS: Final[dict[str, Spec]] = {
     "dual_power": Spec(("region", "year", "slice"), "USD/MWh", "Local price of power; missing where nothing is bought"),
     "dual_headroom": Spec(("region", "quarter"), "USD/MW", "Value of one more MW of hosting headroom"),
-    "dual_target": Spec(("quarter",), "USD/MW", "Cost of one more MW in the tranche target"),
+    "dual_target": Spec(("quarter",), "USD/MW", "Cost of one more MW in the target that the case names"),
     "dual_link": Spec(("link", "quarter", "stress"), "USD/MW", "Value of one more MW of link limit"),
+    "dual_surplus": Spec(("zone", "quarter", "stress"), "USD/MW", "Value of one more MW that the zone can spare"),
 }
 """Prices of the linear program with whole numbers fixed; a plan without them is still a plan."""
 

@@ -28,18 +28,23 @@ BUILT_MW: Final = 1e-6
 """Power above which a region counts as built."""
 BINDING_USD_PER_MW: Final = 1.0
 """Price above which a limit counts as binding."""
+PROVEN_GAP: Final = 1e-9
+"""Gap below which a plan is the cheapest one, to all digits that its numbers have."""
 BOUNDS: Final[tuple[Bound, ...]] = ("low", "central", "high")
 
 
 def summarize(plan: xr.Dataset) -> dict[str, Any]:
     """Return the figures of a plan that a planner asks for first, as dicts, lists, numbers and text.
 
-    Keys name their units. Money is real USD of the price base year, present value. A
-    figure that cannot be told is ``None``, and ``warnings`` says why.
+    Keys name their units. Money is real USD of the price base year, present value. Power of a site is IT power;
+    ``counted_mw`` is what counts towards ``target_mw``, ``peak_draw_mw`` what the grid must be ready to deliver:
+    IT power in full use at the highest PUE of the place. A figure that cannot be told is ``None``, and
+    ``warnings`` says why.
     """
     case = case_from_toml(str(plan.attrs["case_toml"]))
     warnings = _warnings(plan, case)
     return {
+        "headline": headline_of(plan, case),
         "case": {"name": case.name, "title": case.title, "description": case.description},
         "status": str(plan.attrs["status"]),
         "solver_status": str(plan.attrs["solver_status"]),
@@ -51,15 +56,29 @@ def summarize(plan: xr.Dataset) -> dict[str, Any]:
         "costs": _costs(plan),
         "energy": _energy(plan, case),
         "compute": _compute(plan, case, warnings),
-        "binding_limits": _binding(plan),
+        "binding_limits": _binding(plan, case),
         "warnings": warnings,
         "inputs_sha256": _json(plan, "inputs_sha256"),
         "versions": _json(plan, "versions"),
     }
 
 
+def headline_of(plan: xr.Dataset, case: Case, quarter: str | None = None) -> str:
+    """Say in one line what power is in service through ``quarter`` (default: the last), and by which measure."""
+    row = _quarters(plan, case)[-1]
+    if quarter is not None:
+        row = next(one for one in _quarters(plan, case) if one["quarter"] == quarter)
+    power = f"{row['it_mw']:,.0f} MW IT"
+    target = f"the {row['target_mw']:,.0f} MW target" if row["target_mw"] > 0 else "the target"
+    if case.demand.power_basis == "it":
+        counts = f"{power} towards {target}"
+    else:
+        counts = f"{power} = {row['counted_mw']:,.0f} MW towards {target} (at PUE {case.counted_per_it_mw:g})"
+    return f"{counts}; draws up to {row['peak_draw_mw']:,.0f} MW from the grid"
+
+
 def it_mw(plan: xr.Dataset, case: Case) -> xr.DataArray:
-    """Return the IT nameplate energized by the end of every quarter [MW], (region, quarter)."""
+    """Return the IT nameplate in service through every quarter [MW], (region, quarter)."""
     return (plan["halls"].astype(float) * case.campus.hall_mw).transpose("region", "quarter")
 
 
@@ -110,7 +129,7 @@ def _objective(plan: xr.Dataset) -> dict[str, Any]:
 def _sites(plan: xr.Dataset, case: Case) -> list[dict[str, Any]]:
     """List the campuses, the largest first."""
     power = it_mw(plan, case)
-    facility = power * plan["pue_peak"]
+    draw = power * plan["pue_peak"]
     quarters = [str(q) for q in plan["quarter"].values]
     delivered = _delivered_mwh(plan, case)
     bill = _power_bill(plan)
@@ -126,9 +145,9 @@ def _sites(plan: xr.Dataset, case: Case) -> list[dict[str, Any]]:
                 "market": str(plan["region_market"].values[row]),
                 "opening_quarter": quarters[int(np.argmax(mw > BUILT_MW))],
                 "it_mw": float(mw[-1]),
-                "facility_mw": float(facility.values[row, -1]),
+                "peak_draw_mw": float(draw.values[row, -1]),
                 "it_mw_by_quarter": dict(zip(quarters, mw.tolist(), strict=True)),
-                "facility_mw_by_quarter": dict(zip(quarters, facility.values[row].tolist(), strict=True)),
+                "peak_draw_mw_by_quarter": dict(zip(quarters, draw.values[row].tolist(), strict=True)),
                 "all_in_power_usd_per_mwh": _ratio(float(bill.sel(region=region)), float(delivered.sel(region=region))),
             }
         )
@@ -143,7 +162,7 @@ def _power_bill(plan: xr.Dataset) -> xr.DataArray:
 
 def _quarters(plan: xr.Dataset, case: Case) -> list[dict[str, Any]]:
     power = it_mw(plan, case)
-    facility = (power * plan["pue_peak"]).sum("region").values
+    draw = (power * plan["pue_peak"]).sum("region").values
     total = power.sum("region").values
     counted = total * case.counted_per_it_mw
     return [
@@ -152,7 +171,7 @@ def _quarters(plan: xr.Dataset, case: Case) -> list[dict[str, Any]]:
             "target_mw": float(plan["target"].values[i]),
             "counted_mw": float(counted[i]),
             "it_mw": float(total[i]),
-            "facility_mw": float(facility[i]),
+            "peak_draw_mw": float(draw[i]),
         }
         for i, quarter in enumerate(plan["quarter"].values)
     ]
@@ -230,9 +249,12 @@ def definitions(plan: xr.Dataset, case: Case) -> tuple[Accelerator, Workload]:
     return accelerator, workload
 
 
-def _binding(plan: xr.Dataset) -> dict[str, list[dict[str, Any]]]:
-    """List the limits that cost money, the dearest first; a full link that costs nothing is no limit."""
-    found: dict[str, list[dict[str, Any]]] = {}
+def _binding(plan: xr.Dataset, case: Case) -> dict[str, Any]:
+    """List the limits that cost money, the dearest first; a full link that costs nothing is no limit.
+
+    ``network`` says in words whether the network binds at all.
+    """
+    found: dict[str, Any] = {}
     for key, name in (("headroom", "dual_headroom"), ("tranche", "dual_target"), ("links", "dual_link")):
         found[key] = []
         if name not in plan:
@@ -242,22 +264,40 @@ def _binding(plan: xr.Dataset) -> dict[str, list[dict[str, Any]]]:
             place = {str(d): str(array[d].values[i]) for d, i in zip(array.dims, at, strict=True)}
             found[key].append(place | {"usd_per_mw": float(array.values[tuple(at)])})
         found[key].sort(key=lambda item: -item["usd_per_mw"])
+    if not case.grid.network:
+        found["network"] = "not checked (grid.network = false)"
+    elif "dual_link" not in plan:
+        found["network"] = "not known: the plan has no prices of links"
+    else:
+        links = ", ".join(dict.fromkeys(item["link"] for item in found["links"]))
+        found["network"] = f"limited by {links}" if links else "no link limits the plan"
     return found
 
 
 def _warnings(plan: xr.Dataset, case: Case) -> list[str]:
-    found = []
+    """Return what a planner should know of the result, and then what the check of the inputs said."""
+    found, said = [], _input_warnings(plan)
     gap = float(plan.attrs["gap"])
     if plan.attrs["status"] != "optimal":
         found.append(f"the search ended before the asked gap: {100 * gap:.3f} %, not {100 * case.solve.gap:.3f} %")
-    if not case.grid.network:
+    if not case.grid.network and not any("grid.network" in text for text in said):
         found.append("deliverability on the network was not checked (grid.network = false)")
     if "dual_target" not in plan:
         found.append("prices of headroom and targets are not given")
     hours = str(plan.attrs.get("hours_source", ""))
-    if hours.startswith("generated"):
+    if hours.startswith("generated") and not any(hours in text for text in said):
         found.append(f"hourly prices are {hours}")
-    return found
+    return found + said
+
+
+def _input_warnings(plan: xr.Dataset) -> list[str]:
+    carried = plan.attrs.get("warnings", [])
+    if isinstance(carried, str):
+        try:
+            carried = json.loads(carried)
+        except ValueError:
+            carried = [carried]
+    return [str(text) for text in carried] if isinstance(carried, list | tuple) else [str(carried)]
 
 
 def _ratio(amount: float, per: float) -> float | None:

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from grid_opt.config import Case, case_from_toml
-from grid_opt.plan.schema import POWER_COSTS
+from grid_opt.plan.schema import COSTS, POWER_COSTS
 from grid_opt.plan.summary import BINDING_USD_PER_MW, BUILT_MW, cost_usd, worth
 from grid_opt.units import USD_PER_MUSD
 
@@ -28,21 +28,13 @@ def case_of(plan: xr.Dataset) -> Case:
     return _case(str(plan.attrs["case_toml"]))
 
 
-def basis_name(plan: xr.Dataset) -> str:
-    """Return the name of the power that targets and headlines count: ``IT`` or ``facility``.
-
-    Facility power counts at the reference PUE of the case, the same in every region.
-    """
-    return "IT" if case_of(plan).demand.power_basis == "it" else "facility"
-
-
 def it_mw(plan: xr.Dataset) -> xr.DataArray:
-    """Return the energized IT power (region, quarter) [MW]."""
+    """Return the IT power in service through each quarter (region, quarter) [MW]."""
     return (plan["halls"] * case_of(plan).campus.hall_mw).transpose("region", "quarter")
 
 
-def facility_mw(plan: xr.Dataset) -> xr.DataArray:
-    """Return the facility power at the design PUE (region, quarter) [MW]."""
+def peak_draw_mw(plan: xr.Dataset) -> xr.DataArray:
+    """Return what the grid must be ready to deliver: IT power in full use at the highest PUE (region, quarter) [MW]."""
     return (it_mw(plan) * plan["pue_peak"]).transpose("region", "quarter")
 
 
@@ -51,8 +43,15 @@ def counted_mw(plan: xr.Dataset) -> xr.DataArray:
     return it_mw(plan) * case_of(plan).counted_per_it_mw
 
 
+def hostable_mw(plan: xr.Dataset) -> pd.Series:
+    """Return the IT power in whole halls that fits the headroom of the last quarter, by candidate region [MW]."""
+    hall_mw = case_of(plan).campus.hall_mw
+    halls = (plan["headroom"].isel(quarter=-1) / (plan["pue_peak"] * hall_mw)).values
+    return pd.Series(np.floor(halls + 1e-9) * hall_mw, index=_ids(plan, "region"), dtype=float)
+
+
 def opening(plan: xr.Dataset) -> pd.Series:
-    """Return the first quarter with an energized hall, by region; empty text where nothing is built."""
+    """Return the first quarter with a hall in service, by region; empty text where nothing is built."""
     built = it_mw(plan).values > BUILT_MW
     quarters = [str(quarter) for quarter in plan["quarter"].values]
     first = [quarters[int(row.argmax())] if row.any() else "" for row in built]
@@ -90,7 +89,7 @@ def power_costs(plan: xr.Dataset) -> pd.DataFrame:
 
 def sites(plan: xr.Dataset) -> pd.DataFrame:
     """Return one row per region that is built in: when, how much, at what cost; index ``region``."""
-    it, facility = it_mw(plan), facility_mw(plan)
+    it, draw = it_mw(plan), peak_draw_mw(plan)
     frame = pd.DataFrame(
         {
             "name": _texts(plan["region_name"]),
@@ -98,7 +97,7 @@ def sites(plan: xr.Dataset) -> pd.DataFrame:
             "opens": opening(plan).to_numpy(),
             "it_mw": it.values[:, -1],
             "counted_mw": counted_mw(plan).values[:, -1],
-            "facility_mw": facility.values[:, -1],
+            "peak_draw_mw": draw.values[:, -1],
         },
         index=_ids(plan, "region"),
     )
@@ -117,17 +116,18 @@ def regions(plan: xr.Dataset, quarter: str | None = None) -> pd.DataFrame:
     quarter = quarter or last_quarter(plan)
     year = price_year(plan, quarter)
     ids = _ids(plan, "region")
-    now = facility_mw(plan).sel(quarter=quarter).values
+    now = peak_draw_mw(plan).sel(quarter=quarter).values
     headroom = plan["headroom"].sel(quarter=quarter).values
     power_dual = _dual(plan, "dual_power").sel(year=year).weighted(plan["slice_weight"]).mean("slice").values
     facts = pd.DataFrame(
         {
             "opens": opening(plan).to_numpy(),
             "it_mw": it_mw(plan).sel(quarter=quarter).values,
-            "facility_mw": now,
+            "peak_draw_mw": now,
             "wholesale_usd_per_mwh": wholesale_price(plan, year).to_numpy(),
             "headroom_mw": headroom,
             "headroom_left_mw": headroom - now,
+            "hostable_it_mw": hostable_mw(plan).to_numpy(),
             "headroom_shadow_usd_per_mw": _dual(plan, "dual_headroom").sel(quarter=quarter).values,
             "power_shadow_usd_per_mwh": power_dual,
         },
@@ -205,7 +205,7 @@ def _utilization(frame: pd.DataFrame, flow: np.ndarray[Any, Any]) -> np.ndarray[
 def build_out(plan: xr.Dataset) -> pd.DataFrame:
     """Return the cumulative build-out as a long table: one row per built region and quarter."""
     chosen = sites(plan).index
-    it, facility, headroom = it_mw(plan), facility_mw(plan), plan["headroom"].transpose("region", "quarter")
+    it, draw, headroom = it_mw(plan), peak_draw_mw(plan), plan["headroom"].transpose("region", "quarter")
     index = pd.MultiIndex.from_product(
         [chosen, [str(quarter) for quarter in plan["quarter"].values]], names=["region", "quarter"]
     )
@@ -215,7 +215,7 @@ def build_out(plan: xr.Dataset) -> pd.DataFrame:
             "halls": np.rint(plan["halls"].transpose("region", "quarter").sel(pick).values.ravel()).astype("int64"),
             "it_mw": it.sel(pick).values.ravel(),
             "counted_mw": counted_mw(plan).sel(pick).values.ravel(),
-            "facility_mw": facility.sel(pick).values.ravel(),
+            "peak_draw_mw": draw.sel(pick).values.ravel(),
             "headroom_mw": headroom.sel(pick).values.ravel(),
         },
         index=index,
@@ -223,8 +223,9 @@ def build_out(plan: xr.Dataset) -> pd.DataFrame:
 
 
 def cost_terms(plan: xr.Dataset) -> list[str]:
-    """Return the names of the cost terms that the plan carries, in their order."""
-    return [str(name).removeprefix("cost_") for name in plan.data_vars if str(name).startswith("cost_")]
+    """Return the names of the cost terms that the plan carries: the known ones in their order, then others."""
+    names = sorted(str(name).removeprefix("cost_") for name in plan.data_vars if str(name).startswith("cost_"))
+    return [name for name in COSTS if name in names] + [name for name in names if name not in COSTS]
 
 
 def costs(plan: xr.Dataset) -> pd.DataFrame:

@@ -1,12 +1,14 @@
 """Write the plan as a GeoPackage that opens in QGIS: sites, regions, links and the build-out by quarter.
 
 Units stand in the names of the fields. Coordinates are EPSG:5070 (CONUS Albers, meters). Each layer carries a
-title and a description, and the file carries the case text and the provenance of the plan as metadata.
+title and a description. The case text and the provenance of the plan are a table of their own: as metadata of
+the file, GDAL would copy them into a ``plan.gpkg.aux.xml`` beside it whenever somebody looks.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,18 +22,28 @@ from shapely.geometry import LineString
 
 from grid_opt.atomic import replacing
 from grid_opt.plan.geometry import Outlines
+from grid_opt.plan.schema import PROVENANCE
 from grid_opt.report import frames
 from grid_opt.report.places import CRS, zone_outlines, zone_points
 
 FIXED_TIME = "2000-01-01T00:00:00.000Z"
 """Stands where the format asks for a time of writing, so that the same plan gives the same bytes."""
 
+FIXED_COUNT = (1).to_bytes(4, "big")
+"""Stands in the file header where SQLite counts the changes made to a file."""
+COUNTERS = (24, 92)
+"""Where it does so: the change counter, and the count for which the version beside it is valid."""
+
+CARRIED = (*PROVENANCE, "accelerator_json", "workload_json", "hours_source", "price_base_year", "warnings")
+"""What the table of provenance tells, where a plan has it."""
+
 DESCRIPTIONS = {
-    "sites": "Built campuses: first quarter, MW, cumulative IT MW by quarter, present value of costs",
+    "sites": "Built campuses: first quarter, MW, IT MW in service by quarter, present value of costs",
     "regions": "Zones of the network; facts and shadow prices of candidate regions at the last quarter",
     "links": "Links: limits for new flows; flow (positive from from_zone to to_zone) and utilization at the "
     "stress hours of the last quarter",
-    "build_out": "Cumulative halls and MW of every built region in every quarter",
+    "build_out": "Halls and MW in service through every quarter, by built region",
+    "provenance": "The case, its inputs by SHA-256, the programs, and how good the plan is proven to be",
 }
 
 
@@ -45,15 +57,15 @@ def write_geopackage(plan: xr.Dataset, path: str | Path, outlines: Outlines | No
     layers = layers_of(plan, outlines)
     with replacing(path) as part, _fixed_clock():
         try:
-            _write_layers(part, layers, plan)
+            _write_layers(part, layers)
             _settle(part)
         except (DataSourceError, DataLayerError, FieldError, FeatureError, sqlite3.Error) as error:
             reason = str(error).splitlines()[0]
             raise OSError(None, f"cannot write the file, is the disk full? ({reason})", str(path)) from error
+    Path(f"{path}.aux.xml").unlink(missing_ok=True)  # what GDAL noted of an earlier file
 
 
-def _write_layers(part: Path, layers: dict[str, gpd.GeoDataFrame | pd.DataFrame], plan: xr.Dataset) -> None:
-    provenance = {str(key): str(value) for key, value in sorted(plan.attrs.items(), key=str)}
+def _write_layers(part: Path, layers: dict[str, gpd.GeoDataFrame | pd.DataFrame]) -> None:
     for number, (name, layer) in enumerate(layers.items()):
         pyogrio.write_dataframe(
             layer,
@@ -62,7 +74,6 @@ def _write_layers(part: Path, layers: dict[str, gpd.GeoDataFrame | pd.DataFrame]
             driver="GPKG",
             append=number > 0,
             dataset_options={"VERSION": "1.3"} if number == 0 else None,
-            dataset_metadata=provenance if number == 0 else None,
             layer_options={"IDENTIFIER": name, "DESCRIPTION": DESCRIPTIONS[name], "FID": "fid"},
             nan_as_null=True,
         )
@@ -80,7 +91,15 @@ def layers_of(plan: xr.Dataset, outlines: Outlines | None = None) -> dict[str, g
         "links": gpd.GeoDataFrame(links, geometry=lines, crs=CRS),
         "sites": gpd.GeoDataFrame(sites, geometry=[points[region] for region in sites["region"]], crs=CRS),
         "build_out": frames.build_out(plan),
+        "provenance": _provenance(plan),
     }
+
+
+def _provenance(plan: xr.Dataset) -> pd.DataFrame:
+    """Return the provenance as rows of key and value; the same from memory and from the file of the plan."""
+    known = {key: plan.attrs[key] for key in sorted(CARRIED) if key in plan.attrs}
+    texts = [json.dumps(value) if isinstance(value, list | dict) else str(value) for value in known.values()]
+    return pd.DataFrame({"key": list(known), "value": texts})
 
 
 @contextlib.contextmanager
@@ -95,9 +114,10 @@ def _fixed_clock() -> Iterator[None]:
 
 
 def _settle(part: Path) -> None:
-    """Give the metadata rows the fixed time as well, and drop free pages."""
+    """Drop free pages, and what the header tells of how often the file was changed."""
     with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as base:
-        tables = {row[0] for row in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if "gpkg_metadata_reference" in tables:
-            base.execute("UPDATE gpkg_metadata_reference SET timestamp = ?", (FIXED_TIME,))
         base.execute("VACUUM")
+    with part.open("r+b") as header:
+        for place in COUNTERS:
+            header.seek(place)
+            header.write(FIXED_COUNT)

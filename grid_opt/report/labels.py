@@ -11,9 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-GAPS = (0.12, 0.35, 0.8, 1.4, 2.2, 3.2, 4.5, 6.0, 8.0, 10.5)
+GAPS = (0.12, 0.35, 0.6, 0.8, 1.1, 1.4, 2.2, 3.2, 4.5, 6.0, 8.0, 10.5)
 """Distances from circle to label to try, in label heights."""
-DIRECTIONS = 24
+DIRECTIONS = 48
+CLEAR_PX = 3.0
+"""Distance that a label keeps from a line [pixels]."""
+WORTH_MOVING = 2.0
+"""Distance, in label heights, that a label goes farther from its circle to leave a line free."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,6 @@ class Box:
     def center(self) -> tuple[float, float]:
         """Return the middle of the rectangle."""
         return (self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2
-
-    def holds(self, x: float, y: float) -> bool:
-        """Tell whether a point lies inside."""
-        return self.x0 <= x <= self.x1 and self.y0 <= y <= self.y1
 
     def overlap(self, other: Box) -> float:
         """Return the area that two rectangles share."""
@@ -70,12 +70,13 @@ def place(
     sizes: Sequence[tuple[float, float]],
     page: Box,
     avoid: Sequence[Box] = (),
-    dots: Sequence[tuple[float, float]] = (),
+    dots: Sequence[Circle] = (),
 ) -> list[Box]:
     """Return one rectangle per circle, of the given (width, height), inside ``page``.
 
-    ``avoid`` are rectangles that labels must not cover, ``dots`` are points, for example along lines, that
-    they had better not cover. Where no free place exists the least bad one is taken.
+    ``avoid`` are rectangles that labels must not cover, ``dots`` are small circles, for example along lines,
+    that they cover only where the next free place is ``WORTH_MOVING`` label heights farther. Where no free
+    place exists the least bad one is taken.
     """
     order = sorted(range(len(circles)), key=lambda k: (-circles[k].radius, k))
     taken = list(avoid)
@@ -87,11 +88,24 @@ def place(
             key=lambda option: (
                 option[0]
                 + _harm(option[1], circles, taken, page)
-                + 0.12 * sizes[k][1] * sum(option[1].holds(*dot) for dot in dots)
+                + sizes[k][1] * _covered(option[1], dots)
+                + _ambiguity(option[1], k, circles)
             ),
         )[1]
         taken.append(placed[k])
     return [placed[k] for k in range(len(circles))]
+
+
+def _covered(box: Box, dots: Sequence[Circle]) -> float:
+    """Return what covering ``dots`` is worth avoiding, in label heights."""
+    hidden = sum(box.gap(dot) < CLEAR_PX for dot in dots)
+    return (WORTH_MOVING + 0.05 * hidden) if hidden else 0.0
+
+
+def _ambiguity(box: Box, own: int, circles: Sequence[Circle]) -> float:
+    """Return by how much a label comes nearer than half its height to other circles than its own [pixels]."""
+    near = (box.y1 - box.y0) / 2
+    return 2.0 * sum(max(near - box.gap(circle), 0.0) for k, circle in enumerate(circles) if k != own)
 
 
 def _options(circle: Circle, width: float, height: float) -> list[tuple[float, Box]]:

@@ -13,13 +13,15 @@ from matplotlib.colors import BoundaryNorm, Colormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from grid_opt.plan.summary import BUILT_MW
+from grid_opt.plan.summary import BUILT_MW, headline_of
 from grid_opt.report import frames, style, words
 from grid_opt.report.labels import spread
 
-CHART_BOX = (0.730, 0.535, 0.106, 0.325)
+CHART_BOX = (0.730, 0.535, 0.106, 0.312)
 LEGEND_BOX = (0.712, 0.06, 0.28, 0.40)
 SCALE_KM = 500
+LEAST_FLOW_SHARE = 0.05
+"""Share of the largest flow below which a flow is not drawn."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Scale:
     @property
     def least_flow_mw(self) -> float:
         """Return the smallest flow that is drawn [MW]."""
-        return max(1.0, 0.02 * self.full_flow_mw)
+        return max(1.0, LEAST_FLOW_SHARE * self.full_flow_mw)
 
     def diameter(self, power_mw: float) -> float:
         """Return the diameter of a circle [points] whose area is proportional to ``power_mw``."""
@@ -56,6 +58,13 @@ def round_number(value: float) -> float:
     return float(max(step * power for step in (1, 2, 5) if step * power <= value * (1 + 1e-9)))
 
 
+def round_up(value: float) -> float:
+    """Return the smallest of 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12, ... that is not below ``value``."""
+    power = 10.0 ** np.floor(np.log10(value))
+    steps = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+    return float(min(step * power for step in steps if step * power >= value * (1 - 1e-9)))
+
+
 def region_colors(plan: xr.Dataset) -> dict[str, str]:
     """Return one color per built region, in the order in which they open."""
     palette = style.REGION_COLORS
@@ -63,26 +72,24 @@ def region_colors(plan: xr.Dataset) -> dict[str, str]:
 
 
 def draw_heading(figure: Figure, plan: xr.Dataset, quarter: str) -> None:
-    """Write the case title and the plan in one line: power, sites, present value of cost."""
+    """Write the case title, the headline of the power, and below it sites and present value of cost."""
     case = frames.case_of(plan)
-    power = frames.counted_mw(plan).sel(quarter=quarter)
-    count = int((power > BUILT_MW).sum())
+    count = int((frames.it_mw(plan).sel(quarter=quarter) > BUILT_MW).sum())
     total = frames.costs(plan)["cost_musd"].sum()
-    basis = frames.basis_name(plan)
-    at_pue = "" if basis == "IT" else f" (at PUE {case.counted_per_it_mw:g})"
-    regions = f"{count} region{'s' if count != 1 else ''}"
     parts = [
-        f"{float(power.sum()):,.0f} MW of {basis} power{at_pue} in {regions} by {quarter}",
+        f"{count} site{'s' if count != 1 else ''} in service through {quarter}",
         f"whole plan {words.money(total)} (present value, USD of {case.finance.price_base_year})",
     ]
     figure.text(0.022, 0.952, words.plain(case.title or case.name, 84), fontsize=17, fontweight="bold")
-    figure.text(0.022, 0.915, " · ".join(parts), fontsize=11, color=style.MUTED)
+    figure.text(0.022, 0.915, headline_of(plan, case, quarter), fontsize=11)
+    figure.text(0.022, 0.886, " · ".join(parts), fontsize=9.5, color=style.MUTED)
 
 
 def draw_build_out(figure: Figure, plan: xr.Dataset, quarter: str) -> None:
-    """Draw cumulative power by quarter, stacked by region, against the target."""
+    """Draw IT power in service by quarter, stacked by region, against the IT power that the target asks for."""
     axes = figure.add_axes(CHART_BOX)
-    power = frames.counted_mw(plan)
+    power = frames.it_mw(plan)
+    pue = frames.case_of(plan).counted_per_it_mw
     quarters = [str(label) for label in plan["quarter"].values]
     upto = quarters.index(quarter) + 1
     colors = region_colors(plan)
@@ -101,16 +108,14 @@ def draw_build_out(figure: Figure, plan: xr.Dataset, quarter: str) -> None:
         )
         middles[region] = (float(bottom[upto - 1] + height[upto - 1] / 2), float(height[upto - 1]))
         bottom += height
-    target = plan["target"].values
+    target = plan["target"].values / pue
     axes.stairs(target, np.arange(len(quarters) + 1) - 0.5, color=style.INK, linewidth=1.4, baseline=None)
     _finish_chart(axes, quarters, max(float(target.max()), float(bottom.max())))
-    basis = frames.basis_name(plan)
-    figure.text(LEGEND_BOX[0], 0.888, f"Cumulative {basis} power by region, MW", fontsize=9.5, fontweight="bold")
-    axes.plot([-0.4, 0.9], 2 * [0.945 * axes.get_ylim()[1]], color=style.INK, linewidth=1.4)
-    axes.text(
-        1.3, 0.945 * axes.get_ylim()[1], "target", va="center", fontsize=8.5, color=style.MUTED,
-        bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 1.0},
-    )  # fmt: skip
+    figure.text(LEGEND_BOX[0], 0.888, "IT power in service by region, MW", fontsize=9.5, fontweight="bold")
+    key: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False}
+    axes.plot([0.0, 0.13], [1.055, 1.055], color=style.INK, linewidth=1.4, **key)
+    asked = "target" if pue == 1.0 else f"target, at PUE {pue:g}"
+    axes.text(0.17, 1.055, asked, va="center", fontsize=8.5, color=style.MUTED, **key)
     _name_segments(axes, plan, {key: value for key, value in middles.items() if value[1] > BUILT_MW}, upto - 0.59)
 
 
@@ -164,8 +169,22 @@ def _name_segments(axes: Any, plan: xr.Dataset, middles: dict[str, tuple[float, 
         axes.annotate(words.short(names[key], 24), xytext=(28, 0), **where)
 
 
-def draw_legend(figure: Figure, norm: BoundaryNorm, colors: Colormap, title: str, *, scale: Scale, hour: str) -> None:
-    """Explain fill, circles and lines, each with numbers and units."""
+def draw_legend(
+    figure: Figure,
+    norm: BoundaryNorm,
+    colors: Colormap,
+    title: str,
+    *,
+    scale: Scale,
+    hour: str,
+    binds: bool,
+    too_small_by: str,
+) -> None:
+    """Explain fill, circles and lines, each with numbers and units, and nothing that the map does not show.
+
+    ``hour`` is the stress hour of the flows, ``too_small_by`` the quarter by which hatched candidates host
+    nothing; empty text where there are none. ``binds`` tells whether the limit of a link does.
+    """
     x, y, width, height = LEGEND_BOX
     wide, high = width * figure.get_figwidth() * 72, height * figure.get_figheight() * 72
     canvas = figure.add_axes(LEGEND_BOX)
@@ -182,8 +201,14 @@ def draw_legend(figure: Figure, norm: BoundaryNorm, colors: Colormap, title: str
     swatch: Any = {"facecolor": style.LAND, "edgecolor": style.FAINT, "linewidth": 0.6}
     canvas.add_patch(Rectangle((0.66 * wide, high - 32), 16, 13, **swatch))
     canvas.text(0.66 * wide + 21, high - 26, "no candidate", va="center", fontsize=8.5, color=style.MUTED)
-    _explain_circles(canvas, high - 78, scale)
-    _explain_lines(canvas, high - 152, scale, hour)
+    if too_small_by:
+        canvas.add_patch(Rectangle((1, high - 65), 16, 13, **swatch))
+        hatch: Any = {"facecolor": "none", "edgecolor": style.HATCH, "linewidth": 0.0, "hatch": style.HATCH_PATTERN}
+        canvas.add_patch(Rectangle((1, high - 65), 16, 13, **hatch))
+        why = f"candidate without headroom for a campus by {too_small_by}"
+        canvas.text(22, high - 59, why, va="center", fontsize=8.5, color=style.MUTED)
+    _explain_circles(canvas, high - 90, scale)
+    _explain_lines(canvas, high - 160, scale, hour, binds)
 
 
 def _title(canvas: Any, y: float, title: str) -> None:
@@ -191,8 +216,8 @@ def _title(canvas: Any, y: float, title: str) -> None:
 
 
 def _explain_circles(canvas: Any, y: float, scale: Scale) -> None:
-    _title(canvas, y, "Site: area shows MW; label, its first quarter")
-    top = round_number(scale.full_power_mw)
+    _title(canvas, y, "Site: area shows IT MW; label, its first quarter")
+    top = round_up(scale.full_power_mw)
     x = 2.0
     for power in (top / 10, top / 2, top):
         size = scale.diameter(power)
@@ -202,7 +227,7 @@ def _explain_circles(canvas: Any, y: float, scale: Scale) -> None:
         x += size + 62
 
 
-def _explain_lines(canvas: Any, y: float, scale: Scale, hour: str) -> None:
+def _explain_lines(canvas: Any, y: float, scale: Scale, hour: str, binds: bool) -> None:
     if not hour or scale.full_flow_mw <= 1.0:
         return
     _title(canvas, y, f"Link: flow added at the {words.plain(hour, 12)} stress hour")
@@ -210,8 +235,10 @@ def _explain_lines(canvas: Any, y: float, scale: Scale, hour: str) -> None:
     for k, flow in enumerate((top / 10, top / 2, top)):
         x = 2.0 + 84 * k
         width = scale.line_width(flow)
-        canvas.plot([x, x + 26], [y - 19, y - 19], color=style.LINE, linewidth=width, alpha=0.6, clip_on=False)
+        canvas.plot([x, x + 26], [y - 19, y - 19], color=style.LINE, linewidth=width, alpha=0.65, clip_on=False)
         canvas.text(x + 32, y - 19, f"{flow:,g} MW", va="center", fontsize=8.5, color=style.MUTED)
+    if not binds:
+        return
     canvas.plot([2, 28], [y - 37, y - 37], color=style.ALERT, linewidth=2.5, clip_on=False)
     canvas.text(34, y - 37, "its limit binds, more saves money", va="center", fontsize=8.5, color=style.MUTED)
 
@@ -230,9 +257,8 @@ def draw_provenance(figure: Figure, plan: xr.Dataset) -> None:
     """Write where the picture comes from and how far the plan is proven."""
     versions = json.loads(str(plan.attrs.get("versions", "{}")))
     made_by = " ".join(["grid-opt", str(versions.get("grid_opt", versions.get("grid-opt", "")))]).strip()
-    status = str(plan.attrs["status"])
     parts = [
-        f"Plan {status}, proven gap {100 * float(plan.attrs['gap']):.2g} %",
+        f"Plan: {words.proof(str(plan.attrs['status']), float(plan.attrs['gap']))}",
         f"hourly prices: {words.plain(plan.attrs.get('hours_source', 'see the plan'), 60)}",
         "sources of the inputs: data/SOURCES.csv",
         "Albers equal-area projection (EPSG:5070)",

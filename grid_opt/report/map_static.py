@@ -24,7 +24,8 @@ from grid_opt.report.labels import Box, Circle, place
 from grid_opt.report.places import zone_outlines, zone_points
 
 WIDTH_IN, HEIGHT_IN = 13.2, 7.4
-MAP_BOX = (0.008, 0.055, 0.705, 0.835)
+MAP_BOX = (0.008, 0.05, 0.705, 0.825)
+DOTS_PER_LINK = 41
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Fill:
 
 
 def write_map(plan: xr.Dataset, path: str | Path, quarter: str | None = None, outlines: Outlines | None = None) -> None:
-    """Write the map of ``plan`` at the end of ``quarter`` (default: the last), PNG or SVG by the suffix.
+    """Write the map of what is in service through ``quarter`` (default: the last), PNG or SVG by the suffix.
 
     ``outlines`` are rings of longitude and latitude by zone; by default the bundled ones.
 
@@ -54,7 +55,7 @@ def write_map(plan: xr.Dataset, path: str | Path, quarter: str | None = None, ou
 
 
 def draw(plan: xr.Dataset, quarter: str, outlines: Outlines | None = None) -> Figure:
-    """Return the finished figure of ``plan`` at the end of ``quarter``."""
+    """Return the finished figure of what is in service through ``quarter``."""
     figure = style.new_figure(WIDTH_IN, HEIGHT_IN)
     regions = frames.regions(plan, quarter)
     shapes = zone_outlines(plan, outlines).dropna()
@@ -63,18 +64,24 @@ def draw(plan: xr.Dataset, quarter: str, outlines: Outlines | None = None) -> Fi
     hour = frames.tightest_hour(links)
     if hour:
         links = links.assign(flow_mw=links[f"flow_{hour}_mw"], binds=links[f"binds_{hour}"])
-    fill = _fill(regions, frames.price_year(plan, quarter))
+    campus = frames.case_of(plan).campus
+    too_small = regions.index[regions["hostable_it_mw"] < max(campus.min_campus_mw, campus.hall_mw)]
+    fill = _fill(regions.drop(too_small), frames.price_year(plan, quarter))
 
     axes = figure.add_axes(MAP_BOX)
-    _draw_land(axes, shapes, regions, fill)
-    scale = map_panel.Scale.fitting(frames.counted_mw(plan).values, links["flow_mw"].to_numpy())
-    shown = _draw_links(axes, links, points, scale)
+    _draw_land(axes, shapes, regions, fill, too_small)
+    scale = map_panel.Scale.fitting(frames.it_mw(plan).values, links["flow_mw"].to_numpy())
+    shown = links[links["flow_mw"].abs() >= scale.least_flow_mw].sort_values("binds", kind="stable")
+    dots = _draw_links(axes, shown, points, scale)
     colors = map_panel.region_colors(plan)
-    _draw_sites(axes, _sites_on(plan, quarter), points, scale=scale, colors=colors, dots=shown)
+    _draw_sites(axes, _sites_on(plan, quarter), points, scale=scale, colors=colors, dots=dots)
     map_panel.draw_scale_bar(axes)
     map_panel.draw_heading(figure, plan, quarter)
     map_panel.draw_build_out(figure, plan, quarter)
-    map_panel.draw_legend(figure, fill.norm, fill.colors, fill.title, scale=scale, hour=hour)
+    map_panel.draw_legend(
+        figure, fill.norm, fill.colors, fill.title, scale=scale, hour=hour if len(shown) else "",
+        binds=bool(shown["binds"].any()), too_small_by=frames.last_quarter(plan) if len(too_small) else "",
+    )  # fmt: skip
     map_panel.draw_provenance(figure, plan)
     return figure
 
@@ -82,19 +89,28 @@ def draw(plan: xr.Dataset, quarter: str, outlines: Outlines | None = None) -> Fi
 def _fill(regions: pd.DataFrame, year: int) -> Fill:
     column = "wholesale_usd_per_mwh"
     values = regions[column].dropna()
-    low, high = float(values.min()), float(values.max())
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
     if high - low < 1.0:
         low, high = low - 1.0, high + 1.0
     steps = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-    colors = LinearSegmentedColormap.from_list("price", ["#dcedea", "#b3d4d2", "#86b6bd", "#5b91a6"])
+    colors = LinearSegmentedColormap.from_list("price", style.PRICE_COLORS)
     return Fill(column, f"Mean wholesale price in {year}, USD/MWh", BoundaryNorm(steps, colors.N), colors)
 
 
-def _draw_land(axes: Any, outlines: gpd.GeoSeries, regions: pd.DataFrame, fill: Fill) -> None:
-    values = regions[fill.column].reindex(outlines.index)
+def _draw_land(axes: Any, outlines: gpd.GeoSeries, regions: pd.DataFrame, fill: Fill, too_small: pd.Index[Any]) -> None:
+    """Shade the candidates by price; hatch those in which even the smallest campus never finds its headroom."""
+    values = regions[fill.column].drop(too_small).reindex(outlines.index)
     colors = [style.LAND if np.isnan(value) else to_hex(fill.colors(fill.norm(value))) for value in values]
     zones = [_path(shape) for shape in outlines]
     axes.add_collection(PathCollection(zones, facecolors=colors, edgecolors="#ffffff", linewidths=0.7, zorder=1))
+    hatched = [_path(shape) for shape in outlines[outlines.index.isin(too_small)]]
+    lines: dict[str, Any] = {
+        "facecolors": "none",
+        "edgecolors": style.HATCH,
+        "linewidths": 0.0,
+        "hatch": style.HATCH_PATTERN,
+    }
+    axes.add_collection(PathCollection(hatched, zorder=1.5, **lines))
     coast = [_path(outlines.union_all())]
     axes.add_collection(PathCollection(coast, facecolors="none", edgecolors="#9aa5b1", linewidths=0.6, zorder=2))
     x0, y0, x1, y1 = outlines.total_bounds
@@ -113,11 +129,10 @@ def _path(shape: Any) -> PlotPath:
 
 def _draw_links(
     axes: Any, links: pd.DataFrame, points: gpd.GeoSeries, scale: map_panel.Scale
-) -> list[tuple[float, float]]:
-    """Draw the flows and return points along them [m], for labels to keep away from."""
-    shown = links[links["flow_mw"].abs() >= scale.least_flow_mw].sort_values("binds", kind="stable")
-    dots: list[tuple[float, float]] = []
-    for row in shown.to_dict("records"):
+) -> list[tuple[float, float, float]]:
+    """Draw the flows and return points along them, x [m], y [m] and half a width [points], to keep away from."""
+    dots: list[tuple[float, float, float]] = []
+    for row in links.to_dict("records"):
         start, end = points[row["from_zone"]], points[row["to_zone"]]
         if row["flow_mw"] < 0:
             start, end = end, start
@@ -125,7 +140,7 @@ def _draw_links(
         width = scale.line_width(row["flow_mw"])
         look: dict[str, Any] = {
             "color": style.ALERT if binds else style.LINE,
-            "alpha": 0.95 if binds else 0.4 + 0.3 * width / scale.full_width,
+            "alpha": 0.95 if binds else 0.55 + 0.2 * width / scale.full_width,
             "zorder": 4 if binds else 3,
         }
         axes.plot([start.x, end.x], [start.y, end.y], linewidth=width, solid_capstyle="round", **look)
@@ -137,15 +152,16 @@ def _draw_links(
             "markeredgewidth": 0,
         }
         axes.plot(middle[0], middle[1], **arrow, **look)
-        for share in np.linspace(0.0, 1.0, 9):
-            dots.append((start.x + share * (end.x - start.x), start.y + share * (end.y - start.y)))
+        for share in np.linspace(0.0, 1.0, DOTS_PER_LINK):
+            x, y = start.x + share * (end.x - start.x), start.y + share * (end.y - start.y)
+            dots.append((x, y, max(width / 2, (3.5 + 0.6 * width) * (abs(share - 0.5) < 0.05))))
     return dots
 
 
 def _sites_on(plan: xr.Dataset, quarter: str) -> pd.DataFrame:
-    """Return name, opening quarter and power [MW] of the sites on by ``quarter``, largest first."""
+    """Return name, opening quarter and IT power [MW] of the sites in service through ``quarter``, largest first."""
     sites = frames.sites(plan)
-    power = frames.counted_mw(plan).sel(quarter=quarter, region=list(sites.index)).values
+    power = frames.it_mw(plan).sel(quarter=quarter, region=list(sites.index)).values
     sites = sites[["name", "opens"]].assign(power_mw=power)
     return sites[sites["power_mw"] > BUILT_MW].sort_values("power_mw", ascending=False, kind="stable")
 
@@ -157,7 +173,7 @@ def _draw_sites(
     *,
     scale: map_panel.Scale,
     colors: dict[str, str],
-    dots: list[tuple[float, float]],
+    dots: list[tuple[float, float, float]],
 ) -> None:
     for region, power in sites["power_mw"].items():
         axes.plot(
@@ -177,7 +193,9 @@ def _draw_sites(
         extent = text.get_window_extent(axes.figure.canvas.get_renderer())
         sizes.append((extent.width + 3 * pixels_per_point, extent.height + 2 * pixels_per_point))
     page = Box(*axes.get_window_extent().extents)
-    boxes = place(circles, sizes, page, dots=[tuple(to_page(dot)) for dot in dots])
+    at = to_page(np.array([dot[:2] for dot in dots]).reshape(-1, 2))
+    marks = [Circle(float(x), float(y), dot[2] * pixels_per_point) for (x, y), dot in zip(at, dots, strict=True)]
+    boxes = place(circles, sizes, page, dots=marks)
     for text, circle, box in zip(texts, circles, boxes, strict=True):
         _settle(text, circle, box, to_map)
         if box.gap(circle) > 9 * pixels_per_point:
@@ -185,7 +203,7 @@ def _draw_sites(
 
 
 def _label(axes: Any, name: str, power_mw: float, opens: str) -> Any:
-    label = f"{words.short(name, 27)}\n{power_mw:,.0f} MW · {opens}"
+    label = f"{words.short(name, 27)}\n{power_mw:,.0f} MW IT · {opens}"
     halo = [withStroke(linewidth=3.2, foreground="#ffffff", alpha=0.9)]
     return axes.text(0, 0, label, fontsize=8.6, linespacing=1.2, va="center", path_effects=halo, zorder=9)
 

@@ -24,14 +24,14 @@ def zone_outlines(plan: xr.Dataset, outlines: Outlines | None = None) -> gpd.Geo
     """Return the outline of each zone of ``plan`` [m], nothing where a zone has none; index ``zone``.
 
     ``outlines`` are rings of longitude and latitude by zone, such as a plan file carries; by default the
-    bundled ones.
+    bundled ones. Rings come out in one order and direction, whichever they had.
     """
     if outlines is None:
         known = read_outlines().set_index("zone").geometry
     else:
         shapes = [MultiPolygon([Polygon(one[0], one[1:]) for one in parts]) for parts in outlines.values()]
         known = gpd.GeoSeries(shapes, index=list(outlines), crs="EPSG:4326")
-    parts = [MultiPolygon([shape]) if isinstance(shape, Polygon) else shape for shape in known]
+    parts = [(MultiPolygon([shape]) if isinstance(shape, Polygon) else shape).normalize() for shape in known]
     return gpd.GeoSeries(parts, index=known.index, crs=known.crs).to_crs(CRS).reindex(_zones(plan))
 
 

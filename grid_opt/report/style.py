@@ -16,10 +16,15 @@ from grid_opt.atomic import replacing
 INK = "#1f2933"
 MUTED = "#616e7c"
 FAINT = "#cbd2d9"
-LAND = "#f4f4f3"
+LAND = "#f8f8f8"
+HATCH = "#d6d4d0"
+HATCH_PATTERN = "////"
 PAPER = "#ffffff"
-ALERT = "#d1495b"
-LINE = "#5b6770"
+ALERT = "#e3120b"
+LINE = "#2b3640"
+
+PRICE_COLORS = ("#efece6", "#dad6ce", "#c0bbb2", "#a29d94")
+"""Warm grays, so that no shade of a price is taken for the color of a site."""
 
 REGION_COLORS = (
     "#332288",
@@ -49,6 +54,7 @@ RC: Any = {
     "text.parse_math": False,
     "axes.unicode_minus": True,
     "path.simplify": True,
+    "hatch.linewidth": 0.8,
 }
 
 

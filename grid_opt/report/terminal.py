@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from grid_opt.report.words import money, plain, short
-from grid_opt.units import USD_PER_MUSD
+from grid_opt.plan.summary import PROVEN_GAP
+from grid_opt.report.words import money, plain, proof, short
 
 WIDTH = 100
 """No line is longer, however wide the terminal is."""
@@ -43,8 +43,11 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     for table in (_sites(summary), _costs(summary), _limits(summary)):
         if table is not None:
             console.print(table, width=width)
+    notes = Table.grid(padding=(0, 1))
     for warning in summary.get("warnings", ()):
-        console.print(Text("Note: ", style="yellow") + Text(plain(warning, 400)), width=width)
+        notes.add_row(Text("Note:", style="yellow"), Text(plain(warning, 2000), overflow="fold"))
+    if notes.row_count:
+        console.print(notes, width=width)
 
 
 def _headline(summary: Mapping[str, Any]) -> Table:
@@ -59,10 +62,8 @@ def _headline(summary: Mapping[str, Any]) -> Table:
 def _facts(summary: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
     last, objective = summary["quarters"][-1], summary["objective"]
     count = len(summary["sites"])
-    basis = "IT" if summary["power_basis"] == "it" else "facility"
-    also = f"{last['it_mw']:,.0f} MW IT, {last['facility_mw']:,.0f} MW facility at design PUE"
-    sites = f"{count} site{'s' if count != 1 else ''}"
-    yield "Power", Text(f"{last['counted_mw']:,.0f} MW {basis} ({also}) at {sites} by {last['quarter']}")
+    yield "Power", Text(summary["headline"].replace("; ", ";\n"))
+    yield "Where", Text(f"{count} site{'s' if count != 1 else ''} in service through {last['quarter']}")
     total = money(objective["objective_musd"])
     yield "Cost", Text(f"{total} (present value, USD of {summary['price_base_year']})")
     yield "Proof", _proof(summary)
@@ -73,11 +74,10 @@ def _facts(summary: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
 
 
 def _proof(summary: Mapping[str, Any]) -> Text:
-    objective = summary["objective"]
-    share = 100.0 * objective["gap_fraction"]
-    gap = money(objective["gap_usd"] / USD_PER_MUSD)
-    text = Text(f"{summary['status']}", style="green" if summary["status"] == "optimal" else "yellow")
-    return text + Text(f"; no plan can be cheaper by more than {share:.2g} % ({gap})", style="default")
+    gap = summary["objective"]["gap_fraction"]
+    first, *rest = proof(summary["status"], gap, summary["objective"]["gap_usd"]).partition(";")
+    good = summary["status"] == "optimal" or gap < PROVEN_GAP
+    return Text(first, style="green" if good else "yellow") + Text("".join(rest), style="default")
 
 
 def _tokens(compute: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
@@ -96,7 +96,9 @@ def _verified(report: Mapping[str, Any] | None) -> Text:
     if report is None:
         return Text("not yet", style="yellow")
     if report["ok"]:
-        return Text(f"yes, {report['checked']} checks passed", style="green")
+        text = Text(f"yes, {report.get('held', report['checked'])} checks hold", style="green")
+        not_made = len(report.get("not_made", ()))
+        return text + Text(f"; {not_made} could not be made", style="yellow") if not_made else text
     failed = list(report["failed"])
     names = plain(", ".join(map(str, failed)), 300)
     return Text(f"NO: {len(failed)} of {report['checked']} checks failed: {names}", style="bold red")
@@ -104,7 +106,7 @@ def _verified(report: Mapping[str, Any] | None) -> Text:
 
 def _sites(summary: Mapping[str, Any]) -> Table:
     shown = _chosen_quarters([row["quarter"] for row in summary["quarters"]])
-    table = _table("Sites: IT MW on by the end of the quarter")
+    table = _table("Sites: IT MW in service through the quarter")
     table.add_column("Region", no_wrap=True)
     table.add_column("Name", no_wrap=True, overflow="ellipsis")
     table.add_column("Market", no_wrap=True)
@@ -130,7 +132,7 @@ def _totals(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Return label, key and style of the rows below the sites: all, what of it counts, and the target."""
     rows = [("All", "it_mw", "bold"), ("Target", "target_mw", "dim")]
     if summary["power_basis"] != "it":
-        rows.insert(1, ("Counts as facility MW", "counted_mw", "bold"))
+        rows.insert(1, ("Counts towards the target", "counted_mw", "bold"))
     return rows
 
 
@@ -183,6 +185,7 @@ def _limit_rows(limits: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
             yield label, place, _number(row.get("usd_per_mw"), "{:,.0f}")
         if len(found) > MOST_OF_A_KIND:
             yield "", f"and {len(found) - MOST_OF_A_KIND} more in summary.json", ""
+    yield "Network", plain(limits["network"], 50), ""
 
 
 def _table(title: str) -> Table:

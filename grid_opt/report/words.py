@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 
+from grid_opt.plan.summary import PROVEN_GAP
+from grid_opt.units import USD_PER_MUSD
+
 
 def plain(text: object, limit: int = 40) -> str:
     """Return ``text`` on one line, without control or direction marks, cut to ``limit`` characters."""
@@ -18,6 +21,14 @@ def short(name: object, limit: int) -> str:
     if len(line) > limit and " (" in line[2:]:
         line = line[: line.index(" (", 2)]
     return plain(line, limit)
+
+
+def proof(status: str, gap_fraction: float, gap_usd: float | None = None) -> str:
+    """Say how good a plan is proven to be."""
+    if gap_fraction < PROVEN_GAP:
+        return "proven optimal"
+    amount = "" if gap_usd is None else f" ({money(gap_usd / USD_PER_MUSD)})"
+    return f"{status}; no plan can be cheaper by more than {100.0 * gap_fraction:.2g} %{amount}"
 
 
 def money(musd: float) -> str:

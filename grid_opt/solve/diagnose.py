@@ -1,112 +1,229 @@
-"""Explain in a planner's words why a case has no plan, and the smallest change that would give it one."""
+"""Explain in a planner's words why a case has no plan, and the smallest changes that would give it one."""
 
 from __future__ import annotations
 
+import itertools
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
-import scipy.sparse as sp
+from grid_opt.config import Case, add_quarters, quarter_ordinal, with_overrides
+from grid_opt.errors import InfeasibleError, InputError, InterruptedRunError
+from grid_opt.solve.elastic import Kind, elastic, first_solution
+from grid_opt.solve.highs import Answer, Options, solve
+from grid_opt.solve.limits import Key, Program, Trial, hostable_mw, impose, investment
+from grid_opt.solve.loosen import kinds, number
+from grid_opt.solve.standard_form import Array, Matrix
 
-from grid_opt.errors import InfeasibleError
-from grid_opt.solve.highs import Options, solve
-from grid_opt.solve.standard_form import Array, Matrix, families, submatrix
+Rebuild = Callable[[Case], Matrix]
+"""Build the program of another case over the same world, but for the arrays that follow from the case."""
 
-REPAIRS: dict[str, tuple[str, str]] = {
-    "campus.tranche": ("lower the tranche targets (demand.targets_mw)", "MW"),
-    "connection.headroom": ("raise the grid headroom (table headroom.csv, grid.headroom_scale)", "MW"),
-    "network.zone_balance": ("deliver more over the network (surplus.csv, grid.link_available_share)", "MW"),
-    "campus.campus_max": ("allow larger campuses (campus.max_campus_mw)", "MW"),
-    "campus.campus_min": ("allow smaller campuses (campus.min_campus_mw)", "MW"),
-    "campus.ramp": ("commission faster (campus.max_halls_per_quarter)", "halls"),
-    "campus.site_lead": ("open campuses earlier (campus.earliest_start)", "campus-quarters"),
-    "campus.max_sites": ("allow more campuses (campus.max_sites)", "campuses"),
-    "campus.region_share": ("allow more in one region (campus.max_region_share)", "MW"),
-    "campus.market_share": ("allow more in one market (campus.max_market_share)", "MW"),
-    "budget.annual_budget": ("raise the yearly budget (budget.annual_musd)", "million USD"),
-    "budget.total_budget": ("raise the total budget (budget.total_musd)", "million USD"),
-}
-"""The limits that a planner can move, by constraint: the words for moving it and the unit of the move."""
-
-_INVESTMENT = ("campus", "connection", "network", "budget")
+_PATIENCE_S = 90.0
+"""Longest search for repairs in all."""
+_PATIENCE_EACH_S = 15.0
+"""Longest search for one repair, and for one proof."""
+_PATIENCE_PAIRS_S = 30.0
+"""Longest search for pairs, after the kinds alone."""
+_GAP = 1e-4
+"""A change is called smallest within this share of it."""
+_MOST_PAIRS = 3
+_TARGETS = "campus.tranche"
+_GRID = ("connection.headroom", "network.zone_balance")
+_SHOWN_MOVES = 12
 _SMALL = 1e-6
 
 
 @dataclass(frozen=True)
 class Repair:
-    """The smallest change of one kind of limit that makes the case feasible."""
+    """A change that makes the case feasible, proven by solving the changed program.
 
-    constraint: str
+    ``trial`` carries the changed case and the MW added to tables. ``smallest`` says that no smaller change of the
+    same limits does, in halls, MW or million USD; without it the search stopped at its time limit. ``size`` is the
+    change relative to the limits as they are.
+    """
+
+    constraints: tuple[str, ...]
     words: str
-    amount: float
-    unit: str
-    places: tuple[tuple[str, float], ...]
+    trial: Trial
+    smallest: bool
+    size: float
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """Return the ``section.key=value`` overrides that apply what the repair does to knobs."""
+        knobs = (move.partition(" (now ")[0] for move in self.trial.moves if " = " in move)
+        return tuple(knob.replace(" = ", "=") for knob in knobs)
 
     def __str__(self) -> str:
-        where = ", ".join(f"{place} by {amount:,.1f}" for place, amount in self.places[:4])
-        more = f" and {len(self.places) - 4} more" if len(self.places) > 4 else ""
-        return f"{self.words}: {self.amount:,.1f} {self.unit} in all ({where}{more})"
+        moves = ", ".join(self.trial.moves[:_SHOWN_MOVES])
+        left = len(self.trial.moves) - _SHOWN_MOVES
+        more = f" and {left} more" if left > 0 else ""
+        doubt = "" if self.smallest else " [at most: less may do, the search was cut short]"
+        return f"{self.words}: {moves}{more}{doubt}"
 
 
-def _with_slack(matrix: Matrix, rows: Array) -> Matrix:
-    """Add to each of ``rows`` one column that helps it up and one that helps it down, at a cost of 1 per unit."""
-    count, (height, width) = len(rows), matrix.shape
-    up = sp.csr_array((np.ones(count), (rows, np.arange(count))), shape=(height, count))
-    entries = sp.csr_array(sp.hstack([matrix.rows_matrix, up, -up]))
-    lower = np.concatenate([np.isfinite(matrix.row_lower[rows]), np.isfinite(matrix.row_upper[rows])])
-    return replace(
-        matrix,
-        cost=np.concatenate([np.zeros(width), np.ones(2 * count)]),
-        rows_matrix=entries,
-        col_lower=np.concatenate([matrix.col_lower, np.zeros(2 * count)]),
-        col_upper=np.concatenate([matrix.col_upper, np.where(lower, np.inf, 0.0)]),
-        integer=np.concatenate([matrix.integer, np.zeros(2 * count, bool)]),
-        columns=[*matrix.columns, *([None] * (2 * count))],
-    )
+class _Search:
+    """Solve within the time that is left, and stop when the user asks."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.end = time.monotonic() + _PATIENCE_S
+        self.cut_short = False
+
+    def shorten(self, seconds: float) -> None:
+        """Leave at most so much time for the rest."""
+        self.end = min(self.end, time.monotonic() + seconds)
+
+    @property
+    def over(self) -> bool:
+        """Return whether the time is up."""
+        return time.monotonic() >= self.end
+
+    def solve(self, matrix: Matrix, start: Array | None = None) -> Answer:
+        """Solve, for a share of the time that is left."""
+        stop = getattr(self.options, "stop", None)
+        if stop is not None and stop.is_set():
+            raise InterruptedRunError("interrupted while looking for the limits in conflict; nothing was written")
+        limit = max(0.1, min(_PATIENCE_EACH_S, self.options.time_limit_s, self.end - time.monotonic()))
+        answer = solve(matrix, replace(self.options, gap=_GAP, time_limit_s=limit, progress=None), start)
+        if answer.interrupted:
+            raise InterruptedRunError("interrupted while looking for the limits in conflict; nothing was written")
+        self.cut_short |= answer.x is None and answer.status != "infeasible"
+        return answer
 
 
-def find_repairs(matrix: Matrix, options: Options, hall_mw: float) -> list[Repair]:
-    """Return, for every kind of limit that alone can mend the case, the smallest move of it.
+def find_repairs(matrix: Matrix, options: Options, case: Case, rebuild: Rebuild | None = None) -> list[Repair]:
+    """Return, for every kind of limit that alone can mend the case, its smallest proven change, smallest first.
 
-    ``hall_mw`` is what one hall counts towards a target [MW]. The operation is left out: it follows any investment.
+    Where none can alone, or only lower targets can, pairs are tried, and then more at once. The operation is left
+    out: it follows any investment. ``rebuild`` is asked once, for when regions would be ready whose construction
+    ends after the horizon; without it, they are taken never to be.
+
+    Raises:
+        InterruptedRunError: the user stopped the search.
     """
-    names = families(matrix)
-    investment, _ = submatrix(matrix, np.array([name.split(".")[0] in _INVESTMENT for name in names]))
-    family = families(investment)
-    repairs = []
-    for constraint, (words, unit) in REPAIRS.items():
-        rows = np.array([i for i, name in enumerate(family) if name == constraint], dtype=int)
-        if not rows.size:
+    program, search = _program(matrix, case, rebuild), _Search(options)
+    return [] if _sound(program, search) else _find(program, search)
+
+
+def _sound(program: Program, search: _Search) -> bool:
+    """Return whether the investment alone has a plan: then no limit known here is at fault."""
+    return search.solve(program.matrix).x is not None
+
+
+def _find(program: Program, search: _Search) -> list[Repair]:
+    every = kinds(program)
+    found = [repair for kind in every if (repair := _mend(program, [kind], search)) is not None]
+    if all(repair.constraints == (_TARGETS,) for repair in found):
+        others = [kind for kind in every if kind.constraint != _TARGETS]
+        found += _pairs(program, others, search)
+        found += [] if found else _together(program, others, search)
+    return sorted(found, key=lambda repair: (len(repair.constraints), not repair.smallest, repair.size))
+
+
+def _pairs(program: Program, every: list[Kind], search: _Search) -> list[Repair]:
+    """Return some pairs of kinds that mend the case together: one of the grid's, one of any."""
+    found: list[Repair] = []
+    search.shorten(_PATIENCE_PAIRS_S)
+    for pair in itertools.combinations(every, 2):
+        if search.over or len(found) >= _MOST_PAIRS:
+            break
+        if pair[0].constraint in _GRID or pair[1].constraint in _GRID:
+            repair = _mend(program, list(pair), search)
+            found += [] if repair is None or len(repair.constraints) == 1 else [repair]
+    return found
+
+
+def _together(program: Program, every: list[Kind], search: _Search) -> list[Repair]:
+    """Return one change of as few kinds together as are found by leaving out one after the other."""
+    best = _mend(program, every, search)
+    for kind in list(every) if best else []:
+        fewer = [other for other in every if other is not kind]
+        repair = _mend(program, fewer, search) if fewer else None
+        if repair is not None:
+            every, best = fewer, repair
+    return [] if best is None else [best]
+
+
+def _program(matrix: Matrix, case: Case, rebuild: Rebuild | None) -> Program:
+    """Return the investment program; with ``rebuild``, it knows who is ready in the quarters after the horizon."""
+    program = Program(investment(matrix), case)
+    sites = program.row("campus.site_lead")
+    if rebuild is None or not sites or program.matrix.row_upper[list(sites.values())].all():
+        return program
+    count, start = len(case.quarters), case.campus.earliest_start
+    if quarter_ordinal(start) < count:
+        return program
+    early = with_overrides(case, [f"campus.earliest_start={add_quarters(start, -count)}"])
+    later = Program(investment(rebuild(early)), early)
+    ready = {region: tuple(later.ready(region, n) for n in range(count)) for region, _ in sites}
+    return replace(program, later_ready=ready)
+
+
+def _mend(program: Program, chosen: list[Kind], search: _Search) -> Repair | None:
+    """Loosen some kinds as little as possible, turn that into knobs, and prove it; ``None`` where that fails."""
+    if search.over:
+        return None
+    answer = search.solve(elastic(program, chosen), first_solution(program, chosen))
+    if answer.x is None:
+        return None
+    columns, at = program.matrix.shape[1], program.matrix.shape[1]
+    trial, size, used = Trial(program.case), 0.0, []
+    for kind in chosen:
+        values = answer.x[at : at + len(kind.slacks)]
+        at += len(kind.slacks)
+        amounts: dict[Key, float] = {s.key: float(v) for s, v in zip(kind.slacks, values, strict=True)}
+        if sum(amounts.values()) <= _SMALL:
             continue
-        elastic = _with_slack(investment, rows)
-        answer = solve(elastic, replace(options, gap=1e-3, time_limit_s=15.0, progress=None))
-        if answer.x is None:
-            continue
-        slack = answer.x[investment.shape[1] :]
-        moved = slack[: rows.size] + slack[rows.size :]
-        moved *= hall_mw if constraint == "campus.tranche" else 1.0
-        places = sorted(
-            ((_place(investment.rows[i]), float(m)) for i, m in zip(rows, moved, strict=True) if m > _SMALL),
-            key=lambda item: -item[1],
-        )
-        repairs.append(Repair(constraint, words, float(moved.sum()), unit, tuple(places)))
-    return repairs
+        used.append(kind)
+        size += sum(amounts.values()) / kind.scale
+        try:
+            trial = kind.settle(trial, amounts)
+        except InputError:
+            return None  # the knob's own bounds forbid the value
+    if not _worth_saying(trial) or search.solve(impose(program, trial), answer.x[:columns]).x is None:
+        return None
+    words = ", and ".join(kind.words for kind in used)
+    return Repair(tuple(kind.constraint for kind in used), words, trial, answer.status == "optimal", size)
 
 
-def _place(row: object) -> str:
-    index = row.index()  # type: ignore[attr-defined]
-    if index is None:
-        return "the whole plan"
-    return " ".join(str(i) for i in index) if isinstance(index, tuple) else str(index)
+def _worth_saying(trial: Trial) -> bool:
+    """Return whether anything changed, and anything is still to be built."""
+    return bool(trial.moves) and trial.case.target_mw(trial.case.quarters[-1]) > 0
 
 
-def explain_infeasible(matrix: Matrix, options: Options, hall_mw: float) -> InfeasibleError:
-    """Return the error that names the limits in conflict and the smallest repairs."""
-    repairs = find_repairs(matrix, options, hall_mw)
-    if not repairs:
-        return InfeasibleError(
-            "No plan meets every limit, and no single kind of limit can mend it: several conflict at once.\n"
-            "Loosen the tranche targets and the grid headroom together, then tighten one at a time."
-        )
-    names = ", ".join(repair.constraint for repair in repairs)
-    lines = [f"No plan meets every limit. These limits conflict: {names}.", "Any one of these changes gives a plan:"]
-    return InfeasibleError("\n".join([*lines, *(f"  - {repair}" for repair in repairs)]))
+def explain_infeasible(matrix: Matrix, options: Options, case: Case, rebuild: Rebuild | None = None) -> InfeasibleError:
+    """Return the error that says what is short and which proven changes give a plan.
+
+    Raises:
+        InterruptedRunError: the user stopped the search.
+    """
+    program, search = _program(matrix, case, rebuild), _Search(options)
+    if _sound(program, search):
+        return InfeasibleError("Campuses and grid alone allow a plan; what forbids it lies in the hourly operation.")
+    repairs = _find(program, search)
+    lines = [_shortage(program) or "No plan meets every limit."]
+    if repairs:
+        lines.append("Loosening any one of these gives a plan:")
+        lines += [f"  - {repair}" for repair in repairs]
+    else:
+        lines.append("No change of these limits was found that gives a plan: several conflict at once.")
+        lines.append("Loosen the targets and the grid headroom together, then tighten one at a time.")
+    if search.cut_short or search.over:
+        lines.append("The search was cut short by its time limit; other changes may do as well.")
+    return InfeasibleError("\n".join(lines))
+
+
+def _shortage(program: Program) -> str | None:
+    """Say by how much the targets exceed what all regions can host, at the quarter where that is worst."""
+    case, most = program.case, hostable_mw(program)
+    hall = case.counted_per_it_mw * case.campus.hall_mw
+    short = {q: case.target_mw(q) - mw for q, mw in most.items()}
+    worst = max(case.quarters, key=lambda q: short[q])
+    if short[worst] <= _SMALL * hall:
+        return None
+    return (
+        f"The target of {number(case.target_mw(worst))} MW in {worst} exceeds the {number(round(most[worst], 3))} MW "
+        f"that all regions together can host by then (whole halls of {number(round(hall, 3))} MW; headroom, "
+        "construction time, campus size and pace)."
+    )

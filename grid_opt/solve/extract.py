@@ -14,7 +14,7 @@ from grid_opt.errors import SolverError
 from grid_opt.formulation.block import Declaration
 from grid_opt.formulation.model import Model
 from grid_opt.solve.highs import Answer, Options, solve
-from grid_opt.solve.standard_form import Array, Matrix
+from grid_opt.solve.standard_form import Array, Matrix, families
 from grid_opt.units import USD_PER_MUSD
 
 _AGREE = 1e-6
@@ -46,7 +46,7 @@ def polish(matrix: Matrix, answer: Answer, options: Options) -> Answer:
         SolverError: the linear program disagrees with the incumbent it came from.
     """
     assert answer.x is not None
-    linear = solve(fix_integers(matrix, answer.x), replace(options, progress=None, time_limit_s=600.0))
+    linear = solve(fix_integers(matrix, answer.x), options.quietly(600.0))
     if linear.x is None or linear.status != "optimal":
         raise SolverError(f"the linear program with integers fixed ended '{linear.detail}'")
     if linear.objective > answer.objective + _AGREE * abs(answer.objective):
@@ -60,9 +60,18 @@ def polish(matrix: Matrix, answer: Answer, options: Options) -> Answer:
 def price_siting(matrix: Matrix, x: Array, options: Options) -> Answer | None:
     """Return the answer, with its duals, of the program in which sites are fixed and halls may be fractions.
 
-    ``None`` where that program was not solved to optimality: a price is reported exactly or not at all.
+    A campus may stand empty there: else the first hall of a fixed site would leave a target nothing to ask for, and
+    its price would be zero. ``None`` where that program was not solved to optimality: a price is reported exactly or
+    not at all.
     """
-    relaxed = solve(fix_integers(matrix, x, binaries_only=True), replace(options, progress=None, time_limit_s=120.0))
+    first = np.array([name == "campus.first_hall" for name in families(matrix)])
+    program = fix_integers(matrix, x, binaries_only=True)
+    program = replace(
+        program,
+        row_lower=np.where(first, -np.inf, program.row_lower),
+        row_upper=np.where(first, np.inf, program.row_upper),
+    )
+    relaxed = solve(program, options.quietly(120.0))
     return relaxed if relaxed.status == "optimal" else None
 
 

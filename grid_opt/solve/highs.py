@@ -44,6 +44,11 @@ class Options:
     threads: int = 2
     seed: int = 0
     progress: Callable[[Progress], None] | None = field(default=None, compare=False)
+    stop: threading.Event | None = field(default=None, compare=False)
+
+    def quietly(self, time_limit_s: float) -> Options:
+        """Return the options of a short solve that follows the search: no news, not to be stopped."""
+        return replace(self, progress=None, stop=None, time_limit_s=time_limit_s)
 
 
 @dataclass(frozen=True)
@@ -124,13 +129,22 @@ def _load(engine: Any, matrix: Matrix) -> None:
 
 
 @contextmanager
-def _stop_on_interrupt() -> Iterator[threading.Event]:
-    """Turn Ctrl-C into a flag that the callbacks read, so that the incumbent survives."""
+def interruptible() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into a flag, so that what was found so far survives; a second one interrupts as ever.
+
+    Give the flag to a search as ``Options.stop``. Only the main thread hears signals; elsewhere the flag stays down.
+    """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield stop  # only the main thread may handle signals
+        yield stop
         return
-    before = signal.signal(signal.SIGINT, lambda _signal, _frame: stop.set())
+    before = signal.getsignal(signal.SIGINT)
+
+    def hear(_signal: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, hear)
     try:
         yield stop
     finally:
@@ -145,9 +159,11 @@ def _run(engine: Any) -> None:
         worker.join(timeout=0.1)
 
 
-def _subscribe(engine: Any, options: Options, stop: threading.Event, started: float) -> None:
+def _subscribe(engine: Any, options: Options, started: float) -> None:
+    stop = options.stop
+
     def interrupt(event: Any) -> None:
-        if stop.is_set():
+        if stop is not None and stop.is_set():
             event.interrupt()
 
     def report(event: Any) -> None:
@@ -176,11 +192,10 @@ def solve(matrix: Matrix, options: Options, start: Array | None = None) -> Answe
         solution.col_value = start
         engine.setSolution(solution)
     began = time.monotonic()
-    with _stop_on_interrupt() as stop:
-        _subscribe(engine, options, stop, began)
-        _run(engine)
-    answer = _read(engine, matrix)
-    return replace(answer, seconds=time.monotonic() - began, interrupted=stop.is_set())
+    _subscribe(engine, options, began)
+    _run(engine)
+    stopped = options.stop is not None and options.stop.is_set()
+    return replace(_read(engine, matrix), seconds=time.monotonic() - began, interrupted=stopped)
 
 
 def _read(engine: Any, matrix: Matrix) -> Answer:

@@ -38,18 +38,34 @@ def siting_prices(
     """Return what one MW more or less of headroom, target or link limit is worth [USD/MW, present value].
 
     ``dual_headroom`` (region, quarter): saved by one MW more headroom. ``dual_target`` (quarter): cost of one MW
-    more target. ``dual_link`` (link, quarter, stress): saved by one MW more limit on the link.
+    more target, at the quarters for which the case names one; it rules until the next. ``dual_link`` (link, quarter,
+    stress): saved by one MW more limit on the link. ``dual_surplus`` (zone, quarter, stress): saved by one MW more that
+    the zone can spare.
     """
     assert relaxed.row_dual is not None and relaxed.reduced_cost is not None
     note = "(dual with sites fixed and halls divisible)"
     headroom = -USD_PER_MUSD * row_values("connection.headroom", matrix, relaxed.row_dual, model, world)
     hall_mw = case.counted_per_it_mw * case.campus.hall_mw
-    target = USD_PER_MUSD / hall_mw * row_values("campus.tranche", matrix, relaxed.row_dual, model, world)
+    by_quarter = row_values("campus.tranche", matrix, relaxed.row_dual, model, world)
+    target = USD_PER_MUSD / hall_mw * _by_named_target(case, by_quarter)
     found = {
         "dual_headroom": headroom.assign_attrs(units="USD/MW", long_name=f"worth of one MW more headroom {note}"),
         "dual_target": target.assign_attrs(units="USD/MW", long_name=f"cost of one MW more target {note}"),
     }
-    if "network.link_flow" in model.declarations:
-        link = USD_PER_MUSD * abs(column_values("network.link_flow", matrix, relaxed.reduced_cost, model, world))
-        found["dual_link"] = link.assign_attrs(units="USD/MW", long_name=f"worth of one MW more link limit {note}")
+    bounded = {"dual_link": ("network.link_flow", "link limit"), "dual_surplus": ("network.zone_supply", "surplus")}
+    for name, (variable, limit) in bounded.items():
+        if variable in model.declarations:
+            worth = USD_PER_MUSD * abs(column_values(variable, matrix, relaxed.reduced_cost, model, world))
+            found[name] = worth.assign_attrs(units="USD/MW", long_name=f"worth of one MW more {limit} {note}")
+    return found
+
+
+def _by_named_target(case: Case, by_quarter: xr.DataArray) -> xr.DataArray:
+    """Add up, at the quarter of every named target, the prices of the quarters that it rules."""
+    found = xr.zeros_like(by_quarter)
+    named: str | None = None
+    for quarter in case.quarters:
+        named = quarter if quarter in case.demand.targets_mw else named
+        if named is not None:
+            found.loc[named] += by_quarter.sel(quarter=quarter)
     return found

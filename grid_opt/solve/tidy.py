@@ -52,7 +52,7 @@ def least_flow(matrix: Matrix, x: Array, options: Options) -> Array:
         rows=[*part.rows, *(["size of a flow"] * (2 * count))],
         columns=[*part.columns, *(["size of a flow"] * count)],
     )
-    answer = solve(program, replace(options, progress=None, time_limit_s=120.0))
+    answer = solve(program, options.quietly(120.0))
     if answer.x is None or answer.status != "optimal":
         raise SolverError(f"the linear program of least flow ended '{answer.detail}'")
     tidy = x.copy()

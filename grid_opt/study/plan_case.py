@@ -6,8 +6,10 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+import threading
 from dataclasses import dataclass, replace
 
+import numpy as np
 import xarray as xr
 
 from grid_opt import __version__
@@ -24,6 +26,7 @@ from grid_opt.solve.prices import power_price, siting_prices
 from grid_opt.solve.standard_form import Matrix, to_matrix
 from grid_opt.solve.tidy import least_flow
 from grid_opt.study.progress import Log
+from grid_opt.study.warnings import warnings
 from grid_opt.units import USD_PER_MUSD
 
 _PROGRAMS = ("highspy", "netCDF4", "numpy", "pandas", "Pyomo", "scipy", "tsam", "xarray")
@@ -38,10 +41,13 @@ class Planned:
     size: dict[str, int]
 
 
-def plan_case(case: Case, world: xr.Dataset, inputs: dict[str, str], log: Log) -> Planned:
+def plan_case(
+    case: Case, world: xr.Dataset, inputs: dict[str, str], log: Log, stop: threading.Event | None = None
+) -> Planned:
     """Solve a case over its world and return the labelled plan.
 
-    ``inputs`` gives the SHA-256 of every input file by its name, for the plan's provenance.
+    ``inputs`` gives the SHA-256 of every input file by its name, for the plan's provenance. ``stop`` ends the search
+    when it is set (:func:`grid_opt.solve.highs.interruptible`); the plan found so far is finished and returned.
 
     Raises:
         InfeasibleError: no plan meets every limit; the message names the limits and the smallest repairs.
@@ -54,6 +60,7 @@ def plan_case(case: Case, world: xr.Dataset, inputs: dict[str, str], log: Log) -
         threads=case.solve.threads,
         seed=case.solve.seed,
         progress=log.search,
+        stop=stop,
     )
     trust_solver(options.threads)
     log.stage("building the model")
@@ -62,7 +69,8 @@ def plan_case(case: Case, world: xr.Dataset, inputs: dict[str, str], log: Log) -
     size = model_size(matrix)
     log.stage(f"solving {size['rows']:,} rows, {size['columns']:,} columns, {size['integers']:,} integers")
     answer = solve(matrix, options)
-    _require_plan(answer, matrix, options, case)
+    log.stage(how_it_ended(answer))
+    _require_plan(answer, matrix, options, case, world)
     log.stage("pricing the plan")
     linear = polish(matrix, answer, options)
     assert linear.x is not None and linear.row_dual is not None
@@ -75,7 +83,16 @@ def plan_case(case: Case, world: xr.Dataset, inputs: dict[str, str], log: Log) -
     objective = sum(float(plan[n].sum()) for n in plan if str(n).startswith("cost_")) / USD_PER_MUSD
     final = replace(answer, objective=objective, bound=min(answer.bound, objective))
     plan.attrs |= provenance(case, final, inputs)
+    plan.attrs["warnings"] = json.dumps(list(warnings(case, world)))
     return Planned(plan, final, size)
+
+
+def how_it_ended(answer: Answer) -> str:
+    """Say in one line what the search came to."""
+    took = f"{answer.detail} after {answer.seconds:.1f} s and {answer.nodes:,} nodes"
+    if answer.x is None:
+        return f"{took}: no plan"
+    return f"{took}: {answer.objective:,.3f} million USD, bound {answer.bound:,.3f}, gap {100 * answer.gap:.2g} %"
 
 
 def model_size(matrix: Matrix) -> dict[str, int]:
@@ -89,18 +106,25 @@ def model_size(matrix: Matrix) -> dict[str, int]:
     }
 
 
-def _require_plan(answer: Answer, matrix: Matrix, options: Options, case: Case) -> None:
+def _require_plan(answer: Answer, matrix: Matrix, options: Options, case: Case, world: xr.Dataset) -> None:
+    if answer.x is not None:
+        return
+    if answer.interrupted:
+        raise InterruptedRunError("interrupted before any plan was found; nothing was written")
     if answer.status == "infeasible":
-        raise explain_infeasible(matrix, options, case.counted_per_it_mw * case.campus.hall_mw)
+        raise explain_infeasible(matrix, options, case, lambda changed: _rebuilt(changed, world))
     if answer.status == "unbounded":
         raise SolverError("the model is unbounded: some cost falls without limit; no plan was read")
-    if answer.x is None and answer.interrupted:
-        raise InterruptedRunError("interrupted before any plan was found; nothing was written")
-    if answer.x is None:
-        raise SolverError(
-            f"no plan within the time limit of {options.time_limit_s:g} s; "
-            "raise solve.time_limit_s, or ask for fewer energy.days"
-        )
+    raise SolverError(
+        f"no plan within the time limit of {options.time_limit_s:g} s; "
+        "raise solve.time_limit_s, or ask for fewer energy.days"
+    )
+
+
+def _rebuilt(case: Case, world: xr.Dataset) -> Matrix:
+    """Build a changed case again, with one slice a calendar quarter: the explanation leaves the operation out."""
+    first = [int(np.argmax(world["slice_season"].values == season)) for season in world["season"].values]
+    return to_matrix(build_model(case, world.isel(slice=first)).pyomo)
 
 
 def hash_inputs(case: Case) -> dict[str, str]:

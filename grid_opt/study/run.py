@@ -21,7 +21,7 @@ from grid_opt.plan.io import write_plan
 from grid_opt.plan.summary import summarize
 from grid_opt.report.geopackage import write_geopackage
 from grid_opt.report.map_static import write_map
-from grid_opt.solve.highs import Answer
+from grid_opt.solve.highs import Answer, interruptible
 from grid_opt.study.plan_case import hash_inputs, plan_case
 from grid_opt.study.progress import Listener, Log
 from grid_opt.verify import Report, verify
@@ -75,14 +75,14 @@ def run(
     log = Log(progress)
     asked = resolve_case(case, overrides, hours_file)
     folder = Path(out) if out is not None else Path("outputs") / asked.name
-    with _folder(folder):
+    with _folder(folder), interruptible() as stop:
         log.stage(f"reading the inputs of {asked.name}")
         outlines = outline_rings(asked.tables_dir)
         world = build_world(asked)
-        planned = plan_case(asked, world, hash_inputs(asked), log)
+        planned = plan_case(asked, world, hash_inputs(asked), log, stop)
         log.stage("writing and verifying the plan")
         write_plan(planned.plan, outlines, folder / "plan.nc")
-        report = verify(folder / "plan.nc")
+        report = verify(folder / "plan.nc", case_folder=asked.resolve("."))
         summary = summarize(planned.plan) | {"verification": report.to_dict(), "model_size": planned.size}
         log.stage("drawing the map")
         write_geopackage(planned.plan, folder / "plan.gpkg", outlines)
@@ -90,7 +90,8 @@ def run(
         write_text(folder / "summary.json", json.dumps(summary, indent=2, sort_keys=True, allow_nan=False) + "\n")
         log.stage(f"wrote {folder}")
         write_text(folder / "run.log", log.text())
-    return RunResult(planned.plan, folder, _exit_code(planned.answer, report), report, summary)
+        interrupted = stop.is_set()
+    return RunResult(planned.plan, folder, _exit_code(planned.answer, report, interrupted), report, summary)
 
 
 @contextmanager
@@ -106,9 +107,9 @@ def _folder(folder: Path) -> Iterator[None]:
                 path.rmdir()
 
 
-def _exit_code(answer: Answer, report: Report) -> ExitCode:
+def _exit_code(answer: Answer, report: Report, interrupted: bool) -> ExitCode:
     if not report.ok:
         return ExitCode.VERIFICATION_FAILED
-    if answer.interrupted:
+    if interrupted:
         return ExitCode.INTERRUPTED
     return ExitCode.DONE if answer.status == "optimal" else ExitCode.GAP_NOT_REACHED

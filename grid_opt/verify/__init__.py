@@ -6,6 +6,7 @@ Nothing is shared with the formulation, so that a mistake there cannot hide here
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import xarray as xr
@@ -13,23 +14,36 @@ import xarray as xr
 from grid_opt.plan.io import open_plan
 
 # Importing a module of checks enters them into CHECKS.
-from grid_opt.verify import bills, capital, contents, network, operation, siting, totals  # noqa: F401
+from grid_opt.verify import contents, network, operation, prices, siting, tables, totals  # noqa: F401
 from grid_opt.verify.check import CHECKS, Check, Report
 from grid_opt.verify.evidence import Evidence
 
 __all__ = ["CHECKS", "Check", "Report", "verify"]
 
 
-def verify(plan: str | Path | xr.Dataset, *, compare_tables: bool = True) -> Report:
+def verify(
+    plan: str | Path | xr.Dataset, case_folder: str | Path | None = None, *, compare_tables: bool = True
+) -> Report:
     """Run every check on a plan, given as a file or in memory.
 
-    ``compare_tables`` makes the inputs of the case again from the installed tables, which takes a few
-    seconds, and compares them with those in the plan.
+    ``case_folder`` is where the case file was: the tables, hours and accelerator that a case names are looked for
+    from there, or else from the working folder. ``compare_tables`` makes the inputs again from the tables, which
+    takes a few seconds, and compares them with those in the plan.
 
     Raises: InputError when the file is no plan or is damaged. A plan that is wrong or incomplete does not
     raise: its report has failed checks.
     """
-    dataset = plan if isinstance(plan, xr.Dataset) else open_plan(plan)
-    evidence = Evidence(dataset, compare_tables=compare_tables)
-    checks = tuple(CHECKS[name](evidence) for name in sorted(CHECKS))
-    return Report(checks, tuple(evidence.warnings))
+    evidence = Evidence(
+        plan if isinstance(plan, xr.Dataset) else open_plan(plan),
+        compare_tables=compare_tables,
+        case_folder=None if case_folder is None else Path(case_folder),
+        from_file=not isinstance(plan, xr.Dataset),
+    )
+    report = Report(tuple(CHECKS[name](evidence) for name in sorted(CHECKS)))
+    missed = [f"could not be made: {_shortened(names)}: {reason}" for reason, names in report.not_made.items()]
+    return replace(report, warnings=(*evidence.warnings, *missed))
+
+
+def _shortened(names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more

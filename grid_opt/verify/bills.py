@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from grid_opt.verify.check import Excess, check, equal_money
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.ledger import Books
 
@@ -28,7 +27,7 @@ def _accounts(e: Evidence, bill: Bill) -> xr.DataArray:
     return xr.DataArray(totals, coords={"region": e.plan["region"], "year": e.plan["year"]}, dims=("region", "year"))
 
 
-def _metered(e: Evidence, power: str) -> Bill:
+def _mwh(e: Evidence, power: str) -> Bill:
     """Return the MWh of ``power`` in a calendar quarter, as a bill of 1 USD/MWh."""
     mw, hours, seasons = e[power].values, e["slice_weight"].values, e["slice_season"].values.astype(int)
     return lambda r, a, season: float(np.sum((mw[r, a] * hours)[seasons == season]))
@@ -47,14 +46,17 @@ def recomputed_energy(e: Evidence) -> xr.DataArray:
 
 
 def recomputed_rider(e: Evidence) -> xr.DataArray:
-    """Return the riders [USD]: every MWh bought at the region's rate."""
-    rate, metered = e["delivery_rider"].values, _metered(e, "purchase")
-    return _accounts(e, lambda r, a, season: rate[r] * metered(r, a, season))
+    """Return the riders [USD]: every MWh that the meter counts, at the region's rate.
+
+    What is bought is what is metered and the losses on the way, a share of what is metered.
+    """
+    rate, loss, bought = e["delivery_rider"].values, e["loss"].values, _mwh(e, "purchase")
+    return _accounts(e, lambda r, a, season: rate[r] * bought(r, a, season) / (1.0 + loss[r]))
 
 
 def recomputed_lost_compute(e: Evidence) -> xr.DataArray:
     """Return the worth of the compute shed [USD]: every MWh of IT energy at the case's value."""
-    value, shed = e.case.flexibility.value_of_lost_compute_usd_per_mwh, _metered(e, "curtailment")
+    value, shed = e.case.flexibility.value_of_lost_compute_usd_per_mwh, _mwh(e, "curtailment")
     return _accounts(e, lambda r, a, season: value * shed(r, a, season))
 
 
@@ -83,39 +85,3 @@ def recomputed_fixed_om(e: Evidence) -> xr.DataArray:
     """Return operation and maintenance [USD]: a quarter of the yearly rate on the IT nameplate."""
     per_mw, load = e.case.costs.fixed_om_usd_per_kw_year * 1000.0 / 4.0, _billed_mw(e, e.it_mw)
     return _accounts(e, lambda r, a, season: per_mw * load(r, a, season))
-
-
-@check("cost.energy", "The wholesale bills are right.", "USD")
-def cost_energy(e: Evidence) -> Excess:
-    """Compare region by region and year by year."""
-    return equal_money(e.usd("cost_energy"), recomputed_energy(e))
-
-
-@check("cost.rider", "The riders are right.", "USD")
-def cost_rider(e: Evidence) -> Excess:
-    """Compare region by region and year by year."""
-    return equal_money(e.usd("cost_rider"), recomputed_rider(e))
-
-
-@check("cost.delivery", "The demand charges are right.", "USD")
-def cost_delivery(e: Evidence) -> Excess:
-    """Compare region by region and year by year."""
-    return equal_money(e.usd("cost_delivery"), recomputed_delivery(e))
-
-
-@check("cost.capacity", "The capacity bills are right.", "USD")
-def cost_capacity(e: Evidence) -> Excess:
-    """Compare region by region and year by year."""
-    return equal_money(e.usd("cost_capacity"), recomputed_capacity(e))
-
-
-@check("cost.fixed_om", "Operation and maintenance is right.", "USD")
-def cost_fixed_om(e: Evidence) -> Excess:
-    """Compare region by region and year by year."""
-    return equal_money(e.usd("cost_fixed_om"), recomputed_fixed_om(e))
-
-
-@check("cost.lost_compute", "The worth of the compute lost is right.", "USD")
-def cost_lost_compute(e: Evidence) -> Excess:
-    """Compare region by region and year by year."""
-    return equal_money(e.usd("cost_lost_compute"), recomputed_lost_compute(e))

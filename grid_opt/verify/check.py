@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import xarray as xr
 
-from grid_opt.verify.evidence import Evidence, MissingError
+from grid_opt.verify.evidence import Evidence, MissingError, NotMadeError
 
 FEASIBILITY: Final = 1e-6
 """Tolerance of a limit, per unit of the largest term in its row and at least per 1.
@@ -28,7 +28,8 @@ MONEY_RELATIVE: Final = 1e-6
 MONEY_USD: Final = 1.0
 """Amounts of money may differ by 1 USD or one part in a million, whichever is more."""
 
-NOT_IN_CASE: Final = "not in this case"
+State = Literal["holds", "broken", "not in this case", "not made"]
+"""What became of a check. One that could not be made for want of its inputs is no failure, but a warning."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Check:
     """What one check found: the worst row of one limit, bound or bill.
 
     ``violation`` and ``tolerance`` are in ``unit``; ``place`` names the worst row, for example
-    ``region TX_N, quarter 2027Q1``.
+    ``region TX_N, quarter 2027Q1``, or says why the check was not made.
     """
 
     name: str
@@ -45,7 +46,12 @@ class Check:
     tolerance: float
     unit: str
     place: str
-    ok: bool
+    state: State
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found broken."""
+        return self.state != "broken"
 
     @property
     def severity(self) -> float:
@@ -66,8 +72,35 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every check passed."""
+        """Whether no check found anything broken. One that could not be made is no failure, but a warning."""
         return all(check.ok for check in self.checks)
+
+    def count(self, state: State) -> int:
+        """Count the checks of one state."""
+        return sum(check.state == state for check in self.checks)
+
+    @property
+    def not_made(self) -> dict[str, list[str]]:
+        """The checks that could not be made, by the reason why."""
+        found: dict[str, list[str]] = {}
+        for check in self.checks:
+            if check.state == "not made":
+                found.setdefault(check.place, []).append(check.name)
+        return found
+
+    @property
+    def closing(self) -> str:
+        """How the verification ended, in one line."""
+        if not self.ok:
+            worst = self.worst
+            off = f"off by {worst.violation:.6g} {worst.unit}, allowed {worst.tolerance:.3g}"
+            return f"verification FAILED: {len(self.failed)} checks; worst: {worst.name} at {worst.place}: {off}"
+        parts = [f"{self.count('holds')} checks hold"]
+        if absent := self.count("not in this case"):
+            parts.append(f"{absent} not in this case")
+        if self.not_made:
+            parts.append(f"{self.count('not made')} could not be made ({'; '.join(self.not_made)})")
+        return "verified: " + ", ".join(parts)
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -84,7 +117,10 @@ class Report:
         return {
             "ok": self.ok,
             "checked": len(self.checks),
+            "held": self.count("holds"),
             "failed": [check.name for check in self.failed],
+            "not_in_case": [check.name for check in self.checks if check.state == "not in this case"],
+            "not_made": [name for names in self.not_made.values() for name in names],
             "worst": _plain(self.worst),
             "warnings": list(self.warnings),
             "checks": [_plain(check) for check in self.checks],
@@ -117,20 +153,22 @@ class Registered:
         """Run the check."""
         try:
             if self.when is not None and not self.when(evidence):
-                return self._check(0.0, 0.0, NOT_IN_CASE, ok=True)
+                return self._check(0.0, 0.0, "not in this case", "not in this case")
             with xr.set_options(arithmetic_join="exact"):  # type: ignore[no-untyped-call]
                 return self._judge(self.rule(evidence))
+        except NotMadeError as reason:
+            return self._check(0.0, 0.0, str(reason), "not made")
         except MissingError as missing:
-            return self._check(math.inf, 0.0, str(missing), ok=False)
+            return self._check(math.inf, 0.0, str(missing), "broken")
         except Exception as error:  # whatever a spoiled plan brings about is a finding, not a crash
             text = str(error).splitlines()
-            reason = f"cannot be recomputed: {type(error).__name__}: {text[0] if text else 'no message'}"
-            return self._check(math.inf, 0.0, reason, ok=False)
+            why = f"cannot be recomputed: {type(error).__name__}: {text[0] if text else 'no message'}"
+            return self._check(math.inf, 0.0, why, "broken")
 
     def _judge(self, excess: Excess) -> Check:
         amount = excess.amount
         if amount.size == 0:
-            return self._check(0.0, 0.0, "no rows", ok=True)
+            return self._check(0.0, 0.0, "no rows", "holds")
         beyond = np.where(np.isnan(amount.values), np.inf, amount.values)
         allowed = excess.tolerance
         if isinstance(allowed, xr.DataArray):
@@ -141,10 +179,11 @@ class Registered:
             severity = np.where(tolerance > 0, beyond / tolerance, np.where(beyond > 0, np.inf, -np.inf))
         at = np.unravel_index(int(np.argmax(severity)), beyond.shape)
         violation = max(0.0, float(beyond[at]))
-        return self._check(violation, float(tolerance[at]), _place(amount, at), ok=not bool(np.any(beyond > tolerance)))
+        state: State = "broken" if bool(np.any(beyond > tolerance)) else "holds"
+        return self._check(violation, float(tolerance[at]), _place(amount, at), state)
 
-    def _check(self, violation: float, tolerance: float, place: str, *, ok: bool) -> Check:
-        return Check(self.name, self.meaning, violation, tolerance, self.unit, place, ok)
+    def _check(self, violation: float, tolerance: float, place: str, state: State) -> Check:
+        return Check(self.name, self.meaning, violation, tolerance, self.unit, place, state)
 
 
 CHECKS: Final[dict[str, Registered]] = {}
@@ -220,7 +259,8 @@ def _place(amount: xr.DataArray, at: tuple[Any, ...]) -> str:
 
 
 def _plain(check: Check) -> dict[str, Any]:
-    return {k: (None if isinstance(v, float) and not math.isfinite(v) else v) for k, v in asdict(check).items()}
+    values = asdict(check) | {"ok": check.ok}
+    return {k: (None if isinstance(v, float) and not math.isfinite(v) else v) for k, v in values.items()}
 
 
 def whole_plan(value: float) -> xr.DataArray:

@@ -1,6 +1,8 @@
-"""Check that a plan holds what it must, as it was written, and that its inputs are the installed ones."""
+"""Check that a plan holds what it must, as it was written, and that its prices can be made again."""
 
 from __future__ import annotations
+
+import hashlib
 
 import numpy as np
 import xarray as xr
@@ -11,11 +13,10 @@ from grid_opt.errors import GridOptError
 from grid_opt.inputs.schema import WORLD
 from grid_opt.plan.io import DIGEST, digest
 from grid_opt.plan.schema import COSTS, DECISIONS, NETWORK_DECISIONS, specs
+from grid_opt.verify.capital import hardware_usd_per_mw
 from grid_opt.verify.check import Excess, check, none_of, whole_plan
-from grid_opt.verify.evidence import Evidence, declared_dims
-
-SAME_NUMBER = 1e-9
-"""Relative difference at which a number made again from the same tables counts as the same."""
+from grid_opt.verify.evidence import Evidence, NotMadeError, declared_dims
+from grid_opt.verify.tables import SAME_NUMBER
 
 _MONEY_UNITS = {"USD", "million USD"}
 
@@ -76,30 +77,35 @@ def finite(e: Evidence) -> Excess:
     return _by_variable(wrong)
 
 
-@check("plan.digest", "The content is as grid-opt wrote it.", "1", when=lambda e: DIGEST in e.plan.attrs)
-def content_digest(e: Evidence) -> Excess:
-    """Recompute the digest of labels, values and provenance."""
-    return none_of(whole_plan(float(digest(e.plan) != e.plan.attrs[DIGEST])))
-
-
-@check("inputs.match", "The inputs are those that the case and the installed tables give.", "1",
-       when=lambda e: e.compare_tables)  # fmt: skip
-def match(e: Evidence) -> Excess:
-    """Make the world of the case again and compare every array with the one in the plan.
-
-    Where the tables are not those that the plan was made from, or a file of the case is not at hand,
-    nothing can be compared, and a warning says so.
-    """
+@check("inputs.hardware_price", "The price of computers is that of the accelerator.", "USD/MW")
+def hardware_price(e: Evidence) -> Excess:
+    """Work out the price of one MW of IT from the price and the power of one system."""
     if e.accelerator_differs:
         e.warnings.append(f"the accelerator {e.accelerator.name} is defined otherwise here than in the plan")
-    reason = _why_not_comparable(e)
-    if reason is None:
-        try:
-            return _differences(e, _world_again(e.case))
-        except GridOptError as error:
-            reason = f"the world of the case cannot be made again: {str(error).splitlines()[0]}"
-    e.warnings.append(f"inputs not compared: {reason}")
-    return none_of(whole_plan(0.0))
+    found, again = e["hardware_price"], hardware_usd_per_mw(e)
+    return Excess(abs(found - again), SAME_NUMBER * max(1.0, abs(again)))
+
+
+@check("plan.digest", "The content is as grid-opt wrote it.", "1",
+       when=lambda e: e.from_file or DIGEST in e.plan.attrs)  # fmt: skip
+def content_digest(e: Evidence) -> Excess:
+    """Recompute the digest of labels, values and provenance. Every file has one; a plan in memory may not."""
+    return none_of(whole_plan(float(digest(e.plan) != e.attribute(DIGEST))))
+
+
+GENERATED = tuple(name for name in WORLD if name == "price" or name.startswith("slice_"))
+"""Inputs that the generator of hours, the outlook and the choice of days make together."""
+
+
+@check("inputs.reproducible", "Prices and slices are those that the case and the installed tables give.", "1")
+def reproducible(e: Evidence) -> Excess:
+    """Make the world of the case again and compare its prices and slices with those in the plan."""
+    _require_comparable(e)
+    try:
+        again = _world_again(e.case)
+    except GridOptError as error:
+        raise NotMadeError(f"the world of the case cannot be made again: {_first_line(error)}") from error
+    return _differences(e, again)
 
 
 def _world_again(case: Case) -> xr.Dataset:
@@ -108,46 +114,59 @@ def _world_again(case: Case) -> xr.Dataset:
     return build_world(case)
 
 
-def _installed_tables(case: Case) -> dict[str, str]:
+def _installed(case: Case) -> dict[str, str]:
+    """Return the SHA-256 of every table, and of the file of hours, as they are here."""
     from grid_opt.inputs.tables import inputs_sha256  # noqa: PLC0415 - as above
 
-    return inputs_sha256(case.tables_dir)
+    found = inputs_sha256(case.tables_dir)
+    if case.hours_path is not None:
+        if not case.hours_path.is_file():
+            raise NotMadeError(f"the case's file of hours {case.hours_path.name} is not at hand")
+        found[case.hours_path.name] = hashlib.sha256(case.hours_path.read_bytes()).hexdigest()
+    return found
 
 
-def _why_not_comparable(e: Evidence) -> str | None:
+def _require_comparable(e: Evidence) -> None:
+    """Raise NotMadeError where the world made again could differ without anything being wrong with the plan."""
+    e.tables.require_folder()
     if str(e.plan.attrs.get("hours_source", "")).startswith("read") and e.case.energy.hours_file is None:
-        return "the plan was made with hours from a file that its case does not name"
+        raise NotMadeError("the plan was made with hours from a file that its case does not name")
     writer = e.json("versions").get("grid-opt")
     if writer not in (None, __version__):
-        return f"the plan was written by grid-opt {writer}, this is {__version__}"
+        raise NotMadeError(f"the plan was written by grid-opt {writer}, this is {__version__}")
     used = e.json("inputs_sha256")
     try:
-        installed = _installed_tables(e.case)
-    except GridOptError as error:
-        return f"a file of the case is not at hand: {str(error).splitlines()[0]}"
+        installed = _installed(e.case)
+    except (GridOptError, OSError) as error:
+        raise NotMadeError(f"a file of the case is not at hand: {_first_line(error)}") from error
     changed = sorted(name for name, sha in installed.items() if used.get(name) != sha)
-    if not changed:
-        return None
-    return f"tables have changed since the plan was made: {', '.join(changed[:5])}" + (
-        f" and {len(changed) - 5} more" if len(changed) > 5 else ""
-    )
+    if changed:
+        more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
+        raise NotMadeError(f"tables have changed since the plan was made: {', '.join(changed[:5])}{more}")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
 
 
 def _differences(e: Evidence, world: xr.Dataset) -> Excess:
-    """Return the largest difference of every input, labelled with its place."""
+    """Return the largest difference of every generated input, relative to its size, labeled with its place."""
     wrong = {}
-    for name, declared in WORLD.items():
-        fresh, found = world[name].transpose(*declared.dims), e[name]
-        if fresh.shape != found.shape or any(world[dim].values.tolist() != e.labels(dim) for dim in declared.dims):
+    for name in GENERATED:
+        dims = WORLD[name].dims
+        found, fresh = e[name], world[name].transpose(*dims)
+        fresh = fresh.sel({dim: e.labels(dim) for dim in dims}) if _same_labels(e, world, dims) else fresh[..., :0]
+        if fresh.shape != found.shape:
             wrong[f"{name}: other labels"] = np.inf
             continue
-        if declared.unit:
-            values = fresh.values.astype(float)
-            apart = abs(found.values - values) / np.maximum(1.0, abs(values))
-            apart = np.where(np.isnan(apart), np.inf, apart)
-        else:
-            apart = (found.values.astype(str) != fresh.values.astype(str)).astype(float)
+        values = fresh.values.astype(float)
+        apart = abs(found.values - values) / np.maximum(1.0, abs(values))
+        apart = np.where(np.isnan(apart), np.inf, apart)
         at = np.unravel_index(int(np.argmax(apart)), apart.shape)
-        place = ", ".join(f"{d} {found[d].values[i]}" for d, i in zip(declared.dims, at, strict=True))
+        place = ", ".join(f"{d} {found[d].values[i]}" for d, i in zip(dims, at, strict=True))
         wrong[f"{name} at {place}"] = float(apart[at])
     return _by_variable(wrong, SAME_NUMBER)
+
+
+def _same_labels(e: Evidence, world: xr.Dataset, dims: tuple[str, ...]) -> bool:
+    return all(sorted(world[dim].values.tolist()) == sorted(e.labels(dim)) for dim in dims)

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from grid_opt.config.loading import case_from_toml
 from grid_opt.errors import GridOptError
 from grid_opt.inputs.schema import WORLD
 from grid_opt.plan.schema import specs
+from grid_opt.verify.table_files import NotMadeError, TableFiles
+
+__all__ = ["Evidence", "MissingError", "NotMadeError", "declared_dims"]
 
 
 class MissingError(Exception):
@@ -33,10 +37,16 @@ def declared_dims(name: str) -> tuple[str, ...] | None:
 
 @dataclass
 class Evidence:
-    """A plan as the checks see it. ``warnings`` collects remarks that are not failures."""
+    """A plan as the checks see it.
+
+    ``case_folder`` is where the files that the case names are looked for. ``warnings`` collects remarks that are
+    not failures.
+    """
 
     plan: xr.Dataset
     compare_tables: bool = True
+    case_folder: Path | None = None
+    from_file: bool = False
     warnings: list[str] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> xr.DataArray:
@@ -98,8 +108,9 @@ class Evidence:
     def case(self) -> Case:
         """The case that the plan answers. Raises: MissingError when its text is absent or no case."""
         text = self.attribute("case_toml")
+        source = None if self.case_folder is None else self.case_folder / "case.toml"
         try:
-            return case_from_toml(str(text))
+            return case_from_toml(str(text), source)
         except Exception as error:
             raise MissingError(f"the attribute 'case_toml' is not a case: {error}") from error
 
@@ -109,7 +120,7 @@ class Evidence:
         try:
             if "accelerator_json" in self.plan.attrs:
                 return Accelerator.model_validate_json(self.plan.attrs["accelerator_json"])
-            return load_accelerator(self.case.compute.accelerator)
+            return load_accelerator(self.case.compute.accelerator, self.case.resolve("."))
         except Exception as error:
             raise MissingError(f"the accelerator of the case cannot be read: {error}") from error
 
@@ -119,13 +130,20 @@ class Evidence:
         if "accelerator_json" not in self.plan.attrs:
             return False
         try:
-            return load_accelerator(self.case.compute.accelerator) != self.accelerator
+            return load_accelerator(self.case.compute.accelerator, self.case.resolve(".")) != self.accelerator
         except GridOptError:
             return False  # not installed here at all: nothing to differ from
 
+    @cached_property
+    def tables(self) -> TableFiles:
+        """The tables that the case was made from, read anew."""
+        if not self.compare_tables:
+            raise NotMadeError("the comparison with the tables was not asked for")
+        return TableFiles(self.case.tables_dir, self.json("inputs_sha256"))
+
     @property
     def it_mw(self) -> xr.DataArray:
-        """IT nameplate energized by the end of every quarter [MW], (region, quarter)."""
+        """IT nameplate in service through every quarter [MW], (region, quarter)."""
         return self["halls"] * self.case.campus.hall_mw
 
     @property
@@ -135,9 +153,14 @@ class Evidence:
 
     @property
     def counted_mw(self) -> xr.DataArray:
-        """Power that counts towards the targets [MW], (region, quarter): IT, or IT times reference PUE."""
+        """Power that counts towards the targets [MW], (region, quarter)."""
+        return self["halls"] * self.counted_mw_per_hall
+
+    @property
+    def counted_mw_per_hall(self) -> float:
+        """What one hall counts towards the targets [MW]: its IT power, or that times the reference PUE."""
         demand = self.case.demand
-        return self.it_mw * (demand.reference_pue if demand.power_basis == "facility" else 1.0)
+        return self.case.campus.hall_mw * (demand.reference_pue if demand.power_basis == "facility" else 1.0)
 
     @property
     def last_quarter(self) -> str:

@@ -24,9 +24,19 @@ def worth_today(rate: float, years: float) -> float:
 
 
 def level_payment(rate: float, life: float) -> float:
-    """Return the yearly payment that repays 1 USD over ``life`` years with interest."""
-    repaid_by_one_a_year = life if rate == 0 else (1.0 - worth_today(rate, life)) / rate
-    return 1.0 / repaid_by_one_a_year
+    """Return the payment per quarter that repays 1 USD over ``life`` years with interest.
+
+    The first falls due when the asset enters service, and each further one a quarter later. So many USD as all
+    payments of 1 USD are worth on that day can be repaid by them; the payment for one USD is its inverse. A life
+    that ends inside a quarter leaves a last payment that is worth its part of the quarter.
+    """
+    whole = int(4 * life + 1e-9)
+    repaid = sum(worth_today(rate, number / 4) for number in range(whole))
+    part = max(0.0, 4 * life - whole)
+    if part > 1e-9:
+        share = part if rate == 0 else (1 - worth_today(rate, part / 4)) / (1 - worth_today(rate, 1 / 4))
+        repaid += share * worth_today(rate, whole / 4)
+    return 1.0 / repaid
 
 
 @dataclass(frozen=True)
@@ -83,9 +93,10 @@ class Books:
         return sum(amount * worth_today(self.rate, when) for when, amount in entries)
 
     def _payments(self, quarter: str, life: float) -> Iterator[tuple[float, float]]:
-        """Pay a quarter of the level payment in every quarter of service, renewals included."""
+        """Pay the level payment in every quarter of service, renewals at the same price included."""
+        payment = level_payment(self.rate, life)
         for year, season in self.quarters_from(quarter):
-            yield self.middle(year, season), level_payment(self.rate, life) / 4
+            yield self.middle(year, season), payment
 
     def _purchases(self, quarter: str, life: float) -> Iterator[tuple[float, float]]:
         """Buy, buy again at the end of every life, and get back the unexpired part, straight line."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import xarray as xr
 
 from grid_opt.verify.capital import outlay_usd
@@ -31,7 +33,7 @@ def site_monotone(e: Evidence) -> Excess:
     return at_most(e.before(e["site"]), e["site"])
 
 
-@check("campus.halls_monotone", "A hall that is energized stays energized.", "1")
+@check("campus.halls_monotone", "A hall that is in service stays in service.", "1")
 def halls_monotone(e: Evidence) -> Excess:
     """Ask that no hall go dark."""
     return at_most(e.before(e["halls"]), e["halls"])
@@ -56,7 +58,7 @@ def first_hall(e: Evidence) -> Excess:
     return at_most(e["site"], e["halls"])
 
 
-@check("campus.ramp", "A campus energizes no more halls in a quarter than crews can commission.", "1")
+@check("campus.ramp", "A campus gets no more halls in a quarter than crews can commission.", "1")
 def ramp(e: Evidence) -> Excess:
     """Compare every quarter's new halls with the most allowed."""
     new = e["halls"] - e.before(e["halls"])
@@ -80,25 +82,34 @@ def max_sites(e: Evidence) -> Excess:
     return at_most(e["site"].sel(quarter=e.last_quarter).sum("region"), float(e.case.campus.max_sites))
 
 
-@check("campus.region_share", "No region holds more than its share of the final target.", "MW")
+WHOLE = 1e-9
+"""Halls by which a number of halls may be beyond a whole number for the sake of rounding."""
+
+
+def halls_allowed(e: Evidence, share: float) -> float:
+    """Return the whole halls that a share of the halls of the final target comes to, rounded up."""
+    needed = math.ceil(float(e["target"].sel(quarter=e.last_quarter)) / e.counted_mw_per_hall - WHOLE)
+    return float(math.ceil(share * needed - WHOLE))
+
+
+@check("campus.region_share", "No region holds more than its share of the halls of the final target.", "1")
 def region_share(e: Evidence) -> Excess:
-    """Compare every region's final power with its share of the final target."""
-    end = {"quarter": e.last_quarter}
-    return at_most(e.counted_mw.sel(end), e.case.campus.max_region_share * e["target"].sel(end))
+    """Compare every region's halls in the last quarter with its share, in whole halls."""
+    return at_most(e["halls"].sel(quarter=e.last_quarter), halls_allowed(e, e.case.campus.max_region_share))
 
 
-@check("campus.market_share", "No market holds more than its share of the final target.", "MW")
+@check("campus.market_share", "No market holds more than its share of the halls of the final target.", "1")
 def market_share(e: Evidence) -> Excess:
-    """Add up the final power of every market and compare it with its share of the final target."""
-    end = {"quarter": e.last_quarter}
+    """Add up every market's halls in the last quarter and compare them with its share, in whole halls."""
+    final = e["halls"].sel(quarter=e.last_quarter).values.tolist()
     totals: dict[str, float] = {}
-    for market, power in zip(e["region_market"].values.tolist(), e.counted_mw.sel(end).values.tolist(), strict=True):
-        totals[market] = totals.get(market, 0.0) + power
+    for market, halls_there in zip(e["region_market"].values.tolist(), final, strict=True):
+        totals[market] = totals.get(market, 0.0) + halls_there
     held = xr.DataArray(list(totals.values()), dims="market", coords={"market": list(totals)})
-    return at_most(held, e.case.campus.max_market_share * float(e["target"].sel(end)))
+    return at_most(held, halls_allowed(e, e.case.campus.max_market_share))
 
 
-@check("campus.tranche", "Every tranche is energized by its quarter.", "MW")
+@check("campus.tranche", "Every tranche is in service in its quarter.", "MW")
 def tranche(e: Evidence) -> Excess:
     """Compare the power of all regions with the cumulative target."""
     return at_most(e["target"], e.counted_mw.sum("region"))
@@ -117,7 +128,7 @@ def _money_limit(spent: xr.DataArray, limit: xr.DataArray | float) -> Excess:
 @check("budget.annual_budget", "No calendar year's outlay is above its budget.", "USD",
        when=lambda e: bool(e.case.budget.annual_musd))  # fmt: skip
 def annual_budget(e: Evidence) -> Excess:
-    """Add up the overnight cost of what is opened and energized in every calendar year that has a budget."""
+    """Add up the overnight cost of what enters service in every calendar year that has a budget."""
     limits = e.case.budget.annual_musd
     by_year = dict.fromkeys(limits, 0.0)
     for quarter, amount in zip(e.labels("quarter"), outlay_usd(e).sum("region").values.tolist(), strict=True):
@@ -134,7 +145,7 @@ def annual_budget(e: Evidence) -> Excess:
 @check("budget.total_budget", "The whole outlay is within the budget.", "USD",
        when=lambda e: e.case.budget.total_musd is not None)  # fmt: skip
 def total_budget(e: Evidence) -> Excess:
-    """Add up the overnight cost of everything that is opened and energized."""
+    """Add up the overnight cost of everything that enters service."""
     assert e.case.budget.total_musd is not None
     return _money_limit(outlay_usd(e).sum(), 1e6 * e.case.budget.total_musd)
 

@@ -1,0 +1,60 @@
+"""Tell a planner what to know of a case before trusting a plan made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from grid_opt.config import Case
+from grid_opt.formulation.campus import construction_ready
+
+_LARGE_CORRECTION_USD_PER_MWH = 10.0
+"""Shift of a representative day's prices above which spikes are no longer where they were."""
+
+
+def warnings(case: Case, world: xr.Dataset) -> Iterator[str]:
+    """Yield what a planner should know of the inputs before trusting a plan made from them."""
+    yield f"hours are {world.attrs['hours_source']}"
+    short = shortfall(case, world)
+    if float(short.max()) > 0:
+        worst = int(np.argmax(short.values))
+        yield (
+            f"the target of {world['quarter'].values[worst]} exceeds all headroom, in whole halls, by "
+            f"{short.values[worst]:,.0f} MW: no plan exists"
+        )
+    shut = world["region"].values[~hosts_a_campus(case, world)].tolist()
+    if shut:
+        yield f"headroom or construction time never lets a campus of the smallest size stand in: {', '.join(shut)}"
+    correction = float(world.attrs["largest_price_correction_usd_per_mwh"])
+    if correction > _LARGE_CORRECTION_USD_PER_MWH:
+        yield (
+            f"representative days had to be shifted by up to {correction:,.0f} USD/MWh to keep the mean price of "
+            "every quarter; more energy.days place spikes better"
+        )
+    if not case.grid.network:
+        yield "grid.network is false: deliverability over the network is not checked"
+
+
+def hostable_halls(case: Case, world: xr.Dataset) -> xr.DataArray:
+    """Return the whole halls that fit the headroom by region and quarter."""
+    fits: xr.DataArray = xr.apply_ufunc(np.floor, world["headroom"] / (world["pue_peak"] * case.campus.hall_mw) + 1e-9)
+    return fits
+
+
+def hosts_a_campus(case: Case, world: xr.Dataset) -> npt.NDArray[np.bool_]:
+    """Return, by region, whether the smallest campus fits its headroom and its construction time by the end."""
+    fits = hostable_halls(case, world).isel(quarter=-1) * case.campus.hall_mw >= max(
+        case.campus.min_campus_mw, case.campus.hall_mw
+    )
+    ready = construction_ready(case, world).isel(quarter=-1) > 0
+    return np.asarray((fits & ready).values, dtype=bool)
+
+
+def shortfall(case: Case, world: xr.Dataset) -> xr.DataArray:
+    """Return by how much the target exceeds the headroom of all regions [MW], by quarter; negative is room left."""
+    hall_mw = case.counted_per_it_mw * case.campus.hall_mw
+    short: xr.DataArray = world["target"] - hall_mw * hostable_halls(case, world).sum("region")
+    return short
