@@ -29,7 +29,7 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 docs: $(STAMP)
-	for page in scripts/docs/build_*.py scripts/data/build_dictionary.py; do $(BIN)/python $$page || exit 1; done
+	for page in scripts/docs/build_*.py scripts/data/build_dictionary.py scripts/compute/build_calibration.py; do $(BIN)/python $$page || exit 1; done
 
 $(STAMP): requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "error: $(PYTHON) was not found; install Python 3.11 or later, or run: make PYTHON=/path/to/python3"; exit 1; }

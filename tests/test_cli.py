@@ -248,7 +248,9 @@ def test_check_prints_sizes_and_warnings(replace_module: Callable[..., None]) ->
 
 
 @pytest.mark.parametrize(("ok", "code"), [(True, 0), (False, 6)])
-def test_verify_prints_failures_and_every_check_on_demand(ok: bool, code: int, replace_module: Callable[..., None]) -> None:
+def test_verify_prints_failures_and_every_check_on_demand(
+    ok: bool, code: int, replace_module: Callable[..., None]
+) -> None:
     replace_module("grid_opt.verify", verify=lambda path, **_: report_of(ok))
     result = call("verify", "plan.nc", "--all")
     assert result.exit_code == code

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\((?!https?://|mailto:|#)([^)#\s]+)")
 COMMANDS = ("run", "check", "verify", "map", "export", "new", "doctor")
+GROUPS = ("compute",)
 APACHE_2 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
 
 
@@ -63,17 +64,18 @@ def test_exit_codes_are_documented(page: str) -> None:
 
 def test_commands_are_documented() -> None:
     text = read("docs/user-guide.md") + read("README.md")
-    for command in COMMANDS:
+    for command in (*COMMANDS, *GROUPS):
         assert f"grid-opt {command}" in text
-    registered = {command.name for command in app.registered_commands}
-    assert registered == set(COMMANDS)
+    assert {command.name for command in app.registered_commands} == set(COMMANDS)
+    assert {group.name for group in app.registered_groups} == set(GROUPS)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/user-guide.md", "CHANGELOG.md"])
 def test_commands_and_options_in_the_pages_exist(page: str) -> None:
     for line in re.findall(r"^(?:grid-opt|.*&& grid-opt) .*$", read(page), flags=re.MULTILINE):
         words = line[line.index("grid-opt") :].partition("#")[0].split()
-        help_text = CliRunner().invoke(app, [words[1], "--help"]).stdout
+        command = words[1:3] if words[1] in GROUPS else words[1:2]
+        help_text = CliRunner().invoke(app, [*command, "--help"]).stdout
         for option in (word for word in words if word.startswith("--")):
             assert option in help_text, line
 

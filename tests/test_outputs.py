@@ -278,7 +278,7 @@ def test_the_summary_fits_and_says_the_headline(plan: xr.Dataset) -> None:
         f"60 MW IT = {counted:,.0f} MW towards the 70 MW target (at PUE 1.25);",
         "draws up to 75 MW from the grid",
         "2 sites in service through 2026Q4",
-        "no link limits the plan",
+        "no link limit has a price at this plan",
         "yes, 41 checks hold; 2 could not be made",
     ):
         assert words in text

@@ -94,7 +94,7 @@ def test_binding_limits(hand_plan: xr.Dataset) -> None:
     assert found["headroom"] == [{"region": "EAST", "quarter": "2026Q3", "usd_per_mw": 100.0}]
     assert found["tranche"] == [{"quarter": "2026Q4", "usd_per_mw": 2.5e6}]
     assert found["links"] == []
-    assert found["network"] == "no link limits the plan"
+    assert found["network"] == "no link limit has a price at this plan"
 
 
 def test_links_that_bind_are_named_once(hand_plan: xr.Dataset) -> None:

@@ -1,4 +1,7 @@
-"""What a megawatt of compute yields: published figures of accelerators and workloads."""
+"""What a megawatt of compute yields: published figures of accelerators and workloads, and a model between them.
+
+The model is in :mod:`grid_opt.compute.operating`, which needs numpy; this package itself does not import it.
+"""
 
 from __future__ import annotations
 

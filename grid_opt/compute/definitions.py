@@ -2,17 +2,18 @@
 
 Figures carry their range, unit, source, certainty and date. They live in ``models/accelerators`` and
 ``models/workloads``.
-Throughput here is what was published for a pair of accelerator and workload; nothing is interpolated.
+Throughput here is what was published for a pair of accelerator and workload; nothing is interpolated. What a
+system can do where nothing is published is told by :mod:`grid_opt.compute.operating`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import TypeVar
 
-from pydantic import Field, model_validator
-
-from grid_opt.config.knobs import KnobError, Knobs
+from grid_opt.compute.accelerators import Accelerator, Throughput
+from grid_opt.compute.figures import Bound, Certainty, Figure
+from grid_opt.compute.workloads import Architecture, Kind, Workload
 from grid_opt.config.reading import nearest, parse_toml, read_text, validate
 from grid_opt.config.toml_text import key_rows
 from grid_opt.errors import InputError
@@ -20,105 +21,22 @@ from grid_opt.resources import models_dir
 
 HOURS_PER_YEAR = 8760
 SECONDS_PER_HOUR = 3600
-Certainty = Literal["H", "M", "L"]
-Bound = Literal["low", "central", "high"]
 
-
-class Figure(Knobs):
-    """One published figure with its range and where it comes from."""
-
-    value: float = Field(gt=0, description="Central value")
-    low: float | None = Field(default=None, gt=0, description="Low end of the range")
-    high: float | None = Field(default=None, gt=0, description="High end of the range")
-    unit: str = Field(min_length=1, description="Unit of the three numbers")
-    source: str = Field(min_length=1, description="Where the figure was published, or how it was inferred")
-    certainty: Certainty = Field(description="H high, M medium, L low")
-    date: str = Field(pattern=r"^\d{4}(-\d{2})?$", description="Year, or year and month, of the figure")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if not self.at("low") <= self.value <= self.at("high"):
-            raise KnobError(
-                "the value lies outside its own range",
-                field="value",
-                value=self.value,
-                expected=f"{self.at('low'):g} to {self.at('high'):g}",
-            )
-        return self
-
-    def at(self, bound: Bound) -> float:
-        """Return the low, central or high value; a missing end of the range is the central value."""
-        end = {"low": self.low, "central": None, "high": self.high}[bound]
-        return self.value if end is None else end
-
-
-class Throughput(Knobs):
-    """What one accelerator system does with one workload."""
-
-    precision: str = Field(default="", description="Number format and tricks used")
-    note: str = Field(default="", description="What to know before using the figures")
-    tokens_per_s_per_user: Figure = Field(description="Output speed that one user sees")
-    output_tokens_per_s_per_system: Figure | None = Field(
-        default=None,
-        description="Output of a whole system, all users together; absent where none is published",
-    )
-
-
-class Accelerator(Knobs):
-    """A kind of compute system, in whole systems: a wafer with its host, or a server with its GPUs."""
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="Short name; equal to the file's name")
-    title: str = Field(min_length=1, description="Name in reports")
-    vendor: str = Field(min_length=1, description="Who makes it")
-    kind: Literal["wafer", "gpu"] = Field(description="Wafer-scale or GPU")
-    devices_per_system: int = Field(ge=1, description="Wafers or GPUs in a system")
-    rated_kw: Figure = Field(description="Nameplate power of a system")
-    it_kw: Figure = Field(description="IT power that a hall provides for a system, hosts and network included")
-    utility_kw: Figure = Field(description="Power at the meter for a system, cooling included")
-    price_musd: Figure = Field(description="Price of a system")
-    life_years: Figure = Field(description="Useful life")
-    throughput: dict[str, Throughput] = Field(default={}, description="Published throughput by workload")
-
-    @model_validator(mode="after")
-    def _units_fit(self) -> Self:
-        units = {
-            "rated_kw": "kW",
-            "it_kw": "kW",
-            "utility_kw": "kW",
-            "price_musd": "million USD",
-            "life_years": "years",
-        }
-        figures = {name: getattr(self, name) for name in units}
-        for workload, published in self.throughput.items():
-            for name in ("tokens_per_s_per_user", "output_tokens_per_s_per_system"):
-                figures[f"throughput.{workload}.{name}"] = getattr(published, name)
-                units[f"throughput.{workload}.{name}"] = "1/s"
-        for name, figure in figures.items():
-            if figure is not None and figure.unit != units[name]:
-                raise KnobError("wrong unit", field=f"{name}.unit", value=figure.unit, expected=units[name])
-        return self
-
-    @property
-    def systems_per_mw(self) -> float:
-        """Systems that one MW of IT power holds [1/MW]: 1000 / it_kw."""
-        return 1000.0 / self.it_kw.value
-
-    @property
-    def hardware_musd_per_mw(self) -> float:
-        """Price of the computers that fill one MW of IT power [million USD/MW]: price_musd * 1000 / it_kw."""
-        return self.price_musd.value * self.systems_per_mw
-
-
-class Workload(Knobs):
-    """A model that is served, with the mean lengths that its published throughput was measured at."""
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="Short name; equal to the file's name")
-    title: str = Field(min_length=1, description="Name in reports")
-    input_tokens: float = Field(gt=0, le=1e7, description="Mean prompt length [tokens]")
-    output_tokens: float = Field(gt=0, le=1e7, description="Mean answer length [tokens]")
-    source: str = Field(min_length=1, description="Where the lengths come from")
-    certainty: Certainty = Field(description="H high, M medium, L low")
-
+__all__ = [
+    "Accelerator",
+    "Bound",
+    "Certainty",
+    "Figure",
+    "Throughput",
+    "Workload",
+    "architecture_of",
+    "bundled_definitions",
+    "definition_path",
+    "load_accelerator",
+    "load_workload",
+    "output_tokens_per_s",
+    "tokens_per_year",
+]
 
 D = TypeVar("D", Accelerator, Workload)
 
@@ -139,7 +57,25 @@ def load_workload(name: str, base: Path | None = None) -> Workload:
     return _load(Workload, "workload", name, base)
 
 
-def bundled_definitions(kind: Literal["accelerator", "workload"]) -> tuple[str, ...]:
+def architecture_of(workload: Workload, base: Path | None = None) -> Architecture:
+    """Return the model that a workload serves; of a chain, that of the workload whose model it calls.
+
+    Raises :class:`InputError` where the workload has none.
+    """
+    if workload.architecture is not None:
+        return workload.architecture
+    if workload.chain is not None:
+        called = load_workload(workload.chain.model, base)
+        if called.architecture is not None:
+            return called.architecture
+    raise InputError(
+        f"the workload {workload.name} has no model that could be computed",
+        field="architecture",
+        expected="a section [architecture], or a [chain] that calls a workload with one",
+    )
+
+
+def bundled_definitions(kind: Kind) -> tuple[str, ...]:
     """Names of the bundled accelerators or workloads."""
     return tuple(sorted(path.name.removesuffix(".toml") for path in (models_dir() / f"{kind}s").glob("*.toml")))
 
@@ -177,7 +113,7 @@ def tokens_per_year(
     return per_second * SECONDS_PER_HOUR * HOURS_PER_YEAR * utilization
 
 
-def definition_path(kind: Literal["accelerator", "workload"], name: str, base: Path | None = None) -> Path:
+def definition_path(kind: Kind, name: str, base: Path | None = None) -> Path:
     """Find the file of a bundled name, or of a path relative to ``base``.
 
     Raises :class:`InputError` with the nearest name when there is neither.
@@ -198,7 +134,7 @@ def definition_path(kind: Literal["accelerator", "workload"], name: str, base: P
     )
 
 
-def _load(model: type[D], kind: Literal["accelerator", "workload"], name: str, base: Path | None) -> D:
+def _load(model: type[D], kind: Kind, name: str, base: Path | None) -> D:
     path = definition_path(kind, name, base)
     text = read_text(path)
     definition = validate(model, parse_toml(text, path), file=path, rows=key_rows(text))

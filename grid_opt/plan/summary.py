@@ -270,7 +270,7 @@ def _binding(plan: xr.Dataset, case: Case) -> dict[str, Any]:
         found["network"] = "not known: the plan has no prices of links"
     else:
         links = ", ".join(dict.fromkeys(item["link"] for item in found["links"]))
-        found["network"] = f"limited by {links}" if links else "no link limits the plan"
+        found["network"] = f"limited by {links}" if links else "no link limit has a price at this plan"
     return found
 
 
