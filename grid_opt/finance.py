@@ -67,3 +67,34 @@ def cash_flow_present_value(rate: float, life_years: float, start: int, end: int
         spent_at += life_years
     residual = max(0.0, 1.0 - (horizon - spent_at) / life_years)
     return value - residual * discount_factor(rate, horizon)
+
+
+def falling_annuity(rate: float, life: int, decline: float, start: int, end: int) -> float:
+    r"""Return the present value of level payments per USD of first price, when every renewal is cheaper than the last.
+
+    Like :func:`annuity_present_value`, with the life of :math:`n` whole quarters, and with the payment of the asset
+    that serves in quarter ``q`` following the price at which it was bought:
+    :math:`(1 - \delta)^{\lfloor (q - q_0) / n \rfloor n / 4}`.
+    """
+    due = math.fsum(
+        (1.0 - decline) ** ((q - start) // life * life / QUARTERS_PER_YEAR) * quarter_discount_factor(rate, q)
+        for q in range(start, end)
+    )
+    return quarterly_payment(rate, life / QUARTERS_PER_YEAR) * due
+
+
+def falling_cash_flow(rate: float, life: int, decline: float, start: int, end: int) -> float:
+    """Return the present value of spending per USD of first price, when every renewal is cheaper than the last.
+
+    Like :func:`cash_flow_present_value`, with service counted in whole quarters: of the last asset, bought in quarter
+    ``b`` at the price ``p``, the unexpired part :math:`(b + n - q_1) / n` of ``p`` is credited at ``end``.
+    """
+    value, bought, price = 0.0, start, 1.0
+    while True:
+        value += price * quarter_discount_factor(rate, bought)
+        if bought + life >= end:
+            break
+        bought += life
+        price *= (1.0 - decline) ** (life / QUARTERS_PER_YEAR)
+    unexpired = (bought + life - end) / life
+    return value - price * unexpired * discount_factor(rate, end / QUARTERS_PER_YEAR)

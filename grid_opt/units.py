@@ -15,6 +15,7 @@ from typing import Final
 USD_PER_MUSD: Final = 1e6
 KW_PER_MW: Final = 1e3
 HOURS_PER_YEAR: Final = 8760
+SECONDS_PER_HOUR: Final = 3600
 MONTHS_PER_QUARTER: Final = 3
 QUARTERS_PER_YEAR: Final = 4
 DAYS_PER_QUARTER: Final = (90, 91, 92, 92)

@@ -32,8 +32,15 @@ CASE = """
 name = "by_hand"
 title = "Two campuses by hand"
 
+[objective]
+goal = "least_cost"
+
+[fleet]
+members = "none"
+
 [demand]
 power_basis = "facility"
+commitments = "every"
 reference_pue = 1.25
 utilization_fraction = 0.8
 
@@ -319,8 +326,9 @@ def plan_by_hand(capex_mode: str = "annuity") -> xr.Dataset:
         "threads": 2,
         "solver_status": "optimal",
         "status": "optimal",
-        "objective_musd": objective,
-        "bound_musd": bound,
+        "objective": objective,
+        "objective_unit": "million USD",
+        "bound": bound,
         "gap": (objective - bound) / objective,
         "hours_source": "by hand",
     }

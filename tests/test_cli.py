@@ -264,7 +264,7 @@ def test_verify_prints_failures_and_every_check_on_demand(
 
 @pytest.mark.parametrize(("agrees", "code"), [(True, 0), (False, 6)])
 def test_a_second_solver_that_disagrees_exits_6(agrees: bool, code: int, replace_module: Callable[..., None]) -> None:
-    second = {"objective_musd": 10.0, "difference_musd": 0.25, "solver": "SCIP", "agrees": agrees}
+    second = {"objective": 10.0, "difference": 0.25, "solver": "SCIP", "agrees": agrees}
     replace_module("grid_opt.verify", verify=lambda path, **_: report_of(True))
     replace_module("grid_opt.study.second", second_solver=lambda path: second)
     result = call("verify", "plan.nc", "--second-solver")

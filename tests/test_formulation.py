@@ -107,7 +107,7 @@ def test_one_hall_for_one_quarter_by_hand() -> None:
         "lost_compute": 0.0,
     }
     assert {n: _musd(plan, n) for n in by_hand} == pytest.approx(by_hand, abs=1e-9)
-    assert plan.attrs["objective_musd"] == pytest.approx(sum(by_hand.values()), abs=1e-9)
+    assert plan.attrs["objective"] == pytest.approx(sum(by_hand.values()), abs=1e-9)
     assert float(plan["dual_power"].sel(year=2026).isel(slice=-1, region=0)) == pytest.approx(40 + 1.5 / 1.03)
 
 
@@ -162,7 +162,7 @@ def test_cash_flow_mode_costs_the_same_as_spending_and_renewing() -> None:
     left = 1 - (10 - 5.125) / 5  # bought at 0.125 and 5.125 years; the horizon ends at 10
     assert _musd(plan, "hardware_capex") == pytest.approx(hardware * (2 - left))
     assert _musd(plan, "shell_capex") == pytest.approx(110.0 * (1 - (1 - 9.875 / 20)))
-    assert objective(case, long_world) == pytest.approx(plan.attrs["objective_musd"])
+    assert objective(case, long_world) == pytest.approx(plan.attrs["objective"])
 
 
 if __name__ == "__main__":  # python -m tests.test_formulation rewrites the golden rows

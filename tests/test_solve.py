@@ -167,7 +167,7 @@ def test_interrupt_at_any_stage_keeps_the_plan(moment: str) -> None:
         except InterruptedRunError:
             assert moment == "solving"  # stopped before there was any plan
         else:
-            assert planned.plan.attrs["objective_musd"] == pytest.approx(objective(case, world), rel=0.05)
+            assert planned.plan.attrs["objective"] == pytest.approx(objective(case, world), rel=0.05)
         assert stop.is_set()
 
 

@@ -135,8 +135,8 @@ MUTATIONS: dict[str, Mutation] = {
     "cost.capacity": put("capacity_charge", 1.0, region="WEST", year=2027, season=2),
     "cost.lost_compute": scale("cost_lost_compute", 1.00001),
     "total.terms": lambda ds: ds.assign(cost_gifts=ds["cost_rider"]),
-    "total.objective": attribute("objective_musd", 1234.0),
-    "total.bound": attribute("bound_musd", 1e6),
+    "total.objective": attribute("objective", 1234.0),
+    "total.bound": attribute("bound", 1e6),
     "total.gap": attribute("gap", 1e-3),
     "total.status": attribute("status", "splendid"),
     "plan.provenance": attribute("inputs_sha256", "null"),
@@ -245,7 +245,7 @@ def test_missing_variable_is_a_failed_check_that_names_it(name: str) -> None:
     assert any(name in check.place for check in report.failed)
 
 
-@pytest.mark.parametrize("name", ["case_toml", "objective_musd", "bound_musd", "gap", "status", "versions"])
+@pytest.mark.parametrize("name", ["case_toml", "objective", "bound", "gap", "status", "versions"])
 def test_missing_attribute_is_a_failed_check(name: str) -> None:
     spoiled = plan_by_hand()
     del spoiled.attrs[name]

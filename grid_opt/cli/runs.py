@@ -194,6 +194,6 @@ def _print_checks(report: Report) -> None:
 def _print_second(second: dict[str, Any]) -> None:
     verdict = "agrees" if second["agrees"] else "DISAGREES"
     typer.echo(
-        f"second solver ({second['solver']}) {verdict}: {second['objective_musd']:,.6f} million USD, "
-        f"{second['difference_musd']:+.6f} from the plan"
+        f"second solver ({second['solver']}) {verdict}: {second['objective']:,.6f} million USD, "
+        f"{second['difference']:+.6f} from the plan"
     )

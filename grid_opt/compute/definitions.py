@@ -1,7 +1,7 @@
 """Read what is published about accelerators and workloads: power, price, speed and throughput.
 
-Figures carry their range, unit, source, certainty and date. They live in ``models/accelerators`` and
-``models/workloads``.
+Figures carry their range, unit, source, certainty and date. They live in ``models/accelerators``,
+``models/workloads``, ``models/fleets`` and ``models/services``.
 Throughput here is what was published for a pair of accelerator and workload; nothing is interpolated. What a
 system can do where nothing is published is told by :mod:`grid_opt.compute.operating`.
 """
@@ -13,32 +13,43 @@ from typing import TypeVar
 
 from grid_opt.compute.accelerators import Accelerator, Throughput
 from grid_opt.compute.figures import Bound, Certainty, Figure
+from grid_opt.compute.fleets import FleetOffer
+from grid_opt.compute.services import ServiceDemand
 from grid_opt.compute.workloads import Architecture, Kind, Workload
 from grid_opt.config.reading import nearest, parse_toml, read_text, validate
 from grid_opt.config.toml_text import key_rows
 from grid_opt.errors import InputError
 from grid_opt.resources import models_dir
-
-HOURS_PER_YEAR = 8760
-SECONDS_PER_HOUR = 3600
+from grid_opt.units import HOURS_PER_YEAR, SECONDS_PER_HOUR
 
 __all__ = [
     "Accelerator",
     "Bound",
     "Certainty",
     "Figure",
+    "FleetOffer",
+    "ServiceDemand",
     "Throughput",
     "Workload",
     "architecture_of",
     "bundled_definitions",
     "definition_path",
     "load_accelerator",
+    "load_fleet",
+    "load_service",
     "load_workload",
     "output_tokens_per_s",
     "tokens_per_year",
 ]
 
-D = TypeVar("D", Accelerator, Workload)
+D = TypeVar("D", Accelerator, Workload, FleetOffer, ServiceDemand)
+_FIELD: dict[Kind, str] = {
+    "accelerator": "compute.accelerator",
+    "workload": "compute.workload",
+    "fleet": "fleet.members",
+    "service": "service.classes",
+}
+"""The knob of a case that names a definition of each kind."""
 
 
 def load_accelerator(name: str, base: Path | None = None) -> Accelerator:
@@ -55,6 +66,22 @@ def load_workload(name: str, base: Path | None = None) -> Workload:
     Raises :class:`InputError` naming the file, line and field, or the nearest name.
     """
     return _load(Workload, "workload", name, base)
+
+
+def load_fleet(name: str, base: Path | None = None) -> FleetOffer:
+    """Read a fleet on offer by its bundled name, or from a TOML file (relative to ``base``).
+
+    Raises :class:`InputError` naming the file, line and field, or the nearest name.
+    """
+    return _load(FleetOffer, "fleet", name, base)
+
+
+def load_service(name: str, base: Path | None = None) -> ServiceDemand:
+    """Read the classes of requests by their bundled name, or from a TOML file (relative to ``base``).
+
+    Raises :class:`InputError` naming the file, line and field, or the nearest name.
+    """
+    return _load(ServiceDemand, "service", name, base)
 
 
 def architecture_of(workload: Workload, base: Path | None = None) -> Architecture:
@@ -76,7 +103,7 @@ def architecture_of(workload: Workload, base: Path | None = None) -> Architectur
 
 
 def bundled_definitions(kind: Kind) -> tuple[str, ...]:
-    """Names of the bundled accelerators or workloads."""
+    """Names of the bundled definitions of a kind."""
     return tuple(sorted(path.name.removesuffix(".toml") for path in (models_dir() / f"{kind}s").glob("*.toml")))
 
 
@@ -127,7 +154,7 @@ def definition_path(kind: Kind, name: str, base: Path | None = None) -> Path:
     suggestion = nearest(name, known)
     raise InputError(
         f"there is no {kind} called {name!r}",
-        field=f"compute.{kind}",
+        field=_FIELD[kind],
         value=name,
         expected=f"one of {', '.join(known)}, or the path of a TOML file",
         fix=f"did you mean {suggestion!r}?" if suggestion else None,

@@ -116,4 +116,4 @@ class Workload(Knobs):
         return self
 
 
-Kind = Literal["accelerator", "workload"]
+Kind = Literal["accelerator", "workload", "fleet", "service"]

@@ -14,7 +14,6 @@ from grid_opt.config.quarters import parse_quarter, quarter_ordinal, quarter_ran
 from grid_opt.config.sections import (
     Budget,
     Campus,
-    Compute,
     Costs,
     Data,
     Demand,
@@ -26,6 +25,7 @@ from grid_opt.config.sections import (
     Regions,
     Solve,
 )
+from grid_opt.config.sections_compute import Compute, FleetChoice, Objective, Service
 from grid_opt.resources import models_dir
 
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -38,6 +38,7 @@ class Case(Knobs):
     title: str = knob("", "One line for maps and reports.", max_length=200)
     description: str = knob("", "What the case is for.", max_length=5000)
     demand: Demand = Demand()
+    objective: Objective = Objective()
     horizon: Horizon = Horizon()
     regions: Regions = Regions()
     campus: Campus = Campus()
@@ -47,6 +48,8 @@ class Case(Knobs):
     finance: Finance = Finance()
     costs: Costs = Costs()
     budget: Budget = Budget()
+    fleet: FleetChoice = FleetChoice()
+    service: Service = Service()
     compute: Compute = Compute()
     data: Data = Data()
     solve: Solve = Solve()
@@ -89,6 +92,36 @@ class Case(Knobs):
                     expected=f"a year from {min(building_years)} to {max(building_years)}",
                 )
         return self
+
+    @model_validator(mode="after")
+    def _goal_has_what_it_needs(self) -> Case:
+        if not self.has_fleet and self.objective.goal != "least_cost":
+            raise KnobError(
+                "without a fleet there are no tokens to value",
+                field="objective.goal",
+                value=self.objective.goal,
+                expected="'least_cost' where fleet.members = 'none'",
+            )
+        if self.objective.goal == "most_tokens" and self.budget.present_value_musd is None:
+            raise KnobError(
+                "the most tokens need a budget",
+                field="budget.present_value_musd",
+                value=None,
+                expected="an amount in million USD, such as 30000",
+            )
+        return self
+
+    @property
+    def has_fleet(self) -> bool:
+        """Whether the plan chooses its computers; otherwise one accelerator fills the halls."""
+        return self.fleet.members != "none"
+
+    @property
+    def committed_quarters(self) -> tuple[str, ...]:
+        """Quarters in which a target must be met."""
+        if self.demand.commitments == "none":
+            return ()
+        return self.quarters if self.demand.commitments == "every" else self.quarters[-1:]
 
     @property
     def quarters(self) -> tuple[str, ...]:

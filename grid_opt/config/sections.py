@@ -10,7 +10,13 @@ from typing import Any, Literal
 
 from pydantic import field_validator, model_validator
 
-from grid_opt.config.field_types import MoneyByYear, NonNegative, Quarter, ZoneIds, refuse_spoiled_zones
+from grid_opt.config.field_types import (
+    MoneyByYear,
+    NonNegative,
+    Quarter,
+    ZoneIds,
+    refuse_spoiled_zones,
+)
 from grid_opt.config.knobs import KnobError, Knobs, knob
 from grid_opt.config.quarters import parse_quarter, quarter_ordinal
 
@@ -53,8 +59,18 @@ class Demand(Knobs):
         unit="MW",
         min_length=1,
     )
+    commitments: Literal["every", "final", "none"] = knob(
+        "final",
+        "Which targets must be met: 'every' one by its quarter, the 'final' one alone, or 'none'. Where computers are "
+        "chosen for the worth of their tokens, the final target is also the most that is built.",
+    )
     utilization_fraction: float = knob(
-        0.85, "Average power drawn as a share of the IT power installed.", unit="1", gt=0, le=1
+        0.85,
+        "Average power drawn as a share of the IT power installed, where one accelerator fills the halls "
+        "(fleet.members = 'none').",
+        unit="1",
+        gt=0,
+        le=1,
     )
 
     @field_validator("targets_mw")
@@ -160,6 +176,16 @@ class Campus(Knobs):
         "construction time (data/regions.csv, site_lead_quarters).",
     )
     max_sites: int = knob(10, "Most campuses, at one per region.", unit="campuses", ge=1, le=1000)
+    hall_racks: float = knob(
+        400.0, "Racks that one hall has floor space for. ASSUMPTION: 25 kW of IT a rack in a hall of 10 MW.",
+        unit="racks", gt=0, le=1e5,
+    )  # fmt: skip
+    hall_liquid_share: float = knob(
+        1.0, "Share of a hall's IT power whose heat its water loops can take.", unit="1", ge=0, le=1
+    )
+    hall_air_share: float = knob(
+        0.3, "Share of a hall's IT power whose heat its air handlers can take. ASSUMPTION.", unit="1", ge=0, le=1
+    )
     max_region_share: float = knob(
         0.34, "Largest share of the final target that one region may carry.", unit="1", gt=0, le=1
     )
@@ -348,7 +374,7 @@ class Costs(Knobs):
 
 
 class Budget(Knobs):
-    """Limits on the money spent when capacity is energized; left out means no limit."""
+    """Limits on the money spent; left out means no limit."""
 
     annual_musd: MoneyByYear = knob(
         {}, "Most capital outlay in each named calendar year, undiscounted.", unit="million USD"
@@ -356,18 +382,8 @@ class Budget(Knobs):
     total_musd: float | None = knob(
         None, "Most capital outlay over the plan, undiscounted.", unit="million USD", ge=0, le=1e7
     )
-
-
-class Compute(Knobs):
-    """What is installed and what it serves."""
-
-    accelerator: str = knob(
-        "cs3", "Accelerator that fills the halls: a file in models/accelerators, or a path.", min_length=1
-    )
-    workload: str = knob(
-        "llama-3.1-70b",
-        "Workload whose tokens are reported: a file in models/workloads, or a path.",
-        min_length=1,
+    present_value_musd: float | None = knob(
+        None, "Most present value of all costs, capital and running ones.", unit="million USD", gt=0, le=1e7
     )
 
 
@@ -385,7 +401,7 @@ class Solve(Knobs):
     """How hard the solver tries."""
 
     gap: float = knob(
-        0.00001, "Relative distance between plan and bound at which the search stops.", unit="1", ge=0, le=1
+        0.002, "Relative distance between plan and bound at which the search stops.", unit="1", ge=0, le=1
     )
     time_limit_s: float = knob(170.0, "Longest search; the best plan found by then is kept.", unit="s", gt=0, le=1e6)
     threads: int = knob(2, "Threads of the solver.", ge=1, le=256)

@@ -8,6 +8,7 @@ from grid_opt.config import Case
 from grid_opt.formulation.block import Builder, Expression, Index, Rule
 from grid_opt.formulation.calendar import operating_weights, quarter_of_season
 from grid_opt.formulation.operation import Operation
+from grid_opt.formulation.ports import Capacity
 from grid_opt.units import KW_PER_MW, MONTHS_PER_QUARTER, QUARTERS_PER_YEAR, USD_PER_MUSD
 
 
@@ -18,8 +19,8 @@ class Bills:
     which is what the utility plans for.
     """
 
-    def __init__(self, build: Builder, case: Case, world: xr.Dataset, operation: Operation) -> None:
-        self.build, self.operation = build, operation
+    def __init__(self, build: Builder, case: Case, world: xr.Dataset, operation: Operation, capacity: Capacity) -> None:
+        self.build, self.operation, self.capacity = build, operation, capacity
         self.weight = build.parameter(
             "bills.operating_weight", operating_weights(case), ("year", "season"), symbol="D", unit="1",
             meaning="present value of one USD paid in the calendar quarter of the operating year",
@@ -69,7 +70,7 @@ class Bills:
         )  # fmt: skip
 
     def _standing(self, case: Case, world: xr.Dataset) -> None:
-        build, capacity = self.build, self.operation.capacity
+        build, capacity = self.build, self.capacity
         pue = build.parameter(
             "bills.pue_peak", world["pue_peak"], ("region",), symbol=r"\hat\eta", unit="1",
             meaning="facility power per IT power on the design day",

@@ -18,7 +18,8 @@ Index = Any
 Expression = Any
 """A number, a Pyomo expression, or a symbol."""
 Rule = Callable[..., Expression]
-Domain = Literal["binary", "integer", "nonnegative", "real"]
+Domain = Literal["binary", "integer", "count", "nonnegative", "real"]
+"""``count`` is a whole number of many alike things: rounding it hardly costs, and a search may do so at its end."""
 
 DIMENSIONS: dict[str, tuple[str, str]] = {
     "zone": ("z", "Z"),
@@ -30,10 +31,18 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "slice": ("s", "S"),
     "stress": ("k", "K"),
     "season": ("c", "C"),
+    "accelerator": ("g", "G"),
+    "beside": ("h", "H"),
+    "software": ("o", "O"),
+    "vendor": ("u", "U"),
+    "vintage": ("v", "V"),
+    "class": ("w", "W"),
+    "stream": ("i", "I"),
+    "block": ("b", "B"),
 }
 """Every dimension of the model: the letter of its index and of its set."""
 
-Kind = Literal["parameter", "variable", "constraint", "cost"]
+Kind = Literal["parameter", "variable", "constraint", "cost", "objective"]
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,15 @@ class Builder(Protocol):
         ...
 
     def cost(self, name: str, dims: tuple[str, ...], rule: Rule, *, meaning: str) -> None:
-        """Declare a cost term, present value in million USD; the objective is the sum of all of them."""
+        """Declare a cost term, present value in million USD."""
+        ...
+
+    def costs(self, but: tuple[str, ...] = ()) -> Expression:
+        """Return the sum of every cost term declared so far, except those named."""
+        ...
+
+    def objective(self, rule: Callable[[], Expression], *, unit: str, meaning: str) -> None:
+        """Declare what is minimized."""
         ...
 
     def total(self, over: Any, term: Rule) -> Expression:

@@ -7,7 +7,14 @@ import math
 import xarray as xr
 
 from grid_opt.config import Case
-from grid_opt.finance import annuity_present_value, cash_flow_present_value, quarter_discount_factor
+from grid_opt.finance import (
+    annuity_present_value,
+    cash_flow_present_value,
+    falling_annuity,
+    falling_cash_flow,
+    quarter_discount_factor,
+    quarterly_payment,
+)
 from grid_opt.units import QUARTERS_PER_YEAR
 
 SEASONS = (1, 2, 3, 4)
@@ -54,3 +61,36 @@ def quarters_to_horizon_end(case: Case) -> int:
 def quarter_of_season(case: Case) -> dict[tuple[int, int], str]:
     """Return the quarter whose capacity serves each (year, season): the last quarter in the long-run year."""
     return {(a, c): case.capacity_quarter(a, c) for a in case.years for c in SEASONS}
+
+
+def system_weights(case: Case, life_quarters: int, decline: float) -> xr.DataArray:
+    """Return the present value of one USD of a system's first price by the quarter in which it enters service.
+
+    Shape (quarter). A system whose life ends within the build-out serves its life and is gone; one that outlives it
+    is renewed by its like at the fallen price to the end of the horizon.
+    """
+    worth = falling_annuity if case.finance.capex_mode == "annuity" else falling_cash_flow
+    rate, horizon, built = case.finance.real_discount_rate, quarters_to_horizon_end(case), len(case.quarters)
+    ends = [start + life_quarters if start + life_quarters <= built else horizon for start in range(built)]
+    values = [worth(rate, life_quarters, decline, start, min(end, horizon)) for start, end in enumerate(ends)]
+    return xr.DataArray(values, coords={"quarter": list(case.quarters)}, dims=("quarter",))
+
+
+def waiting_cost(case: Case, world: xr.Dataset) -> xr.DataArray:
+    """Return what one system that waits through a quarter for its hall costs [USD, present value].
+
+    Shape (accelerator, quarter): its level payment, and the fall of its price until the next quarter.
+    """
+    rate = case.finance.real_discount_rate
+    payment = xr.DataArray(
+        [quarterly_payment(rate, float(life) / QUARTERS_PER_YEAR) for life in world["system_life"].values],
+        coords={"accelerator": world["accelerator"].values},
+        dims=("accelerator",),
+    )
+    fall = 1.0 - (1.0 - world["system_decline"]) ** (1.0 / QUARTERS_PER_YEAR)
+    discount = xr.DataArray(
+        [quarter_discount_factor(rate, q) for q in range(len(case.quarters))],
+        coords={"quarter": list(case.quarters)},
+        dims=("quarter",),
+    )
+    return world["system_price"] * (payment + fall) * discount

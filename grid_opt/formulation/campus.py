@@ -120,12 +120,22 @@ class Campus:
             "campus.market_halls", halls_share(case, world, case.campus.max_market_share), symbol=r"\overline{n}^{M}",
             unit="1", meaning="most halls in one market: its largest share of the halls needed at the end, rounded up",
         )  # fmt: skip
-        members = build.mapping(regions_by_market(world), symbol=r"\mathcal{R}")
+        members, committed = (
+            build.mapping(regions_by_market(world), symbol=r"\mathcal{R}"),
+            set(case.committed_quarters),
+        )
         build.constraint(
             "campus.tranche", ("quarter",),
             lambda q: build.total("region", lambda r: self.halls[r, q]) >= needed[q],
-            unit="1", meaning="Every tranche is in service through its quarter, in whole halls.",
+            unit="1", meaning="Every committed tranche is in service through its quarter, in whole halls.",
+            where=lambda q: q in committed,
         )  # fmt: skip
+        if case.objective.goal != "least_cost":
+            build.constraint(
+                "campus.programme", (),
+                lambda: build.total("region", lambda r: self.halls[r, end]) <= needed[end],
+                unit="1", meaning="No more halls are built than the final target asks for.",
+            )  # fmt: skip
         build.constraint(
             "campus.region_share", ("region",), lambda r: self.halls[r, end] <= region_share,
             unit="1", meaning="No region holds more than its share of the halls needed at the end.",

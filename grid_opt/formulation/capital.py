@@ -8,18 +8,19 @@ from grid_opt.config import Case
 from grid_opt.formulation.block import Builder, Expression, Index
 from grid_opt.formulation.calendar import capital_weights
 from grid_opt.formulation.campus import Campus
+from grid_opt.formulation.ports import Computers
 from grid_opt.units import KW_PER_MW, USD_PER_MUSD
 
 
 class Capital:
-    """Charge overnight costs to the quarter in which a campus opens or a hall is energized.
+    """Charge overnight costs of site and shell to the quarter in which a campus opens or a hall is energized.
 
-    Site and shell costs carry the construction multiplier of the region; hardware costs the same everywhere.
+    They carry the construction multiplier of the region; computers, charged elsewhere, cost the same everywhere.
     Budgets hold in outlay: overnight money, undiscounted, in the calendar year in which the asset enters service.
     """
 
-    def __init__(self, build: Builder, case: Case, world: xr.Dataset, campus: Campus) -> None:
-        self.build, self.campus = build, campus
+    def __init__(self, build: Builder, case: Case, world: xr.Dataset, campus: Campus, computers: Computers) -> None:
+        self.build, self.campus, self.computers = build, campus, computers
         self.multiplier = build.parameter(
             "capital.construction_multiplier", world["construction_multiplier"], ("region",), symbol=r"\chi", unit="1",
             meaning="regional multiplier of construction cost",
@@ -32,10 +33,6 @@ class Capital:
             "capital.shell_cost", case.costs.shell_usd_per_kw * KW_PER_MW / USD_PER_MUSD, symbol="K^{B}",
             unit="million USD/MW", meaning="overnight cost of shell, power and cooling per MW of IT",
         )  # fmt: skip
-        self.hardware_cost = build.parameter(
-            "capital.hardware_cost", float(world["hardware_price"]) / USD_PER_MUSD, symbol="K^{H}",
-            unit="million USD/MW", meaning="overnight cost of compute hardware per MW of IT",
-        )  # fmt: skip
         self._costs(case)
         if case.budget.annual_musd or case.budget.total_musd is not None:
             self._budgets(case)
@@ -45,10 +42,6 @@ class Capital:
         shell_life = build.parameter(
             "capital.shell_weight", capital_weights(case, case.costs.shell_life_years), ("quarter",), symbol="A^{B}",
             unit="1", meaning="present value per USD of a shell energized in the quarter",
-        )  # fmt: skip
-        hardware_life = build.parameter(
-            "capital.hardware_weight", capital_weights(case, case.costs.hardware_life_years), ("quarter",),
-            symbol="A^{H}", unit="1", meaning="present value per USD of hardware installed in the quarter",
         )  # fmt: skip
         build.cost(
             "capital.site_capex", over,
@@ -60,17 +53,13 @@ class Capital:
             lambda r, q: shell_life[q] * self.multiplier[r] * self.shell_cost * campus.hall * campus.new_halls(r, q),
             meaning="Shell, power and cooling of the halls.",
         )  # fmt: skip
-        build.cost(
-            "capital.hardware_capex", over,
-            lambda r, q: hardware_life[q] * self.hardware_cost * campus.hall * campus.new_halls(r, q),
-            meaning="Compute hardware in the halls.",
-        )  # fmt: skip
 
     def outlay(self, region: Index, quarter: Index) -> Expression:
         """Return the overnight money spent on what enters service in the quarter [million USD]."""
-        per_mw = self.multiplier[region] * self.shell_cost + self.hardware_cost
-        site = self.multiplier[region] * self.site_cost * self.campus.new_sites(region, quarter)
-        return site + per_mw * self.campus.hall * self.campus.new_halls(region, quarter)
+        campus, local = self.campus, self.multiplier[region]
+        site = local * self.site_cost * campus.new_sites(region, quarter)
+        shell = local * self.shell_cost * campus.hall * campus.new_halls(region, quarter)
+        return site + shell + self.computers.outlay(region, quarter)
 
     def _budgets(self, case: Case) -> None:
         build = self.build

@@ -1,12 +1,16 @@
 """Compose the model: this file is its table of contents.
 
-Minimize the sum of all declared cost terms [million USD, present value] over
+Minimize the goal of the case over
 
 * :class:`~grid_opt.formulation.campus.Campus`: which campuses open when, with how many halls;
+* :class:`~grid_opt.formulation.fleet.Fleet`: which systems stand in the halls, and
+  :class:`~grid_opt.formulation.service.Service`: which requests they serve; or
+  :class:`~grid_opt.formulation.one_kind.OneKind`, which fills the halls with one kind at a steady utilization;
 * :class:`~grid_opt.formulation.connection.Connection`: what the grid connects by then;
 * :class:`~grid_opt.formulation.network.Network`: what the network delivers at stress hours;
 * :class:`~grid_opt.formulation.operation.Operation`: hourly power of every region and year;
-* :class:`~grid_opt.formulation.capital.Capital` and :class:`~grid_opt.formulation.bills.Bills`: the money.
+* :class:`~grid_opt.formulation.capital.Capital`, :class:`~grid_opt.formulation.bills.Bills` and
+  :class:`~grid_opt.formulation.goal.Goal`: the money, and what is minimized.
 
 Blocks meet only here: the campus is handed to the others as their source of capacity.
 """
@@ -21,13 +25,17 @@ from pyomo.common.gc_manager import PauseGC
 
 from grid_opt.config import Case
 from grid_opt.formulation.bills import Bills
-from grid_opt.formulation.block import Builder, Declaration
+from grid_opt.formulation.block import DIMENSIONS, Builder, Declaration
 from grid_opt.formulation.campus import Campus, regions_by_market
 from grid_opt.formulation.capital import Capital
 from grid_opt.formulation.connection import Connection
+from grid_opt.formulation.fleet import Fleet
+from grid_opt.formulation.goal import Goal
 from grid_opt.formulation.network import Network
+from grid_opt.formulation.one_kind import OneKind, SteadyUse
 from grid_opt.formulation.operation import FixedCapacity, Operation
 from grid_opt.formulation.pyomo_builder import PyomoBuilder
+from grid_opt.formulation.service import Service
 from grid_opt.formulation.tex_builder import TexBuilder
 
 
@@ -54,25 +62,35 @@ def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
     Connection(build, world, campus)
     if case.grid.network:
         Network(build, world, campus)
-    operation = Operation(build, case, world, campus)
-    Capital(build, case, world, campus)
-    Bills(build, case, world, operation)
+    service: Service | None = None
+    if case.has_fleet:
+        fleet = Fleet(build, case, world, campus)
+        service = Service(build, case, world, fleet)
+        Capital(build, case, world, campus, computers=fleet)
+        operation = Operation(build, case, world, load=service)
+    else:
+        Capital(build, case, world, campus, computers=OneKind(build, case, world, campus))
+        operation = Operation(build, case, world, load=SteadyUse(build, case, world, campus))
+    Bills(build, case, world, operation, campus)
+    Goal(build, case, world, service)
 
 
 def compose_operation(build: Builder, case: Case, world: xr.Dataset, it_mw: xr.DataArray) -> None:
     """Declare only the operation of the regions and years in ``world``, with capacity [MW] given as numbers.
 
-    ``it_mw`` has dimensions (region, quarter). Restrict ``world`` with ``.sel(region=[...], year=[...])`` to
-    solve a part: parts share nothing but this capacity, so their costs add up to the cost of the whole.
+    ``it_mw`` has dimensions (region, quarter); the computers draw a steady share of it. Restrict ``world`` with
+    ``.sel(region=[...], year=[...])`` to solve a part: parts share nothing but this capacity, so their costs add up
+    to the cost of the whole.
     """
-    operation = Operation(build, case, world, FixedCapacity(it_mw))
-    Bills(build, case, world, operation)
+    capacity = FixedCapacity(it_mw)
+    operation = Operation(build, case, world, load=SteadyUse(build, case, world, capacity))
+    Bills(build, case, world, operation, capacity)
+    Goal(build, case, world, None)
 
 
 def labels(world: xr.Dataset) -> dict[str, list[Any]]:
     """Return the labels of every dimension that the model is indexed by."""
-    dims = ("zone", "region", "link", "quarter", "year", "slice", "stress", "season")
-    found = {d: world[d].values.tolist() for d in dims if d in world.dims}
+    found = {d: world[d].values.tolist() for d in DIMENSIONS if d in world.dims}
     return found | {"market": list(regions_by_market(world))}
 
 
@@ -81,14 +99,14 @@ def build_model(case: Case, world: xr.Dataset) -> Model:
     with PauseGC():  # hundreds of thousands of small objects, none of them garbage yet
         builder = PyomoBuilder(labels(world))
         compose(builder, case, world)
-        return Model(builder.finish(), builder)
+        return Model(builder.model, builder)
 
 
 def build_operation(case: Case, world: xr.Dataset, it_mw: xr.DataArray) -> Model:
     """Build the LP of the operation alone; see :func:`compose_operation`."""
     builder = PyomoBuilder(labels(world))
     compose_operation(builder, case, world, it_mw)
-    return Model(builder.finish(), builder)
+    return Model(builder.model, builder)
 
 
 def print_formulas(case: Case, world: xr.Dataset) -> dict[str, Declaration]:

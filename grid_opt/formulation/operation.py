@@ -8,7 +8,7 @@ import xarray as xr
 
 from grid_opt.config import Case
 from grid_opt.formulation.block import Builder, Expression, Index
-from grid_opt.formulation.ports import Capacity
+from grid_opt.formulation.ports import Load
 
 
 class FixedCapacity:
@@ -25,22 +25,16 @@ class FixedCapacity:
 class Operation:
     """Balance the power of every region in every slice of every operating year.
 
-    It meets investment in one place, :class:`~grid_opt.formulation.ports.Capacity`, and no constraint joins two
-    regions or two years: the operation of any part can be solved by itself.
+    It meets the computers in one place, :class:`~grid_opt.formulation.ports.Load`, and no constraint of its own joins
+    two regions or two years: given the load, the operation of any part can be solved by itself.
     """
 
-    def __init__(self, build: Builder, case: Case, world: xr.Dataset, capacity: Capacity) -> None:
+    def __init__(self, build: Builder, case: Case, world: xr.Dataset, load: Load) -> None:
         over = ("region", "year", "slice")
-        self.capacity = capacity
-        self.quarter_of = build.mapping(quarter_of(case, world), symbol="q")
         self.season_of = build.mapping(
             dict(zip(world["slice"].values.tolist(), world["slice_season"].values.astype(int).tolist(), strict=True)),
             symbol="c",
         )
-        used = build.parameter(
-            "operation.utilization", case.demand.utilization_fraction, symbol="u", unit="1",
-            meaning="average IT power drawn per nameplate",
-        )  # fmt: skip
         flexible = build.parameter(
             "operation.flexibility", case.flexibility.max_curtailment_fraction, symbol=r"\phi", unit="1",
             meaning="largest share of the IT power drawn that may be shed in an hour",
@@ -61,18 +55,15 @@ class Operation:
             "operation.curtailment", over, symbol="x", unit="MW", domain="nonnegative", meaning="IT power shed"
         )
 
-        def drawn(r: Index, a: Index, s: Index) -> Expression:
-            return used * capacity.it_mw(r, self.quarter_of[a, s])
-
         build.constraint(
             "operation.curtailment_limit", over,
-            lambda r, a, s: self.curtailment[r, a, s] <= flexible * drawn(r, a, s),
+            lambda r, a, s: self.curtailment[r, a, s] <= flexible * load.drawn_mw(r, a, s),
             unit="MW", meaning="No more compute is shed than its users tolerate.",
         )  # fmt: skip
         build.constraint(
             "operation.power_balance", over,
             lambda r, a, s: self.purchase[r, a, s]
-            == (1 + loss[r]) * pue[r, self.season_of[s]] * (drawn(r, a, s) - self.curtailment[r, a, s]),
+            == (1 + loss[r]) * pue[r, self.season_of[s]] * (load.drawn_mw(r, a, s) - self.curtailment[r, a, s]),
             unit="MW", meaning="Power bought covers IT, cooling and delivery losses.",
         )  # fmt: skip
 

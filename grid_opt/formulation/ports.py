@@ -17,3 +17,19 @@ class Capacity(Protocol):
     def it_mw(self, region: Index, quarter: Index) -> Expression:
         """Return the IT nameplate in service in ``region`` through ``quarter`` [MW]."""
         ...
+
+
+class Load(Protocol):
+    """What the computers draw, be it a share of their nameplate or what serving requests takes."""
+
+    def drawn_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return the IT power that the computers want in a slice [MW]."""
+        ...
+
+
+class Computers(Protocol):
+    """What the computers of a region cost, whoever chose them."""
+
+    def outlay(self, region: Index, quarter: Index) -> Expression:
+        """Return the overnight money spent on computers that enter service in the quarter [million USD]."""
+        ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyomo.environ as pyo
@@ -14,6 +14,7 @@ from grid_opt.formulation.block import Declaration, Domain, Expression, Index, R
 _DOMAINS = {
     "binary": pyo.Binary,
     "integer": pyo.NonNegativeIntegers,
+    "count": pyo.NonNegativeIntegers,
     "nonnegative": pyo.NonNegativeReals,
     "real": pyo.Reals,
 }
@@ -45,7 +46,7 @@ class PyomoBuilder:
         self.declarations: dict[str, Declaration] = {}
         self.model = pyo.ConcreteModel("grid-opt")
         self._labels = {dim: list(values) for dim, values in labels.items()}
-        self._costs: list[Any] = []
+        self._costs: dict[str, Any] = {}
 
     def index(self, dim: str) -> list[Index]:
         """Return the labels of a dimension."""
@@ -120,7 +121,16 @@ class PyomoBuilder:
         """See :class:`~grid_opt.formulation.block.Builder`."""
         self._declare(Declaration("cost", name, dims, "million USD", meaning))
         term = pyo.Expression(*self._sets(dims), rule=lambda _m, *index: rule(*index))
-        self._costs.append(self._component(name, term))
+        self._costs[name] = self._component(name, term)
+
+    def costs(self, but: tuple[str, ...] = ()) -> Expression:
+        """See :class:`~grid_opt.formulation.block.Builder`."""
+        return pyo.quicksum(e for name, term in self._costs.items() if name not in but for e in term.values())
+
+    def objective(self, rule: Callable[[], Expression], *, unit: str, meaning: str) -> None:
+        """See :class:`~grid_opt.formulation.block.Builder`."""
+        self._declare(Declaration("objective", "plan.objective", (), unit, meaning))
+        self.model.objective = pyo.Objective(expr=rule())
 
     def total(self, over: Any, term: Rule) -> Expression:
         """See :class:`~grid_opt.formulation.block.Builder`."""
@@ -133,10 +143,3 @@ class PyomoBuilder:
         steps = self._labels["quarter"]
         position = steps.index(label)
         return 0.0 if position == 0 else variable[(*head, steps[position - 1])]
-
-    def finish(self) -> pyo.ConcreteModel:
-        """Add the objective, the sum of every declared cost term, and return the model."""
-        self.model.objective = pyo.Objective(
-            expr=pyo.quicksum(expression for term in self._costs for expression in term.values())
-        )
-        return self.model

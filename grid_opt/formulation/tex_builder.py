@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -132,7 +132,8 @@ class TexBuilder:
             formula = Symbol(rf"{_as(lower).tex} \le {formula.tex}")
         if upper is not None:
             formula = formula <= upper
-        kinds = {"binary": r"\{0, 1\}", "integer": r"\mathbb{Z}_{\ge 0}", "nonnegative": r"\mathbb{R}_{\ge 0}"}
+        whole = r"\mathbb{Z}_{\ge 0}"
+        kinds = {"binary": r"\{0, 1\}", "integer": whole, "count": whole, "nonnegative": r"\mathbb{R}_{\ge 0}"}
         text = formula.tex + rf" \in {kinds[domain]}" if domain in kinds and upper is None else formula.tex
         self._declare(Declaration("variable", name, dims, unit, meaning, symbol, domain, text))
         return variable
@@ -153,6 +154,15 @@ class TexBuilder:
         """See :class:`~grid_opt.formulation.block.Builder`."""
         declared = Declaration("cost", name, dims, "million USD", meaning)
         self._declare(replace(declared, formula=self._formula(dims, rule)))
+
+    def costs(self, but: tuple[str, ...] = ()) -> Expression:
+        """See :class:`~grid_opt.formulation.block.Builder`."""
+        left_out = rf"_{{\text{{but {', '.join(but)}}}}}" if but else ""
+        return Symbol(rf"\text{{costs}}{left_out}")
+
+    def objective(self, rule: Callable[[], Expression], *, unit: str, meaning: str) -> None:
+        """See :class:`~grid_opt.formulation.block.Builder`."""
+        self._declare(Declaration("objective", "plan.objective", (), unit, meaning, formula=_as(rule()).tex))
 
     def total(self, over: Any, term: Rule) -> Expression:
         """See :class:`~grid_opt.formulation.block.Builder`."""

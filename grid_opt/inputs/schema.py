@@ -19,15 +19,16 @@ class WorldArray:
     upper: float | None = None
 
 
-def _text(dim: str, meaning: str) -> WorldArray:
+def text(dim: str, meaning: str) -> WorldArray:
+    """Declare an array of names."""
     return WorldArray((dim,), "", meaning)
 
 
 WORLD: dict[str, WorldArray] = {
-    "zone_name": _text("zone", "name of the zone"),
-    "zone_market": _text("zone", "power market or utility area"),
-    "zone_state": _text("zone", "state"),
-    "zone_interconnect": _text("zone", "synchronous interconnection"),
+    "zone_name": text("zone", "name of the zone"),
+    "zone_market": text("zone", "power market or utility area"),
+    "zone_state": text("zone", "state"),
+    "zone_interconnect": text("zone", "synchronous interconnection"),
     "zone_lat": WorldArray(("zone",), "degrees_north", "latitude of the population center", 17, 72),
     "zone_lon": WorldArray(("zone",), "degrees_east", "longitude of the population center", -180, -60),
     "surplus": WorldArray(
@@ -37,14 +38,14 @@ WORLD: dict[str, WorldArray] = {
         0,
         1e6,
     ),
-    "link_from": _text("link", "zone where the link starts"),
-    "link_to": _text("link", "zone where the link ends"),
-    "link_kind": _text("link", "AC line or back-to-back converter (B2B)"),
+    "link_from": text("link", "zone where the link starts"),
+    "link_to": text("link", "zone where the link ends"),
+    "link_kind": text("link", "AC line or back-to-back converter (B2B)"),
     "link_forward": WorldArray(("link",), "MW", "limit available to new flow, forward", 0, 1e6),
     "link_reverse": WorldArray(("link",), "MW", "limit available to new flow, reverse", 0, 1e6),
     "link_susceptance": WorldArray(("link",), "MW/rad", "flow per angle difference of an AC link", 0, 1e7),
-    "region_name": _text("region", "name of the candidate region"),
-    "region_market": _text("region", "power market or utility area"),
+    "region_name": text("region", "name of the candidate region"),
+    "region_market": text("region", "power market or utility area"),
     "headroom": WorldArray(("region", "quarter"), "MW", "facility load that the grid connects by the quarter", 0, 1e6),
     "pue": WorldArray(("region", "season"), "1", "mean power usage effectiveness in the calendar quarter", 1, 3),
     "pue_stress": WorldArray(("region", "stress"), "1", "power usage effectiveness at the stress hour", 1, 3),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ import xarray as xr
 from grid_opt.compute.definitions import load_accelerator
 from grid_opt.config import Case, nearest, quarter_ordinal
 from grid_opt.errors import InputError
+from grid_opt.inputs.fleet import fleet_world
 from grid_opt.inputs.hours import generate_hours
 from grid_opt.inputs.hours_file import read_hours
 from grid_opt.inputs.outlook import outlook_factor
-from grid_opt.inputs.schema import WORLD
+from grid_opt.inputs.schema import WORLD, WorldArray
+from grid_opt.inputs.schema_fleet import declared_arrays
 from grid_opt.inputs.tables import check_tables, read_tables
 from grid_opt.inputs.timeslices import choose_slices
 from grid_opt.units import DAYS_PER_QUARTER, KW_PER_MW, USD_PER_MUSD
@@ -40,15 +42,16 @@ def build_world(case: Case) -> xr.Dataset:
     zones = tables["zones"]
     hours, note = _hours(case, zones, regions)
     slices = choose_slices(hours, regions, case.energy.days, case.energy.extreme_days)
-    accelerator = load_accelerator(case.compute.accelerator, case.resolve("."))
     parts: dict[str, Any] = {
         **_zone_arrays(zones),
         **_link_arrays(tables["links"], case),
         **_region_arrays(tables, regions),
         **_dated_arrays(tables, regions, case),
         **_prices(slices, zones, regions, case),
-        "hardware_price": USD_PER_MUSD * accelerator.hardware_musd_per_mw,
     }
+    if not case.has_fleet:
+        accelerator = load_accelerator(case.compute.accelerator, case.resolve("."))
+        parts["hardware_price"] = USD_PER_MUSD * accelerator.hardware_musd_per_mw
     coords = {
         "zone": zones["zone"].tolist(),
         "region": regions,
@@ -60,12 +63,14 @@ def build_world(case: Case) -> xr.Dataset:
         "slice": slices["slice"].values,
     }
     world = xr.Dataset({name: (WORLD[name].dims, value) for name, value in parts.items()}, coords=coords)
-    for name, array in WORLD.items():
+    for name, array in ((name, WORLD[name]) for name in parts):
         world[name].attrs = {"units": array.unit, "long_name": array.meaning}
     world.attrs["hours_source"] = note
     world.attrs["largest_price_correction_usd_per_mwh"] = slices["price"].attrs["largest_correction_usd_per_mwh"]
     world.attrs["price_base_year"] = case.finance.price_base_year
-    _check_bounds(world)
+    if case.has_fleet:
+        world = fleet_world(case, world)
+    _check_bounds(world, declared_arrays(case.has_fleet))
     return world
 
 
@@ -257,9 +262,9 @@ def _year_weights(case: Case) -> list[dict[int, float]]:
     return found
 
 
-def _check_bounds(world: xr.Dataset) -> None:
+def _check_bounds(world: xr.Dataset, declared: Mapping[str, WorldArray]) -> None:
     """Refuse any number of the world outside the bounds of its declaration, naming its place."""
-    for name, array in WORLD.items():
+    for name, array in declared.items():
         if array.lower is None and array.upper is None:
             continue
         values = world[name]

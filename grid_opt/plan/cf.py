@@ -39,6 +39,15 @@ _DIM_NAMES: Final = {
     "slice": "Representative hour",
     "stress": "Stress hour of the grid",
     "season": "Calendar quarter of the year",
+    "accelerator": "Kind of compute system",
+    "beside": "Kind of compute system beside another",
+    "software": "Software stack",
+    "vendor": "Vendor of compute systems",
+    "vintage": "Calendar quarter of a purchase or a port",
+    "class": "Class of requests",
+    "stream": "Requests of one class from users that the same regions can serve",
+    "user": "Part of the country that users are in",
+    "block": "Block of the day, hours of Eastern Standard Time",
 }
 _KEYWORDS: Final = "data centers, energy planning, electricity prices, siting, power systems, mixed-integer programming"
 
@@ -143,9 +152,9 @@ def _exact(name: str, variable: xr.Variable) -> npt.NDArray[Any]:
         return values.astype(object)
     if values.dtype.kind == "b":
         return values.astype(np.int8)
-    if name in ("site", "halls"):
+    if name in ("site", "halls", "systems", "ported"):
         # A value that is not whole must stay visible: verify is to find it.
-        small = np.int8 if name == "site" else np.int32
+        small = np.int8 if name in ("site", "ported") else np.int32
         whole = np.isfinite(values).all() and np.array_equal(values, np.round(values))
         fits = whole and np.abs(values).max(initial=0) <= np.iinfo(small).max
         return values.astype(small) if fits else values.astype(np.float64)

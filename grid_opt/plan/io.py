@@ -26,7 +26,10 @@ from grid_opt.plan.schema import FORMAT_NAME, FORMAT_VERSION, PROVENANCE
 DIGEST = "content_sha256"
 """Global attribute with the SHA-256 of the labels, values and provenance, by which later edits are seen."""
 
-_DIGESTED = ("accelerator_json", "workload_json", "hours_source")
+_DIGESTED = (
+    "accelerator_json", "workload_json", "fleet_json", "service_json", "accelerators_json", "workloads_json",
+    "hours_source",
+)  # fmt: skip
 """Attributes beside the provenance that tell what a plan was made from; not every plan carries them."""
 
 _FILTERS = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}

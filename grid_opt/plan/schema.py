@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from grid_opt.config.case import Case
+
 FORMAT_NAME: Final = "grid-opt plan"
 """Value of the global attribute ``plan_format``, by which a plan file is known."""
 
@@ -44,6 +46,22 @@ DECISIONS: Final[dict[str, Spec]] = {
 
 NETWORK_DECISIONS: Final = ("zone_supply", "link_flow", "angle")
 
+_WHEN = ("year", "season", "block")
+FLEET_DECISIONS: Final[dict[str, Spec]] = {
+    "systems": Spec(("accelerator", "region", "quarter"), "1", "Systems in service through the quarter"),
+    "bought": Spec(("accelerator", "region", "quarter"), "1", "Systems that enter service in the quarter"),
+    "delivered": Spec(("accelerator", "quarter"), "1", "Systems delivered in the quarter"),
+    "waiting": Spec(("accelerator", "quarter"), "1", "Systems that wait through the quarter for a hall"),
+    "ported": Spec(("software", "class", "vintage"), "1", "Class runs on the software from the quarter on (1) or not"),
+    "serving": Spec(
+        ("stream", "accelerator", "region", *_WHEN), "1", "Systems busy with the stream, mean of the block"
+    ),
+    "unserved": Spec(("stream", *_WHEN), "million tokens/s", "Output wanted that is not served"),
+    "deferred": Spec(("stream", *_WHEN), "million tokens/s", "Output served at another time of the day, net"),
+    "it_load": Spec(("region", *_WHEN), "MW", "IT power that serving takes, idle systems included"),
+}
+"""The decisions of a case that chooses its computers."""
+
 COSTS: Final[dict[str, Spec]] = {
     "site_capex": Spec(("region", "quarter"), MONEY, "Cost of opening sites"),
     "shell_capex": Spec(("region", "quarter"), MONEY, "Cost of the building and electrical shell"),
@@ -55,7 +73,22 @@ COSTS: Final[dict[str, Spec]] = {
     "capacity": Spec(("region", "year"), MONEY, "Capacity obligation"),
     "lost_compute": Spec(("region", "year"), MONEY, "Value of the compute lost to curtailment"),
 }
-"""The cost terms; the plan stores each as ``cost_<term>``. Their sum is the objective."""
+"""The cost terms of every plan; it stores each as ``cost_<term>``."""
+
+FLEET_COSTS: Final[dict[str, Spec]] = {
+    "idle_hardware": Spec(("accelerator", "quarter"), MONEY, "Systems that wait for a hall"),
+    "porting": Spec(("software", "class"), MONEY, "Moving classes of requests to other software"),
+    "unserved_penalty": Spec(("stream", "year"), MONEY, "Penalties for tokens that are not served"),
+}
+"""The further cost terms of a case that chooses its computers."""
+
+FORGONE: Final = "forgone"
+"""The term that is no outlay: what tokens wanted and not served would have been worth."""
+
+VALUE_COSTS: Final[dict[str, Spec]] = {
+    FORGONE: Spec(("stream", "year"), MONEY, "Worth of the tokens that are wanted and not served"),
+}
+"""The further term where the goal is net value."""
 
 POWER_COSTS: Final = ("energy", "rider", "delivery", "capacity")
 """The terms that make up the all-in price of delivered power."""
@@ -65,6 +98,11 @@ DUALS: Final[dict[str, Spec]] = {
     "dual_headroom": Spec(("region", "quarter"), "USD/MW", "Value of one more MW of hosting headroom"),
     "dual_target": Spec(("quarter",), "USD/MW", "Cost of one more MW in the target that the case names"),
     "dual_link": Spec(("link", "quarter", "stress"), "USD/MW", "Value of one more MW of link limit"),
+    "dual_deliveries": Spec(("accelerator", "quarter"), MONEY, "Value of one more system delivered"),
+    "dual_tokens": Spec(("stream", *_WHEN), "USD/Mtok", "Cost of serving a million tokens more"),
+    "dual_latency": Spec(
+        ("stream", "region", *_WHEN), "USD/Mtok", "Value of a million tokens from a region beyond the latency"
+    ),
     "dual_surplus": Spec(("zone", "quarter", "stress"), "USD/MW", "Value of one more MW that the zone can spare"),
 }
 """Prices of the linear program with whole numbers fixed; a plan without them is still a plan."""
@@ -77,8 +115,9 @@ PROVENANCE: Final[dict[str, str]] = {
     "threads": "threads of the solver",
     "solver_status": "what the solver said",
     "status": "optimal (gap as asked) or feasible (gap larger than asked)",
-    "objective_musd": "objective, million USD, present value",
-    "bound_musd": "proven lower bound of the objective, million USD",
+    "objective": "objective: all costs, present value; or the share of tokens missed",
+    "bound": "proven lower bound of the objective",
+    "objective_unit": "million USD, or 1 where the most tokens were asked for",
     "gap": "(objective - bound) / |objective|",
 }
 """Global attributes that every plan carries."""
@@ -87,5 +126,18 @@ STATUSES: Final = ("optimal", "feasible")
 
 
 def specs() -> dict[str, Spec]:
-    """Return every array that the model adds to the world, by its name in the file."""
-    return {**DECISIONS, **{f"cost_{name}": spec for name, spec in COSTS.items()}, **DUALS}
+    """Return every array that a model may add to the world, by its name in the file."""
+    terms = {**COSTS, **FLEET_COSTS, **VALUE_COSTS}
+    return {**DECISIONS, **FLEET_DECISIONS, **{f"cost_{name}": spec for name, spec in terms.items()}, **DUALS}
+
+
+def decisions_of(case: Case) -> dict[str, Spec]:
+    """Return the decisions that the plan of a case holds."""
+    found = {n: spec for n, spec in DECISIONS.items() if case.grid.network or n not in NETWORK_DECISIONS}
+    return found | (FLEET_DECISIONS if case.has_fleet else {})
+
+
+def cost_terms_of(case: Case) -> dict[str, Spec]:
+    """Return the cost terms that the plan of a case holds. Their sum is the objective where it is money."""
+    found = COSTS | (FLEET_COSTS if case.has_fleet else {})
+    return found | (VALUE_COSTS if case.objective.goal == "net_value" else {})

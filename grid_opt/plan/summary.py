@@ -21,7 +21,8 @@ from grid_opt.config.loading import case_from_toml
 from grid_opt.config.quarters import SEASONS_PER_YEAR
 from grid_opt.errors import InputError
 from grid_opt.finance import quarter_discount_factor
-from grid_opt.plan.schema import COSTS, POWER_COSTS
+from grid_opt.plan.fleet_summary import binding_deliveries, summarize_fleet
+from grid_opt.plan.schema import COSTS, FORGONE, POWER_COSTS, cost_terms_of
 from grid_opt.units import HOURS_PER_YEAR, USD_PER_MUSD
 
 BUILT_MW: Final = 1e-6
@@ -50,12 +51,13 @@ def summarize(plan: xr.Dataset) -> dict[str, Any]:
         "solver_status": str(plan.attrs["solver_status"]),
         "price_base_year": case.finance.price_base_year,
         "power_basis": case.demand.power_basis,
-        "objective": _objective(plan),
+        "objective": _objective(plan, case),
         "sites": _sites(plan, case),
         "quarters": _quarters(plan, case),
-        "costs": _costs(plan),
+        "costs": _costs(plan, case),
         "energy": _energy(plan, case),
-        "compute": _compute(plan, case, warnings),
+        "compute": None if case.has_fleet else _compute(plan, case, warnings),
+        "fleet": summarize_fleet(plan, case) if case.has_fleet else None,
         "binding_limits": _binding(plan, case),
         "warnings": warnings,
         "inputs_sha256": _json(plan, "inputs_sha256"),
@@ -116,12 +118,14 @@ def computed_mw(plan: xr.Dataset, case: Case) -> xr.DataArray:
     return standing * case.demand.utilization_fraction - plan["curtailment"]
 
 
-def _objective(plan: xr.Dataset) -> dict[str, Any]:
-    objective, bound = float(plan.attrs["objective_musd"]), float(plan.attrs["bound_musd"])
+def _objective(plan: xr.Dataset, case: Case) -> dict[str, Any]:
+    objective, bound, unit = float(plan.attrs["objective"]), float(plan.attrs["bound"]), plan.attrs["objective_unit"]
     return {
-        "objective_musd": objective,
-        "bound_musd": bound,
-        "gap_usd": max(0.0, objective - bound) * USD_PER_MUSD,
+        "goal": case.objective.goal,
+        "value": objective,
+        "bound": bound,
+        "unit": str(unit),
+        "gap_usd": max(0.0, objective - bound) * USD_PER_MUSD if unit == "million USD" else None,
         "gap_fraction": float(plan.attrs["gap"]),
     }
 
@@ -177,9 +181,11 @@ def _quarters(plan: xr.Dataset, case: Case) -> list[dict[str, Any]]:
     ]
 
 
-def _costs(plan: xr.Dataset) -> dict[str, Any]:
-    items = {f"{term}_musd": float(cost_usd(plan, term).sum()) / USD_PER_MUSD for term in COSTS}
-    return items | {"total_musd": sum(items.values())}
+def _costs(plan: xr.Dataset, case: Case) -> dict[str, Any]:
+    """Return every outlay; the worth of tokens forgone is none, and stands by itself after the total."""
+    items = {f"{term}_musd": float(cost_usd(plan, term).sum()) / USD_PER_MUSD for term in cost_terms_of(case)}
+    forgone = {key: items.pop(key) for key in [f"{FORGONE}_musd"] if key in items}
+    return items | {"total_musd": sum(items.values())} | forgone
 
 
 def _delivered_mwh(plan: xr.Dataset, case: Case) -> xr.DataArray:
@@ -264,6 +270,8 @@ def _binding(plan: xr.Dataset, case: Case) -> dict[str, Any]:
             place = {str(d): str(array[d].values[i]) for d, i in zip(array.dims, at, strict=True)}
             found[key].append(place | {"usd_per_mw": float(array.values[tuple(at)])})
         found[key].sort(key=lambda item: -item["usd_per_mw"])
+    if case.has_fleet:
+        found["deliveries"] = binding_deliveries(plan)
     if not case.grid.network:
         found["network"] = "not checked (grid.network = false)"
     elif "dual_link" not in plan:

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from grid_opt.config import Case, case_from_toml
-from grid_opt.plan.schema import COSTS, POWER_COSTS
+from grid_opt.plan.schema import COSTS, FLEET_COSTS, POWER_COSTS, VALUE_COSTS
 from grid_opt.plan.summary import BINDING_USD_PER_MW, BUILT_MW, cost_usd, worth
 from grid_opt.units import USD_PER_MUSD
 
@@ -104,7 +104,8 @@ def sites(plan: xr.Dataset) -> pd.DataFrame:
     quarters = [str(quarter) for quarter in plan["quarter"].values]
     by_quarter = pd.DataFrame(it.values, index=frame.index, columns=[f"it_mw_{q.lower()}" for q in quarters])
     money = costs(plan).groupby(["region", "term"])["cost_musd"].sum().unstack("term")
-    money = money.reindex(frame.index)[cost_terms(plan)].add_prefix("cost_").add_suffix("_musd")
+    regional = [term for term in cost_terms(plan) if "region" in plan[f"cost_{term}"].dims]
+    money = money.reindex(frame.index)[regional].add_prefix("cost_").add_suffix("_musd")
     money["cost_total_musd"] = money.sum(axis=1)
     frame = pd.concat([frame, by_quarter, money, power_costs(plan)["all_in_price_usd_per_mwh"]], axis=1)
     built = frame[frame["it_mw"] > BUILT_MW]
@@ -225,24 +226,25 @@ def build_out(plan: xr.Dataset) -> pd.DataFrame:
 def cost_terms(plan: xr.Dataset) -> list[str]:
     """Return the names of the cost terms that the plan carries: the known ones in their order, then others."""
     names = sorted(str(name).removeprefix("cost_") for name in plan.data_vars if str(name).startswith("cost_"))
-    return [name for name in COSTS if name in names] + [name for name in names if name not in COSTS]
+    known = [*COSTS, *FLEET_COSTS, *VALUE_COSTS]
+    return [name for name in known if name in names] + [name for name in names if name not in known]
 
 
 def costs(plan: xr.Dataset) -> pd.DataFrame:
-    """Return every cost as a long table: region, term, period (quarter or year), present value [MUSD]."""
-    regions = _texts(plan["region"])
+    """Return every cost as a long table: region, item, term, period (quarter or year), present value [MUSD].
+
+    A cost that belongs to no region has none; ``item`` then says which accelerator, software or requests it is for.
+    """
     parts = []
     for term in cost_terms(plan):
-        cost = cost_usd(plan, term) / USD_PER_MUSD
-        period = next(str(dim) for dim in cost.dims if dim != "region")
-        periods = _texts(plan[period])
-        part = {
-            "region": np.repeat(regions, len(periods)),
-            "term": term,
-            "period": periods * len(regions),
-            "cost_musd": cost.transpose("region", period).values.ravel(),
-        }
-        parts.append(pd.DataFrame(part))
+        cost = (cost_usd(plan, term) / USD_PER_MUSD).rename("cost_musd")
+        part = cost.reset_coords(drop=True).to_dataframe().reset_index()
+        periods = [dim for dim in ("quarter", "year") if dim in cost.dims]
+        items = [str(dim) for dim in cost.dims if dim not in ("region", "quarter", "year")]
+        part["region"] = part["region"].astype(str) if "region" in cost.dims else ""
+        part["item"] = part[items].astype(str).agg(" ".join, axis=1) if items else ""
+        part["period"] = part[periods[0]].astype(str) if periods else ""
+        parts.append(part.assign(term=term)[["region", "item", "term", "period", "cost_musd"]])
     return pd.concat(parts, ignore_index=True)
 
 

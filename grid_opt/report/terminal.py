@@ -26,6 +26,9 @@ COST_WORDS = {
     "delivery": "Delivery demand charges",
     "capacity": "Capacity obligation",
     "lost_compute": "Compute lost to curtailment",
+    "idle_hardware": "Systems that wait for a hall",
+    "porting": "Moving requests to other software",
+    "unserved_penalty": "Penalties for tokens not served",
 }
 
 
@@ -40,7 +43,7 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     console.print(Text(short(summary["case"]["title"] or summary["case"]["name"], width), style="bold"))
     console.print(_headline(summary), width=width)
     console.print()
-    for table in (_sites(summary), _costs(summary), _limits(summary)):
+    for table in (_sites(summary), *_fleet(summary), _costs(summary), _limits(summary)):
         if table is not None:
             console.print(table, width=width)
     notes = Table.grid(padding=(0, 1))
@@ -60,16 +63,17 @@ def _headline(summary: Mapping[str, Any]) -> Table:
 
 
 def _facts(summary: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
-    last, objective = summary["quarters"][-1], summary["objective"]
+    last = summary["quarters"][-1]
     count = len(summary["sites"])
     yield "Power", Text(summary["headline"].replace("; ", ";\n"))
     yield "Where", Text(f"{count} site{'s' if count != 1 else ''} in service through {last['quarter']}")
-    total = money(objective["objective_musd"])
+    total = money(summary["costs"]["total_musd"])
     yield "Cost", Text(f"{total} (present value, USD of {summary['price_base_year']})")
     yield "Proof", _proof(summary)
     price = summary["energy"]["all_in_usd_per_mwh"]
     yield "Electricity", Text(_number(price, "${:,.2f}/MWh at the meter, all-in"))
     yield from _tokens(summary.get("compute") or {})
+    yield from _fleet_facts(summary.get("fleet"))
     yield "Verified", _verified(summary.get("verification"))
 
 
@@ -90,6 +94,17 @@ def _tokens(compute: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
         return
     each = f"${price:,.3f} per million tokens (${low:,.3f} to ${high:,.3f}), all costs"
     yield "Tokens", Text(f"{amount['central']:.3g} a year; {each}")
+
+
+def _fleet_facts(fleet: Mapping[str, Any] | None) -> Iterator[tuple[str, Text]]:
+    if fleet is None:
+        return
+    worth, net = money(fleet["worth_musd"]), money(fleet["net_present_value_musd"])
+    yield "Worth", Text(f"{worth} of tokens served, so {net} net present value")
+    year, amount = list(fleet["tokens_per_year"].items())[-1]
+    each = _number(fleet["usd_per_million_tokens"], "${:,.3f}")
+    energy = _number(fleet["kwh_per_million_tokens"], "{:,.3f} kWh")
+    yield "Tokens", Text(f"{amount:.3g} a year from {year}; {each} and {energy} per million, all costs")
 
 
 def _verified(report: Mapping[str, Any] | None) -> Text:
@@ -142,9 +157,44 @@ def _chosen_quarters(quarters: Sequence[str]) -> list[str]:
     return [*ends[-3:], quarters[-1]]
 
 
+def _fleet(summary: Mapping[str, Any]) -> Iterator[Table]:
+    """Yield the tables of a plan that chose its computers: systems, and classes of requests."""
+    fleet = summary.get("fleet")
+    if fleet is None:
+        return
+    shown = _chosen_quarters([row["quarter"] for row in summary["quarters"]])
+    table = _table("Fleet: systems in service through the quarter, and their use in the last operating year")
+    table.add_column("Accelerator", no_wrap=True, overflow="ellipsis")
+    for quarter in shown:
+        table.add_column(quarter, justify="right", no_wrap=True)
+    table.add_column("IT MW", justify="right", no_wrap=True)
+    table.add_column("Busy", justify="right", no_wrap=True)
+    for row in fleet["systems"]:
+        counts = [f"{row['systems_by_quarter'][quarter]:,}" for quarter in shown]
+        busy = list(row["utilization_by_year"].values())[-1]
+        share = _number(None if busy is None else 100 * busy, "{:,.0f} %")
+        table.add_row(*map(Text, [short(row["title"], 40), *counts, f"{row['it_mw']:,.0f}", share]))
+    yield table
+    table = _table("Requests: share served by year, by what in the last one, and the cost of a million tokens more")
+    table.add_column("Class", no_wrap=True, overflow="ellipsis")
+    table.add_column("tok/s", justify="right", no_wrap=True)
+    years = list(fleet["classes"][0]["served_share"])
+    for year in years:
+        table.add_column(year, justify="right", no_wrap=True)
+    table.add_column("Served by", overflow="ellipsis", no_wrap=True)
+    table.add_column(f"$/Mtok {years[-1]}", justify="right", no_wrap=True)
+    for row in fleet["classes"]:
+        shares = [_number(None if s is None else 100 * s, "{:,.0f} %") for s in row["served_share"].values()]
+        by = ", ".join(f"{name} {100 * part:.0f} %" for name, part in row["served_by"].items())
+        more = (row["usd_per_million_tokens_more"] or {}).get(years[-1])
+        cells = [short(row["title"], 26), f"{row['tok_s_user']:,.0f}", *shares, plain(by, 60), _number(more, "{:,.3f}")]
+        table.add_row(*map(Text, cells))
+    yield table
+
+
 def _costs(summary: Mapping[str, Any]) -> Table:
     costs = dict(summary["costs"])
-    total = costs.pop("total_musd")
+    total, forgone = costs.pop("total_musd"), costs.pop("forgone_musd", None)
     table = _table(f"Costs: present value, million USD of {summary['price_base_year']}")
     table.add_column("Term", no_wrap=True)
     table.add_column("Million USD", justify="right", no_wrap=True)
@@ -155,6 +205,8 @@ def _costs(summary: Mapping[str, Any]) -> Table:
         table.add_row(Text(COST_WORDS.get(term, plain(term, 40))), f"{cost:,.1f}", share)
     table.add_section()
     table.add_row("Total", f"{total:,.1f}", "", style="bold")
+    if forgone is not None:
+        table.add_row("Worth of tokens wanted and not served (no outlay)", f"{forgone:,.1f}", "", style="dim")
     return table
 
 
@@ -185,6 +237,9 @@ def _limit_rows(limits: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
             yield label, place, _number(row.get("usd_per_mw"), "{:,.0f}")
         if len(found) > MOST_OF_A_KIND:
             yield "", f"and {len(found) - MOST_OF_A_KIND} more in summary.json", ""
+    for row in limits.get("deliveries", ())[:MOST_OF_A_KIND]:
+        place = plain(f"{row['accelerator']}, {row['quarter']}", 50)
+        yield "Deliveries, 1 system more", place, _number(row["usd_per_system"], "{:,.0f} a system")
     yield "Network", plain(limits["network"], 50), ""
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyomo.environ as pyo
 import xarray as xr
@@ -21,15 +22,13 @@ _AGREE = 1e-6
 """Relative agreement asked of two solves of the same thing."""
 
 
-def fix_integers(matrix: Matrix, x: Array, *, binaries_only: bool = False) -> Matrix:
+def fix_integers(matrix: Matrix, x: Array, *, free: npt.NDArray[np.bool_] | None = None) -> Matrix:
     """Return the linear program in which the integers of ``x`` are fixed and their domains relaxed.
 
-    A mixed-integer program has no duals; this program has. With ``binaries_only`` the sites stay as they are but
-    halls may be built in fractions, so that headroom and targets have a price at all.
+    A mixed-integer program has no duals; this program has. Those in ``free`` may take fractions, so that what limits
+    them has a price at all.
     """
-    fixed = matrix.integer.copy()
-    if binaries_only:
-        fixed &= np.array([v.is_binary() for v in matrix.columns])
+    fixed = matrix.integer if free is None else matrix.integer & ~free
     value = np.round(x)
     return replace(
         matrix,
@@ -51,8 +50,7 @@ def polish(matrix: Matrix, answer: Answer, options: Options) -> Answer:
         raise SolverError(f"the linear program with integers fixed ended '{linear.detail}'")
     if linear.objective > answer.objective + _AGREE * abs(answer.objective):
         raise SolverError(
-            f"with integers fixed the plan costs {linear.objective:.6f} million USD, "
-            f"but HiGHS said {answer.objective:.6f}"
+            f"with integers fixed the objective is {linear.objective:.6f}, but HiGHS said {answer.objective:.6f}"
         )
     return linear
 
@@ -65,7 +63,7 @@ def price_siting(matrix: Matrix, x: Array, options: Options) -> Answer | None:
     not at all.
     """
     first = np.array([name == "campus.first_hall" for name in families(matrix)])
-    program = fix_integers(matrix, x, binaries_only=True)
+    program = fix_integers(matrix, x, free=~np.array([v.is_binary() for v in matrix.columns]))
     program = replace(
         program,
         row_lower=np.where(first, -np.inf, program.row_lower),
@@ -73,6 +71,21 @@ def price_siting(matrix: Matrix, x: Array, options: Options) -> Answer | None:
     )
     relaxed = solve(program, options.quietly(120.0))
     return relaxed if relaxed.status == "optimal" else None
+
+
+def price_fleet(matrix: Matrix, x: Array, model: Model, options: Options) -> Answer | None:
+    """Return the answer, with its duals, of the program in which campuses are fixed and systems may be fractions.
+
+    ``None`` where that program was not solved to optimality.
+    """
+    relaxed = solve(fix_integers(matrix, x, free=counted(matrix, model)), options.quietly(120.0))
+    return relaxed if relaxed.status == "optimal" else None
+
+
+def counted(matrix: Matrix, model: Model) -> npt.NDArray[np.bool_]:
+    """Return which columns count many alike things, such as systems."""
+    names = {name.replace(".", "__") for name, one in model.declarations.items() if one.domain == "count"}
+    return np.array([column.parent_component().local_name in names for column in matrix.columns])
 
 
 def store(matrix: Matrix, x: Array, model: Model) -> None:

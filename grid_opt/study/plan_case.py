@@ -8,26 +8,29 @@ import json
 import platform
 import threading
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from grid_opt import __version__
+from grid_opt.compute.constants import constants_path
 from grid_opt.compute.definitions import definition_path, load_accelerator, load_workload
 from grid_opt.config import Case, case_to_toml
 from grid_opt.errors import InterruptedRunError, SolverError
-from grid_opt.formulation.model import build_model
+from grid_opt.formulation.model import Model, build_model
+from grid_opt.inputs.fleet import Offer, definition_files
 from grid_opt.inputs.tables import inputs_sha256
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.diagnose import explain_infeasible
-from grid_opt.solve.extract import costs, polish, price_siting, store, variables
-from grid_opt.solve.highs import Answer, Options, relative_gap, solve
-from grid_opt.solve.prices import power_price, siting_prices
-from grid_opt.solve.standard_form import Matrix, to_matrix
+from grid_opt.solve.extract import costs, counted, polish, price_fleet, price_siting, store, variables
+from grid_opt.solve.highs import Answer, Options, relative_gap
+from grid_opt.solve.prices import fleet_prices, power_price, siting_prices
+from grid_opt.solve.search import search
+from grid_opt.solve.standard_form import Array, Matrix, to_matrix
 from grid_opt.solve.tidy import least_flow
 from grid_opt.study.progress import Log
 from grid_opt.study.warnings import warnings
-from grid_opt.units import USD_PER_MUSD
 
 _PROGRAMS = ("highspy", "netCDF4", "numpy", "pandas", "Pyomo", "scipy", "tsam", "xarray")
 
@@ -68,8 +71,8 @@ def plan_case(
     matrix = to_matrix(model.pyomo)
     size = model_size(matrix)
     log.stage(f"solving {size['rows']:,} rows, {size['columns']:,} columns, {size['integers']:,} integers")
-    answer = solve(matrix, options)
-    log.stage(how_it_ended(answer))
+    answer = search(matrix, counted(matrix, model), options, log.stage)
+    log.stage(how_it_ended(answer, unit_of(case)))
     _require_plan(answer, matrix, options, case, world)
     log.stage("pricing the plan")
     linear = polish(matrix, answer, options)
@@ -77,22 +80,39 @@ def plan_case(
     store(matrix, least_flow(matrix, linear.x, options), model)
     plan = world.assign(variables(model, world)).assign(costs(model, world))
     plan = plan.assign(dual_power=power_price(case, matrix, linear.row_dual, model, world))
-    relaxed = price_siting(matrix, linear.x, options)
-    if relaxed is not None:
-        plan = plan.assign(siting_prices(case, matrix, relaxed, model, world))
-    objective = sum(float(plan[n].sum()) for n in plan if str(n).startswith("cost_")) / USD_PER_MUSD
-    final = replace(answer, objective=objective, bound=min(answer.bound, objective))
+    if case.objective.goal != "most_tokens":  # there, money hardly counts: limits have no price in it
+        plan = plan.assign(_prices(case, matrix, linear.x, model, world, options))
+    final = replace(answer, objective=linear.objective, bound=min(answer.bound, linear.objective))
     plan.attrs |= provenance(case, final, inputs)
     plan.attrs["warnings"] = json.dumps(list(warnings(case, world)))
     return Planned(plan, final, size)
 
 
-def how_it_ended(answer: Answer) -> str:
+def _prices(
+    case: Case, matrix: Matrix, x: Array, model: Model, world: xr.Dataset, options: Options
+) -> dict[str, xr.DataArray]:
+    """Return the prices of limits, as far as their programs were solved to optimality."""
+    found: dict[str, xr.DataArray] = {}
+    siting = price_siting(matrix, x, options)
+    if siting is not None:
+        found |= siting_prices(case, matrix, siting, model, world)
+    fleet = price_fleet(matrix, x, model, options) if case.has_fleet else None
+    if fleet is not None:
+        found |= fleet_prices(case, matrix, fleet, model, world)
+    return found
+
+
+def unit_of(case: Case) -> str:
+    """Return the unit of a case's objective."""
+    return "of all tokens missed" if case.objective.goal == "most_tokens" else "million USD"
+
+
+def how_it_ended(answer: Answer, unit: str) -> str:
     """Say in one line what the search came to."""
     took = f"{answer.detail} after {answer.seconds:.1f} s and {answer.nodes:,} nodes"
     if answer.x is None:
         return f"{took}: no plan"
-    return f"{took}: {answer.objective:,.3f} million USD, bound {answer.bound:,.3f}, gap {100 * answer.gap:.2g} %"
+    return f"{took}: {answer.objective:,.6g} {unit}, bound {answer.bound:,.6g}, gap {100 * answer.gap:.2g} %"
 
 
 def model_size(matrix: Matrix) -> dict[str, int]:
@@ -130,10 +150,13 @@ def _rebuilt(case: Case, world: xr.Dataset) -> Matrix:
 def hash_inputs(case: Case) -> dict[str, str]:
     """Return the SHA-256 of every file that the case reads, by file name."""
     here = case.resolve(".")
-    named = [
-        definition_path("accelerator", case.compute.accelerator, here),
-        definition_path("workload", case.compute.workload, here),
-    ]
+    if case.has_fleet:
+        named = [*definition_files(case).values(), constants_path()]
+    else:
+        named = [
+            definition_path("accelerator", case.compute.accelerator, here),
+            definition_path("workload", case.compute.workload, here),
+        ]
     if case.hours_path is not None:
         named.append(case.hours_path)
     return inputs_sha256(case.tables_dir) | {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in named}
@@ -146,15 +169,31 @@ def provenance(case: Case, answer: Answer, inputs: dict[str, str]) -> dict[str, 
     versions |= {name: importlib.metadata.version(name) for name in _PROGRAMS}
     return {
         "case_toml": case_to_toml(case),
-        "accelerator_json": load_accelerator(case.compute.accelerator, here).model_dump_json(),
-        "workload_json": load_workload(case.compute.workload, here).model_dump_json(),
+        **definition_texts(case, here),
         "inputs_sha256": json.dumps(inputs, sort_keys=True),
         "versions": json.dumps(versions, sort_keys=True),
         "seed": case.solve.seed,
         "threads": case.solve.threads,
         "status": "optimal" if answer.status == "optimal" else "feasible",
         "solver_status": answer.detail,
-        "objective_musd": answer.objective,
-        "bound_musd": answer.bound,
+        "objective": answer.objective,
+        "bound": answer.bound,
+        "objective_unit": "1" if case.objective.goal == "most_tokens" else "million USD",
         "gap": relative_gap(answer.objective, answer.bound),
+    }
+
+
+def definition_texts(case: Case, here: Path) -> dict[str, str]:
+    """Return, as JSON by attribute of the plan, the definitions of computers and requests that the case names."""
+    if not case.has_fleet:
+        return {
+            "accelerator_json": load_accelerator(case.compute.accelerator, here).model_dump_json(),
+            "workload_json": load_workload(case.compute.workload, here).model_dump_json(),
+        }
+    offer = Offer.of(case)
+    return {
+        "fleet_json": offer.fleet.model_dump_json(),
+        "service_json": offer.services.model_dump_json(),
+        "accelerators_json": json.dumps({name: one.model_dump(mode="json") for name, one in offer.machines.items()}),
+        "workloads_json": json.dumps({name: one.model_dump(mode="json") for name, one in offer.workloads.items()}),
     }

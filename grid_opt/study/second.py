@@ -29,7 +29,7 @@ def second_solver(plan_path: str | Path, time_limit_s: float = 900.0) -> dict[st
     part in the answer.
 
     Returns:
-        objective_musd, bound_musd (of SCIP), plan_objective_musd, difference_musd, solver, agrees. The two agree
+        objective, bound (of SCIP), plan_objective, difference, solver, agrees. The two agree
         when the interval between bound and objective of each meets the other's.
 
     Raises:
@@ -39,14 +39,14 @@ def second_solver(plan_path: str | Path, time_limit_s: float = 900.0) -> dict[st
     plan = open_plan(plan_path)
     case = case_from_toml(str(plan.attrs["case_toml"]))
     objective, bound, name = solve_with_scip(case, plan, time_limit_s)
-    ours, our_bound = float(plan.attrs["objective_musd"]), float(plan.attrs["bound_musd"])
+    ours, our_bound = float(plan.attrs["objective"]), float(plan.attrs["bound"])
     slack = _AGREE * max(1.0, abs(ours))
     return {
         "solver": name,
-        "objective_musd": objective,
-        "bound_musd": bound,
-        "plan_objective_musd": ours,
-        "difference_musd": ours - objective,
+        "objective": objective,
+        "bound": bound,
+        "plan_objective": ours,
+        "difference": ours - objective,
         "agrees": bool(bound <= ours + slack and our_bound <= objective + slack),
     }
 

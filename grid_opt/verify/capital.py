@@ -30,7 +30,9 @@ def shell_usd(e: Evidence) -> xr.DataArray:
 
 
 def hardware_usd(e: Evidence) -> xr.DataArray:
-    """Return the price of the systems that fill every quarter's new halls [USD], the same everywhere."""
+    """Return the price of the systems that enter every quarter [USD], the same everywhere."""
+    if e.case.has_fleet:
+        return (e["bought"] * e["system_price"]).sum("accelerator").transpose("region", "quarter")
     return new_mw(e) * hardware_usd_per_mw(e)
 
 
@@ -64,4 +66,33 @@ def recomputed_shell(e: Evidence) -> xr.DataArray:
 
 def recomputed_hardware(e: Evidence) -> xr.DataArray:
     """Return the present value of computers [USD], (region, quarter)."""
+    if e.case.has_fleet:
+        return _owned_systems(e)
     return _owned(e, hardware_usd(e), e.case.costs.hardware_life_years)
+
+
+def _owned_systems(e: Evidence) -> xr.DataArray:
+    """Return the present value of systems [USD]: each pays for its life, and its like after it at a lower price."""
+    books = Books.of(e.case)
+    lives, falls = e["system_life"].values, e["system_decline"].values
+    worth = [
+        [books.system(str(quarter), round(float(life)), float(fall)) for quarter in e.labels("quarter")]
+        for life, fall in zip(lives, falls, strict=True)
+    ]
+    weight = xr.DataArray(worth, coords={"accelerator": e.plan["accelerator"], "quarter": e.plan["quarter"]})
+    return (e["bought"] * e["system_price"] * weight).sum("accelerator").transpose("region", "quarter")
+
+
+def recomputed_idle(e: Evidence) -> xr.DataArray:
+    """Return what systems that wait cost [USD], (accelerator, quarter): a payment, and the fall of their price."""
+    books = Books.of(e.case)
+    lives, falls = e["system_life"].values, e["system_decline"].values
+    rows = [
+        [books.wait(str(quarter), round(float(life)), float(fall)) for quarter in e.labels("quarter")]
+        for life, fall in zip(lives, falls, strict=True)
+    ]
+    return (
+        e["waiting"]
+        * e["system_price"]
+        * xr.DataArray(rows, coords={"accelerator": e.plan["accelerator"], "quarter": e.plan["quarter"]})
+    )

@@ -12,7 +12,7 @@ from grid_opt.config.case import Case
 from grid_opt.errors import GridOptError
 from grid_opt.inputs.schema import WORLD
 from grid_opt.plan.io import DIGEST, digest
-from grid_opt.plan.schema import COSTS, DECISIONS, NETWORK_DECISIONS, specs
+from grid_opt.plan.schema import cost_terms_of, decisions_of, specs
 from grid_opt.verify.capital import hardware_usd_per_mw
 from grid_opt.verify.check import Excess, check, none_of, whole_plan
 from grid_opt.verify.evidence import Evidence, NotMadeError, declared_dims
@@ -23,8 +23,7 @@ _MONEY_UNITS = {"USD", "million USD"}
 
 def expected_names(e: Evidence) -> list[str]:
     """Return every array that the plan of this case must hold."""
-    decisions = [n for n in DECISIONS if e.case.grid.network or n not in NETWORK_DECISIONS]
-    return [*WORLD, *decisions, *(f"cost_{term}" for term in COSTS)]
+    return [*e.inputs, *decisions_of(e.case), *(f"cost_{term}" for term in cost_terms_of(e.case))]
 
 
 def _by_variable(wrong: dict[str, float], tolerance: float = 0.5) -> Excess:
@@ -50,7 +49,7 @@ def units(e: Evidence) -> Excess:
     for name in expected_names(e):
         if name not in e.plan.variables or e.plan[name].dtype.kind in "OUS":
             continue
-        wanted = specs()[name].unit if name in specs() else WORLD[name].unit
+        wanted = specs()[name].unit if name in specs() else e.inputs[name].unit
         found = str(e.plan[name].attrs.get("units", ""))
         wrong[name] = float(found != wanted and not {found, wanted} <= _MONEY_UNITS)
     return _by_variable(wrong)
@@ -68,7 +67,7 @@ def labels(e: Evidence) -> Excess:
 def finite(e: Evidence) -> Excess:
     """Count the values of every input that are not."""
     wrong = {}
-    for name, declared in WORLD.items():
+    for name, declared in e.inputs.items():
         if declared.unit:
             values = e[name].values
             low = -np.inf if declared.lower is None else declared.lower
@@ -77,7 +76,8 @@ def finite(e: Evidence) -> Excess:
     return _by_variable(wrong)
 
 
-@check("inputs.hardware_price", "The price of computers is that of the accelerator.", "USD/MW")
+@check("inputs.hardware_price", "The price of computers is that of the accelerator.", "USD/MW",
+       when=lambda e: not e.case.has_fleet)  # fmt: skip
 def hardware_price(e: Evidence) -> Excess:
     """Work out the price of one MW of IT from the price and the power of one system."""
     if e.accelerator_differs:

@@ -16,7 +16,8 @@ from grid_opt.compute.definitions import Accelerator, load_accelerator
 from grid_opt.config.case import Case
 from grid_opt.config.loading import case_from_toml
 from grid_opt.errors import GridOptError
-from grid_opt.inputs.schema import WORLD
+from grid_opt.inputs.schema import WORLD, WorldArray
+from grid_opt.inputs.schema_fleet import FLEET, declared_arrays
 from grid_opt.plan.schema import specs
 from grid_opt.verify.table_files import NotMadeError, TableFiles
 
@@ -32,7 +33,8 @@ def declared_dims(name: str) -> tuple[str, ...] | None:
     spec = specs().get(name)
     if spec is not None:
         return spec.dims
-    return WORLD[name].dims if name in WORLD else None
+    declared = {**WORLD, **FLEET}.get(name)
+    return None if declared is None else declared.dims
 
 
 @dataclass
@@ -133,6 +135,11 @@ class Evidence:
             return load_accelerator(self.case.compute.accelerator, self.case.resolve(".")) != self.accelerator
         except GridOptError:
             return False  # not installed here at all: nothing to differ from
+
+    @property
+    def inputs(self) -> dict[str, WorldArray]:
+        """The inputs that the plan of this case must hold."""
+        return declared_arrays(self.case.has_fleet)
 
     @cached_property
     def tables(self) -> TableFiles:

@@ -92,6 +92,33 @@ class Books:
         entries = self._payments(quarter, life) if self.annuity else self._purchases(quarter, life)
         return sum(amount * worth_today(self.rate, when) for when, amount in entries)
 
+    def system(self, quarter: str, life: int, fall: float) -> float:
+        """Return the present value of owning a system of 1 USD bought in ``quarter``, life in quarters.
+
+        It is gone after its life where that ends with the build-out or before; else its like follows, whose price has
+        fallen by ``fall`` a year, to the end of the horizon.
+        """
+        start = quarter_count(self.first_quarter, quarter)
+        built = quarter_count(self.first_quarter, self.last_quarter) + 1
+        end = start + life if start + life <= built else round(4 * self.years)
+        total, price = 0.0, 1.0
+        for bought in range(start, end, life):
+            price = float((1 - fall) ** ((bought - start) / 4))
+            served = range(bought, min(bought + life, end))
+            if self.annuity:
+                payment = price * level_payment(self.rate, life / 4)
+                total += sum(payment * worth_today(self.rate, q / 4 + 1 / 8) for q in served)
+            else:
+                total += price * worth_today(self.rate, bought / 4 + 1 / 8)
+                total -= price * (life - len(served)) / life * worth_today(self.rate, end / 4)
+        return total
+
+    def wait(self, quarter: str, life: int, fall: float) -> float:
+        """Return the present value of letting a system of 1 USD wait through ``quarter``."""
+        number = quarter_count(self.first_quarter, quarter)
+        fallen = float(1 - (1 - fall) ** 0.25)
+        return (level_payment(self.rate, life / 4) + fallen) * worth_today(self.rate, number / 4 + 1 / 8)
+
     def _payments(self, quarter: str, life: float) -> Iterator[tuple[float, float]]:
         """Pay the level payment in every quarter of service, renewals at the same price included."""
         payment = level_payment(self.rate, life)

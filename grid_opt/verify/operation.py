@@ -22,8 +22,14 @@ def curtailment(e: Evidence) -> Excess:
 
 
 def drawn_mw(e: Evidence) -> xr.DataArray:
-    """Return the average IT power wanted in every slice [MW], (region, year, slice)."""
-    return e.running_mw() * e.case.demand.utilization_fraction
+    """Return the IT power wanted in every slice [MW], (region, year, slice)."""
+    if not e.case.has_fleet:
+        return e.running_mw() * e.case.demand.utilization_fraction
+    at = {"slice": e.plan["slice"]}
+    season = xr.DataArray(e["slice_season"].values.astype(int), dims="slice", coords=at)
+    block = xr.DataArray(e["slice_block"].values.astype(int), dims="slice", coords=at)
+    load = e["it_load"].sel(season=season).isel(block=block)
+    return load.drop_vars(["season", "block"]).transpose("region", "year", "slice")
 
 
 @check("operation.curtailment_limit", "No more compute is shed than its users tolerate.", "MW")

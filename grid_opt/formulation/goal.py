@@ -1,0 +1,53 @@
+"""Say what is minimized, and keep the present value of all costs within a budget."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from grid_opt.config import Case
+from grid_opt.formulation.block import Builder
+from grid_opt.formulation.service import Service
+
+COST_WEIGHT = 1e-4
+"""Weight of the share of the budget spent beside the share of the tokens missed, where the most tokens are asked."""
+
+NO_OUTLAY = ("service.forgone",)
+"""Cost terms that are no money spent: the worth of what is not served."""
+
+
+class Goal:
+    r"""Minimize costs and the worth of tokens forgone; or, under a budget, the share of the tokens that is missed.
+
+    The worth of all tokens wanted is a constant, so that minimizing costs plus the worth of those not served is
+    maximizing the net present value of those that are. Where the most tokens are asked for, every token of every year
+    counts the same, and a ten-thousandth of the weight is on money, so that none is spent for nothing.
+    """
+
+    def __init__(self, build: Builder, case: Case, world: xr.Dataset, service: Service | None) -> None:
+        limit = case.budget.present_value_musd
+        if limit is not None:
+            budget = build.parameter(
+                "budget.present_value", limit, symbol=r"\overline{C}", unit="million USD",
+                meaning="most present value of all costs",
+            )  # fmt: skip
+            build.constraint(
+                "budget.present_value_budget", (), lambda: build.costs(but=NO_OUTLAY) <= budget,
+                unit="million USD", meaning="All costs together stay within the budget.",
+            )  # fmt: skip
+        if case.objective.goal != "most_tokens":
+            build.objective(build.costs, unit="million USD", meaning="All costs, present value.")
+            return
+        assert service is not None and limit is not None  # a case is refused otherwise
+        share = build.parameter(
+            "goal.cost_weight", cost_weight(limit), symbol=r"\epsilon", unit="1/million USD",
+            meaning="weight of money beside tokens: a ten-thousandth of the budget",
+        )  # fmt: skip
+        build.objective(
+            lambda: service.missed_share(world) + share * build.costs(), unit="1",
+            meaning="Share of all tokens wanted that is not served, and a trace of the costs.",
+        )  # fmt: skip
+
+
+def cost_weight(budget_musd: float) -> float:
+    """Return the weight of one million USD where the most tokens are asked for [1/million USD]."""
+    return COST_WEIGHT / budget_musd

@@ -1,0 +1,81 @@
+"""Search for the best plan: campuses first with systems as fractions, then whole systems in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from grid_opt.solve.highs import Answer, Options, solve
+from grid_opt.solve.standard_form import Matrix
+
+_FIRST_SHARE = 0.5
+"""Share of the asked gap that the first step may use; rounding thousands of systems takes less than the rest."""
+_WHOLE_SHARE = 0.25
+"""Share of the asked gap that the second step may use."""
+_WHOLE_S = 60.0
+"""Longest search for whole systems in given campuses."""
+
+
+def search(
+    matrix: Matrix,
+    counts: npt.NDArray[np.bool_],
+    options: Options,
+    stage: Callable[[str], None] = lambda text: None,
+) -> Answer:
+    """Solve a mixed-integer program in which the columns of ``counts`` are whole numbers of many alike things.
+
+    1. Those columns may be fractions. The bound of this program is a bound of the whole one.
+    2. What was decided on the others is fixed, and whole numbers are found: a plan of the whole program.
+    3. Where plan and bound are further apart than asked, the whole program is searched from that plan.
+
+    The answer's objective is that of a plan with whole numbers, its bound the best proven by any step. Without such
+    columns this is :func:`~grid_opt.solve.highs.solve`.
+
+    Raises:
+        SolverError: HiGHS failed, or an answer of its does not satisfy the program.
+    """
+    if not counts.any():
+        return solve(matrix, options)
+    first = solve(replace(matrix, integer=matrix.integer & ~counts), replace(options, gap=_FIRST_SHARE * options.gap))
+    if first.x is None:
+        return first
+    stage(f"whole systems: {first.objective:,.3f} with fractions, bound {first.bound:,.3f}")
+    kept = matrix.integer & ~counts
+    whole = replace(
+        matrix,
+        col_lower=np.where(kept, np.round(first.x), matrix.col_lower),
+        col_upper=np.where(kept, np.round(first.x), matrix.col_upper),
+    )
+    quick = replace(options.quietly(_WHOLE_S), gap=_WHOLE_SHARE * options.gap)
+    second = solve(whole, quick)
+    left = options.time_limit_s - first.seconds - second.seconds
+    if second.x is not None:
+        plan = _judged(second, first.bound, first, options)
+        if plan.status == "optimal" or first.interrupted or left <= 0:
+            return plan
+        stage("whole systems cost more than the asked gap: searching on from them")
+    third = solve(matrix, replace(options, time_limit_s=max(1.0, left)), second.x)
+    seconds, bound = second.seconds + third.seconds, max(first.bound, third.bound)
+    if third.x is None:
+        return replace(third, seconds=first.seconds + seconds)
+    return _judged(replace(third, seconds=seconds), bound, first, options)
+
+
+def _judged(answer: Answer, bound: float, first: Answer, options: Options) -> Answer:
+    """Return a plan with a bound of the whole program, the effort of the first step, and the status that follows."""
+    found = replace(
+        answer,
+        bound=min(bound, answer.objective),
+        nodes=answer.nodes + first.nodes,
+        seconds=answer.seconds + first.seconds,
+        interrupted=answer.interrupted or first.interrupted,
+    )
+    reached = found.gap <= options.gap
+    return replace(
+        found,
+        status="optimal" if reached else "feasible",
+        detail="Optimal" if reached else (first.detail if first.status == "feasible" else answer.detail),
+    )
