@@ -119,11 +119,11 @@ def _supported(name: str) -> bool:
 
 def _modeled(point: Measured, numbers: Numbers | None) -> float:
     accelerator, workload = _pair(point.accelerator, point.workload)
-    if point.measure == "tok_s_user":
-        return fastest(accelerator, workload, point.wishes, numbers)
     if point.batch is not None:
         one = operating_point(accelerator, workload, batch=point.batch, wishes=point.wishes, numbers=numbers)
-        return one["output_tok_s_per_device"]
+        return one[point.measure]
+    if point.measure == "tok_s_user":
+        return fastest(accelerator, workload, point.wishes, numbers)
     points = operate(accelerator, workload, [point.tok_s_user], point.wishes, numbers)
     return float(points.output_tok_s_per_device[0])
 
@@ -138,6 +138,7 @@ def _measured(row: dict[str, str], path: Path, number: int) -> Measured:
             prefill=cast(Prefill, row["prefill"]),
             systems=int(row["systems"]) if row["systems"] else None,
             devices=int(row["devices"]) if row["devices"] else None,
+            stack_months=float(row["stack_months"]) if row["stack_months"] else None,
         )
         return Measured(
             name=row["name"],

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from grid_opt.compute import gpu, wafer
 from grid_opt.compute.accelerators import Accelerator, Precision
-from grid_opt.compute.constants import Numbers, software_factor, stored_numbers
+from grid_opt.compute.constants import Numbers, maturity_factor, software_factor, stored_numbers
 from grid_opt.compute.definitions import architecture_of, load_accelerator
 from grid_opt.compute.power import Power, power_of
 from grid_opt.compute.setting import Case, Device, Model, Prefill, Speculative, device_numbers, model_numbers
@@ -38,6 +38,8 @@ class Wishes:
     systems: int | None = None
     devices: int | None = None
     year: int | None = None
+    stack_months: float | None = None
+    """Months since the model was first supported on that kind of accelerator; None: a mature stack."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,7 @@ def _ways(
     model = model_numbers(architecture, wishes.precision, accelerator.kind == "wafer")
     device = device_numbers(accelerator, model)
     case = _case(accelerator, workload, wishes)
-    software = software_factor(wishes.year, c)
+    software = software_factor(wishes.year, c) * maturity_factor(wishes.stack_months, c)
     prefills: tuple[Prefill, ...] = ("shared", "pool") if wishes.prefill == "best" else (wishes.prefill,)
     if accelerator.kind == "wafer":
         return [_on_wafers(accelerator, device, model, case, floors, batch, how, c, software, base) for how in prefills]

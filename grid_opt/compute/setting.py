@@ -54,6 +54,7 @@ class Model:
     experts_active: int
     hidden: int
     heads: int
+    latent: bool
     cache_splits: int
     cached_numbers: float
     cache_number_bytes: float
@@ -138,6 +139,7 @@ def model_numbers(architecture: Architecture, precision: Precision | None, wafer
         experts_active=architecture.experts_active,
         hidden=architecture.hidden,
         heads=architecture.heads,
+        latent=bool(architecture.latent),
         cache_splits=1 if architecture.latent else architecture.kv_heads,
         cached_numbers=architecture.cached_numbers,
         cache_number_bytes=2.0 if wafer else architecture.kv_bits / 8,
