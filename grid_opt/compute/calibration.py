@@ -25,6 +25,8 @@ from grid_opt.config.reading import read_text
 from grid_opt.errors import InputError
 from grid_opt.resources import models_dir
 
+LATE = "read after the model was frozen"
+RUN = "InferenceX run"
 Measure = Literal["output_tok_s_per_device", "tok_s_user"]
 
 
@@ -44,6 +46,16 @@ class Measured:
     date: str
     certainty: str
     source: str
+
+    @property
+    def late(self) -> bool:
+        """Whether the point was read only after the model was frozen."""
+        return self.source.endswith(LATE)
+
+    @property
+    def run(self) -> bool:
+        """Whether layout and number of requests are known, so that no frontier is compared."""
+        return self.source.startswith(RUN)
 
 
 @dataclass(frozen=True)

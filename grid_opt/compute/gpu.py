@@ -14,7 +14,7 @@ with answers: :math:`C = B\tau I/O` with :math:`\tau` tokens accepted per step. 
 - :math:`t_{fix}`: overheads per layer, per collective, per peer and per sequence.
 
 The traffic and the arithmetic of experts grow by ``imbalance`` per doubling of :math:`n`. Prompt positions cost
-:math:`1/u` of what they would at full use, on shared GPUs as in a pool of their own (``prefill_use``). Sums, not maxima:
+:math:`1/u` of what they would at full use, on shared GPUs as in a pool (``prefill_use``). Sums, not maxima:
 measurements show little overlap, but for one trick of EP over many servers: two half-batches in turn read the weights
 twice and hide the exchange of the one behind the work of the other. The step then takes the longer of the two, where
 that is less.
@@ -142,7 +142,7 @@ def step_seconds(
     halves = np.maximum(memory_seconds(2.0) + flop_s / n + 2.0 * layers + host, exchange + 2.0 * latency)
     wide = plan.expert & (n >= _SERVERS_TO_OVERLAP * device.scale_up)
     step = np.where(wide, np.minimum(step, halves), step)
-    return step * (1.0 + c.draft_cost * (q - 1.0)), work
+    return step * (1.0 + c.draft_cost * (q - 1.0)) * device.step_factor, work * device.step_factor
 
 
 def layer_seconds(model: Model, c: Numbers) -> float:
@@ -180,7 +180,8 @@ def prefill_seconds(device: Device, model: Model, case: Case, c: Numbers) -> flo
     )
     fixed = layer_seconds(model, c) + _latency_seconds(device, model, plan, c)
     exchange = _exchange_seconds(device, model, plan, np.array(1.0), c)
-    return float(np.min(flop_s + plan.n * (exchange + (read + fixed) / chunk)) / c.prefill_use)
+    best = float(np.min(flop_s + plan.n * (exchange + (read + fixed) / chunk)))
+    return best / c.prefill_use * device.step_factor
 
 
 def _skew(plan: Layouts, c: Numbers) -> Array:

@@ -31,6 +31,7 @@ class Device:
     link: float
     scale_up: int
     scale_out: float
+    step_factor: float = 1.0
 
     def share(self, number_format: Precision, c: Numbers) -> float:
         """Return the share of dense arithmetic that this family reaches in a number format [1]."""
@@ -184,4 +185,5 @@ def device_numbers(accelerator: Accelerator, model: Model) -> Device:
         link=engine.link_gb_s.value * 1e9,
         scale_up=engine.scale_up_devices,
         scale_out=engine.scale_out_gb_s.value * 1e9 if engine.scale_out_gb_s else 0.0,
+        step_factor=engine.step_factor.value if engine.step_factor else 1.0,
     )
