@@ -41,16 +41,26 @@ def test_a_point_as_json() -> None:
     assert found["output_tok_s_per_device"] == pytest.approx(1523, rel=0.2)  # InferenceX, May 2026
 
 
+def test_a_young_stack_is_slower() -> None:
+    points = [
+        json.loads(call("point", "b200_hgx", "deepseek-r1", "--tok-s-user", "30", *options, "--json").stdout)
+        for options in ([], ["--stack-months", "3"], ["--stack-months", "0"])
+    ]
+    outputs = [point["output_tok_s_per_device"] for point in points]
+    assert outputs == sorted(outputs, reverse=True) and outputs[0] > outputs[-1]
+
+
 def test_a_point_as_text() -> None:
     result = call("point", "cs3", "llama-3.1-70b", "--systems", "4", "--batch", "1")
     assert result.exit_code == 0 and "tokens/s per user" in result.stdout and "Cerebras CS-3" in result.stdout
 
 
 def test_the_table_is_that_of_the_page(root: Path) -> None:
-    page = (root / "docs" / "compute.md").read_text(encoding="utf-8")
+    lines = (root / "docs" / "compute.md").read_text(encoding="utf-8").splitlines()
     found = json.loads(call("table", "--json").stdout)
     for row in found["points"]:
-        assert f"| {row['published']:,.1f} | {row['modeled']:,.1f} | {row['error']:+.0%} |" in page, row["name"]
+        numbers = f"| {row['published']:,.1f} | {row['modeled']:,.1f} | {row['error']:+.0%} |"
+        assert sum(line.startswith(f"| {row['name']} |") and numbers in line for line in lines) == 1, row["name"]
     text = call("table").stdout
     assert "Held out" in text and "median error" in text
 
@@ -124,6 +134,7 @@ def test_a_floor_that_none_reaches_is_infeasible() -> None:
         (["--systems", "0"], "systems"),
         (["--input-tokens", "-1"], "input_tokens"),
         (["--year", "1999"], "year"),
+        (["--stack-months", "-1"], "stack_months"),
     ],
 )
 def test_bad_options_are_refused(options: list[str], field: str) -> None:

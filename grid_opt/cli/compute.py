@@ -78,6 +78,11 @@ SystemsOption = Annotated[
 ]
 YearOption = Annotated[int | None, typer.Option("--year", help="Year of the software [default: as measured, 2026].")]
 
+StackOption = Annotated[
+    float | None,
+    typer.Option("--stack-months", help="Months since the model was first supported there [default: a mature stack]."),
+]
+
 
 @app.command("point")
 def point(
@@ -93,6 +98,7 @@ def point(
     speculative: SpeculativeOption = Choice.off,
     prefill: PrefillOption = Where.shared,
     year: YearOption = None,
+    stack_months: StackOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compute one operating point: at a speed, at a batch, or of most output per device.
@@ -104,7 +110,9 @@ def point(
         from grid_opt.compute.definitions import load_accelerator, load_workload  # noqa: PLC0415
         from grid_opt.compute.operating import operating_point  # noqa: PLC0415
 
-        wishes = _wishes(precision, input_tokens, output_tokens, speculative, prefill, systems, devices, year)
+        wishes = _wishes(
+            precision, input_tokens, output_tokens, speculative, prefill, systems, devices, year, stack_months
+        )
         with _naming(accelerator, workload):
             machine, work = load_accelerator(accelerator), load_workload(workload)
             found = operating_point(machine, work, tok_s_user=tok_s_user, batch=batch, wishes=wishes)
@@ -165,6 +173,7 @@ def frontier(
     speculative: SpeculativeOption = Choice.best,
     prefill: PrefillOption = Where.best,
     year: YearOption = None,
+    stack_months: StackOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Trace tokens/s per MW, energy, cost and chain time along the speed per user; print, plot, export."""
@@ -173,7 +182,7 @@ def frontier(
         from grid_opt.report.frontier import check_target, write_frontier  # noqa: PLC0415
 
         targets = [check_target(path) for path in out or []]
-        wishes = _wishes(precision, input_tokens, output_tokens, speculative, prefill, None, None, year)
+        wishes = _wishes(precision, input_tokens, output_tokens, speculative, prefill, None, None, year, stack_months)
         with _naming(*(accelerator or ["the accelerators"])[:1], *(workload or ["gpt-oss-120b"])[:1]):
             found = curves(list(accelerator or []), list(workload or ["gpt-oss-120b"]), wishes)
         for target in targets:
@@ -212,6 +221,7 @@ def _wishes(
     systems: int | None,
     devices: int | None,
     year: int | None,
+    stack_months: float | None,
 ) -> Wishes:
     from grid_opt.compute.operating import Wishes  # noqa: PLC0415
 
@@ -224,6 +234,7 @@ def _wishes(
         systems=systems,
         devices=devices,
         year=year,
+        stack_months=stack_months,
     )
 
 
@@ -233,7 +244,7 @@ def _naming(accelerator: str, workload: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        options = {"tok_s_user", "batch", "input_tokens", "output_tokens", "systems", "devices", "year"}
+        options = {"tok_s_user", "batch", "input_tokens", "output_tokens", "systems", "devices", "year", "stack_months"}
         if error.file is not None or error.field is None or error.field in options:
             raise
         name = workload if error.field.startswith(("architecture", "chain")) else accelerator

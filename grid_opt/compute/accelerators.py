@@ -46,6 +46,9 @@ class Engine(Knobs):
     link_gb_s: Figure = Field(description="Scale-up link of a device, one direction")
     scale_up_devices: int = Field(ge=1, description="Devices that the scale-up links join")
     scale_out_gb_s: Figure | None = Field(default=None, description="Network of a device beyond those, one direction")
+    step_factor: Figure | None = Field(
+        default=None, description="Time of a step relative to what the constants of its family give; absent: 1"
+    )
     prefill_pool: str = Field(default="", description="Accelerator that prefills for this one, if not its own kind")
 
     @model_validator(mode="after")
@@ -57,6 +60,7 @@ class Engine(Knobs):
             "bandwidth_tb_s": (self.bandwidth_tb_s, "TB/s"),
             "link_gb_s": (self.link_gb_s, "GB/s"),
             "scale_out_gb_s": (self.scale_out_gb_s, "GB/s"),
+            "step_factor": (self.step_factor, "1"),
         }
         check_units(fixed | {f"pflops.{name}": (figure, "PFLOP/s") for name, figure in self.pflops.items()})
         return self

@@ -25,6 +25,8 @@ from grid_opt.config.reading import read_text
 from grid_opt.errors import InputError
 from grid_opt.resources import models_dir
 
+LATE = "read after the model was frozen"
+RUN = "InferenceX run"
 Measure = Literal["output_tok_s_per_device", "tok_s_user"]
 
 
@@ -44,6 +46,16 @@ class Measured:
     date: str
     certainty: str
     source: str
+
+    @property
+    def late(self) -> bool:
+        """Whether the point was read only after the model was frozen."""
+        return self.source.endswith(LATE)
+
+    @property
+    def run(self) -> bool:
+        """Whether layout and number of requests are known, so that no frontier is compared."""
+        return self.source.startswith(RUN)
 
 
 @dataclass(frozen=True)
@@ -119,11 +131,11 @@ def _supported(name: str) -> bool:
 
 def _modeled(point: Measured, numbers: Numbers | None) -> float:
     accelerator, workload = _pair(point.accelerator, point.workload)
-    if point.measure == "tok_s_user":
-        return fastest(accelerator, workload, point.wishes, numbers)
     if point.batch is not None:
         one = operating_point(accelerator, workload, batch=point.batch, wishes=point.wishes, numbers=numbers)
-        return one["output_tok_s_per_device"]
+        return one[point.measure]
+    if point.measure == "tok_s_user":
+        return fastest(accelerator, workload, point.wishes, numbers)
     points = operate(accelerator, workload, [point.tok_s_user], point.wishes, numbers)
     return float(points.output_tok_s_per_device[0])
 
@@ -138,6 +150,7 @@ def _measured(row: dict[str, str], path: Path, number: int) -> Measured:
             prefill=cast(Prefill, row["prefill"]),
             systems=int(row["systems"]) if row["systems"] else None,
             devices=int(row["devices"]) if row["devices"] else None,
+            stack_months=float(row["stack_months"]) if row["stack_months"] else None,
         )
         return Measured(
             name=row["name"],

@@ -49,12 +49,15 @@ class Constants(Knobs):
     blackwell_fp4_share: Constant
     attention_share: Constant
     link_share: Constant
+    network_share: Constant
     layer_us: Constant
+    latent_layer_us: Constant
     expert_layer_us: Constant
     collective_us: Constant
     peer_us: Constant
     network_us: Constant
     sequence_us: Constant
+    prefill_use: Constant
     unpack_share: Constant
     draft_cost: Constant
     memory_share: Constant
@@ -65,6 +68,8 @@ class Constants(Knobs):
     wafer_expert_skew: Constant
     wafer_memory_share: Constant
     software_per_year: Constant
+    first_stack_gain: Constant
+    first_stack_months: Constant
 
     def numbers(self) -> Numbers:
         """Return the plain values."""
@@ -82,12 +87,15 @@ class Numbers:
     blackwell_fp4_share: float
     attention_share: float
     link_share: float
+    network_share: float
     layer_us: float
+    latent_layer_us: float
     expert_layer_us: float
     collective_us: float
     peer_us: float
     network_us: float
     sequence_us: float
+    prefill_use: float
     unpack_share: float
     draft_cost: float
     memory_share: float
@@ -98,6 +106,8 @@ class Numbers:
     wafer_expert_skew: float
     wafer_memory_share: float
     software_per_year: float
+    first_stack_gain: float
+    first_stack_months: float
 
     def but(self, **values: float) -> Numbers:
         """Return a copy with other values."""
@@ -135,3 +145,18 @@ def software_factor(year: int | None, numbers: Numbers | None = None) -> float:
         raise InputError("no software factor for this year", field="year", value=year, expected="2024 to 2035")
     gain = (numbers or stored_numbers()).software_per_year
     return float((1.0 + gain) ** (year - 2026))
+
+
+def maturity_factor(months: float | None, numbers: Numbers | None = None) -> float:
+    """Return what a young software stack yields relative to a mature one [1].
+
+    ``months`` since the model was first supported on that kind of accelerator; None is mature. The gain that is still
+    to come shrinks evenly, in proportion: ``first_stack_gain ** (months / first_stack_months - 1)``, at most 1. Raises
+    :class:`InputError` for months below 0.
+    """
+    if months is None:
+        return 1.0
+    if not 0 <= months <= 600:
+        raise InputError("out of range", field="stack_months", value=months, expected="0 to 600 months")
+    c = numbers or stored_numbers()
+    return float(c.first_stack_gain ** min(months / c.first_stack_months - 1.0, 0.0))

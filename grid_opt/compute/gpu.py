@@ -13,14 +13,16 @@ with answers: :math:`C = B\tau I/O` with :math:`\tau` tokens accepted per step. 
 - :math:`t_{com}`: two all-reduces a layer (TP), or sending tokens to experts and back (EP), over the links.
 - :math:`t_{fix}`: overheads per layer, per collective, per peer and per sequence.
 
-The traffic of experts grows by ``imbalance`` per doubling of :math:`n`. Sums, not maxima: measurements show little
-overlap, but for one trick of EP beyond the scale-up links: two half-batches in turn read the weights twice and hide the
-exchange of the one behind the work of the other. The step then takes the longer of the two, where that is less.
+The traffic and the arithmetic of experts grow by ``imbalance`` per doubling of :math:`n`. Prompt positions cost
+:math:`1/u` of what they would at full use, on shared GPUs as in a pool (``prefill_use``). Sums, not maxima:
+measurements show little overlap, but for one trick of EP over many servers: two half-batches in turn read the weights
+twice and hide the exchange of the one behind the work of the other. The step then takes the longer of the two, where
+that is less.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +36,7 @@ _EXPERT = (2, 4, 8, 16, 32, 64, 144)
 _DRAFTS = {"off": (1,), "on": (2, 3, 4), "best": (1, 2, 3, 4)}
 PROMPT_CHUNK = 8192.0
 """Prompt positions that are prefilled together: the weights are read once for so many."""
-_NODES_PER_TOKEN = 4  # routing sends a token to the experts of at most so many servers (DeepSeek-V3 report)
+_SERVERS_TO_OVERLAP = 4  # two half-batches in turn are published for layouts of 32 GPUs and more (DeepSeek, LMSYS)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def layouts(device: Device, model: Model, case: Case, c: Numbers) -> Layouts:
     expert = [(n, e) for n, e in expert if n <= device.scale_up or device.scale_out > 0]
     both = [(n, e) for n, e in tensor + expert if case.exactly in (None, n)]
     if not both and case.exactly:
-        both = [(case.exactly, False)]
+        both = [(case.exactly, bool(model.experts))]
     rows = [(n, e, q) for n, e in both for q in _DRAFTS[case.speculative]]
     n = np.array([row[0] for row in rows], dtype=float)
     q = np.array([row[2] for row in rows], dtype=float)
@@ -113,9 +115,10 @@ def step_seconds(
     """
     n, q = plan.n, plan.q
     decode = q * batch
-    prompt = batch * plan.accepted * case.fresh_input / case.output_tokens if shared else np.zeros_like(decode)
+    per_token = case.fresh_input / case.output_tokens / c.prefill_use if shared else 0.0
+    prompt = batch * plan.accepted * per_token
     tokens = decode + prompt
-    skew = 1.0 + c.imbalance * np.log2(n)
+    skew = _skew(plan, c)
     reach = device.bandwidth * c.bandwidth_share
 
     def memory_seconds(parts: float) -> Array:
@@ -128,48 +131,87 @@ def step_seconds(
         return np.asarray((weights + batch * cache_bytes(model, case, plan)) / reach)
 
     attention = decode * case.context_flop(model) + prompt * case.prompt_flop(model)
-    flop_s = seconds_of_arithmetic(device, model, tokens, c) + attention / (device.flops_attention * c.attention_share)
+    flop_s = seconds_of_arithmetic(device, model, tokens, c, skew)
+    flop_s = flop_s + attention / (device.flops_attention * c.attention_share)
     work = memory_seconds(1.0) + flop_s / n
     host = c.sequence_us * 1e-6 * batch / np.where(plan.expert, n, 1.0)
-    layers = 1e-6 * (model.layers * c.layer_us + model.expert_layers * c.expert_layer_us)
-    latency = np.where(
-        plan.expert, model.expert_layers * c.peer_us * np.log2(n), 2.0 * model.layers * c.collective_us * (n > 1)
-    )
-    latency = 1e-6 * (latency + np.where(n > device.scale_up, model.layers * c.network_us, 0.0))
+    layers = layer_seconds(model, c)
+    latency = _latency_seconds(device, model, plan, c)
     exchange = _exchange_seconds(device, model, plan, tokens, c)
     step = work + layers + host + exchange + latency
     halves = np.maximum(memory_seconds(2.0) + flop_s / n + 2.0 * layers + host, exchange + 2.0 * latency)
-    step = np.where(plan.expert & (n > device.scale_up), np.minimum(step, halves), step)
-    return step * (1.0 + c.draft_cost * (q - 1.0)), work
+    wide = plan.expert & (n >= _SERVERS_TO_OVERLAP * device.scale_up)
+    step = np.where(wide, np.minimum(step, halves), step)
+    return step * (1.0 + c.draft_cost * (q - 1.0)) * device.step_factor, work * device.step_factor
 
 
-def seconds_of_arithmetic(device: Device, model: Model, tokens: Array, c: Numbers) -> Array:
-    """Return GPU-seconds of the matrix products of ``tokens`` positions: 2 FLOP per active parameter."""
-    return np.asarray(tokens * 2.0 * model.active / (device.flops * device.share(model.number_format, c)))
+def layer_seconds(model: Model, c: Numbers) -> float:
+    """Return the time of a pass through the layers that neither traffic nor arithmetic explains [s]."""
+    attention = c.layer_us + (c.latent_layer_us if model.latent else 0.0)
+    return 1e-6 * (model.layers * attention + model.expert_layers * c.expert_layer_us)
+
+
+def seconds_of_arithmetic(device: Device, model: Model, tokens: Array, c: Numbers, skew: Array | float = 1.0) -> Array:
+    """Return GPU-seconds of the matrix products of ``tokens`` positions: 2 FLOP per active parameter.
+
+    The busiest of the GPUs that share the experts has ``skew`` times the mean of their work.
+    """
+    routed = model.routed * model.awake_share
+    work = 2.0 * (model.active - routed + routed * np.asarray(skew))
+    return np.asarray(tokens * work / (device.flops * device.share(model.number_format, c)))
 
 
 def prefill_seconds(device: Device, model: Model, case: Case, c: Numbers) -> float:
-    """Return GPU-seconds to prefill one token of a prompt on GPUs of its own: arithmetic and attention, at full use."""
-    products = float(seconds_of_arithmetic(device, model, np.array(1.0), c))
-    return products + case.prompt_flop(model) / (device.flops_attention * c.attention_share)
+    """Return GPU-seconds to prefill one token of a prompt on GPUs of its own, in the best layout that holds the model.
+
+    Arithmetic, attention, exchange between the GPUs, and for each chunk of a prompt the weights once and the fixed
+    times of the layers; over the share of time that such a pool is at work.
+    """
+    plan = layouts(device, model, replace(case, devices=None, exactly=None, speculative="off"), c)
+    plan = plan[np.flatnonzero(largest_batch(device, model, case, plan, c) >= 1.0)]
+    if not len(plan.n):
+        return float("inf")
+    skew = _skew(plan, c)
+    chunk = PROMPT_CHUNK * np.where(plan.expert, plan.n, 1.0)
+    flop_s = seconds_of_arithmetic(device, model, np.array(1.0), c, skew)
+    flop_s = flop_s + case.prompt_flop(model) / (device.flops_attention * c.attention_share)
+    read = (weight_bytes(model, plan) + (skew - 1.0) * model.routed * model.number_bytes / plan.n) / (
+        device.bandwidth * c.bandwidth_share
+    )
+    fixed = layer_seconds(model, c) + _latency_seconds(device, model, plan, c)
+    exchange = _exchange_seconds(device, model, plan, np.array(1.0), c)
+    best = float(np.min(flop_s + plan.n * (exchange + (read + fixed) / chunk)))
+    return best / c.prefill_use * device.step_factor
+
+
+def _skew(plan: Layouts, c: Numbers) -> Array:
+    """Return how much more the busiest GPU has to do for the experts than the mean."""
+    return np.asarray(1.0 + c.imbalance * np.log2(plan.n))
+
+
+def _latency_seconds(device: Device, model: Model, plan: Layouts, c: Numbers) -> Array:
+    """Return the latency of a step's collectives: two all-reduces a layer (TP), or the exchange with peers (EP)."""
+    n = plan.n
+    inside = np.where(
+        plan.expert, model.expert_layers * c.peer_us * np.log2(n), 2.0 * model.layers * c.collective_us * (n > 1)
+    )
+    return np.asarray(1e-6 * (inside + np.where(n > device.scale_up, model.layers * c.network_us, 0.0)))
 
 
 def _exchange_seconds(device: Device, model: Model, plan: Layouts, tokens: Array, c: Numbers) -> Array:
     """Return seconds of collectives of a step.
 
     TP: two all-reduces a layer of 16-bit activations, ``8 (1-1/n) X d`` bytes. EP: 1 byte out and 2 back for each of k
-    experts, ``3 k d X / n`` bytes a layer and GPU, the share beyond the scale-up links over the network.
+    experts, ``3 k d X / n`` bytes a layer and GPU, the share beyond the scale-up links over the network: low-latency
+    kernels send a token to each of its experts.
     """
     n = plan.n
     inside = np.minimum(device.scale_up / n, 1.0)
+    scale_up, network = device.link * c.link_share, max(device.scale_out, 1.0) * c.network_share
     tensor = 8.0 * (1.0 - 1.0 / n) * tokens * model.hidden * model.layers
-    rate = np.where(n > device.scale_up, device.scale_out, device.link)
-    copies = 3.0 * model.hidden * tokens / n * model.expert_layers
-    outside = copies * min(model.experts_active, _NODES_PER_TOKEN) * (1.0 - inside)
-    within = copies * model.experts_active * inside * (1.0 - 1.0 / n)
-    slow = max(device.scale_out, 1.0)
-    expert = within / device.link + outside / slow
-    return np.where(plan.expert, expert, tensor / np.maximum(rate, 1.0)) / c.link_share
+    copies = 3.0 * model.experts_active * model.hidden * tokens / n * model.expert_layers
+    expert = copies * (inside * (1.0 - 1.0 / n) / scale_up + (1.0 - inside) / network)
+    return np.where(plan.expert, expert, tensor / np.where(n > device.scale_up, network, scale_up))
 
 
 def best_batches(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from grid_opt.compute import gpu, wafer
 from grid_opt.compute.accelerators import Accelerator, Precision
-from grid_opt.compute.constants import Numbers, software_factor, stored_numbers
+from grid_opt.compute.constants import Numbers, maturity_factor, software_factor, stored_numbers
 from grid_opt.compute.definitions import architecture_of, load_accelerator
 from grid_opt.compute.power import Power, power_of
 from grid_opt.compute.setting import Case, Device, Model, Prefill, Speculative, device_numbers, model_numbers
@@ -38,6 +38,8 @@ class Wishes:
     systems: int | None = None
     devices: int | None = None
     year: int | None = None
+    stack_months: float | None = None
+    """Months since the model was first supported on that kind of accelerator; None: a mature stack."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,7 @@ def _ways(
     model = model_numbers(architecture, wishes.precision, accelerator.kind == "wafer")
     device = device_numbers(accelerator, model)
     case = _case(accelerator, workload, wishes)
-    software = software_factor(wishes.year, c)
+    software = software_factor(wishes.year, c) * maturity_factor(wishes.stack_months, c)
     prefills: tuple[Prefill, ...] = ("shared", "pool") if wishes.prefill == "best" else (wishes.prefill,)
     if accelerator.kind == "wafer":
         return [_on_wafers(accelerator, device, model, case, floors, batch, how, c, software, base) for how in prefills]
@@ -248,19 +250,14 @@ def _on_gpus(
     if not fits.size:
         raise _does_not_fit(accelerator, model, case, device)
     plan, most = plan[fits], most[fits]
+    shared = how == "shared"
     if batch is None:
-        users = gpu.best_batches(device, model, case, plan, floors, c, how == "shared", software)
+        users = gpu.best_batches(device, model, case, plan, floors, c, shared, software)
     else:
-        users = np.where(batch <= most, batch, np.nan) * np.ones((len(floors), 1))
-    step, busy = gpu.step_seconds(device, model, case, plan, users, c, how == "shared")
-    step, busy = step / software, busy / software
-    speed = plan.accepted / step
-    users = np.where(speed >= floors[:, None] * (1 - 1e-9), users, np.nan)
-    output = users * speed
-    per_token = gpu.prefill_seconds(device, model, case, c) / software
-    pool = output * case.fresh_input / case.output_tokens * per_token if how == "pool" else np.zeros_like(output)
-    shape = np.ones_like(users)
-    return Found(users, step, speed, output, plan.n * shape, pool, busy / step, plan.q * shape, plan.expert * shape)
+        users = _as_asked(batch, most, floors)
+    step, busy = gpu.step_seconds(device, model, case, plan, users, c, shared)
+    pool_s = gpu.prefill_seconds(device, model, case, c) / software if how == "pool" else 0.0
+    return _found(users, step / software, busy / step, floors, case, pool_s, plan.accepted, plan.n, plan.q, plan.expert)
 
 
 def _on_wafers(
@@ -278,22 +275,41 @@ def _on_wafers(
     plan = wafer.replicas(device, model, case, c, how == "shared")
     if not (plan.most_users >= 1.0).any():
         raise _does_not_fit(accelerator, model, case, device)
-    if batch is None:
-        users = wafer.users_at(plan, floors, software)
-    else:
-        users = np.where(batch <= plan.most_users, batch, np.nan) * np.ones((len(floors), 1))
-    step = wafer.step_seconds(plan, users) / software
-    speed = plan.accepted / step
+    users = wafer.users_at(plan, floors, software) if batch is None else _as_asked(batch, plan.most_users, floors)
+    step = wafer.step_seconds(plan, users)
+    busy = np.minimum(users * plan.busy_s / step, 1.0)
+    pool_s = 0.0
+    if how == "pool":
+        helper = device_numbers(_pool_accelerator(accelerator, base), model)
+        pool_s = gpu.prefill_seconds(helper, model, case, c) / software
+    none = np.zeros(plan.wafers.shape)
+    return _found(users, step / software, busy, floors, case, pool_s, plan.accepted, plan.wafers, plan.q, none)
+
+
+def _as_asked(batch: float, most: Array, floors: Array) -> Array:
+    """Return the batch that was asked for at every floor and layout; NaN where the memory does not hold it."""
+    return np.where(batch <= most, batch, np.nan) * np.ones((len(floors), 1))
+
+
+def _found(
+    users: Array,
+    step: Array,
+    busy: Array,
+    floors: Array,
+    case: Case,
+    pool_s: float,
+    accepted: Array,
+    devices: Array,
+    q: Array,
+    expert: NDArray[np.bool_] | Array,
+) -> Found:
+    """Keep the layouts that reach their floor; ``pool_s`` are a pool's device-seconds per prompt token."""
+    speed = accepted / step
     users = np.where(speed >= floors[:, None] * (1 - 1e-9), users, np.nan)
     output = users * speed
-    pool = np.zeros_like(output)
-    if how == "pool":
-        helper = _pool_accelerator(accelerator, base)
-        per_token = gpu.prefill_seconds(device_numbers(helper, model), model, case, c) / software
-        pool = output * case.fresh_input / case.output_tokens * per_token
+    pool = output * (case.fresh_input / case.output_tokens * pool_s)
     shape = np.ones_like(users)
-    busy = np.minimum(users * plan.busy_s / (step * software), 1.0)
-    return Found(users, step, speed, output, plan.wafers * shape, pool, busy, plan.q * shape, 0.0 * shape)
+    return Found(users, step, speed, output, devices * shape, pool, busy, q * shape, expert * shape)
 
 
 def _choose(

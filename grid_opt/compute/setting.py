@@ -31,6 +31,7 @@ class Device:
     link: float
     scale_up: int
     scale_out: float
+    step_factor: float = 1.0
 
     def share(self, number_format: Precision, c: Numbers) -> float:
         """Return the share of dense arithmetic that this family reaches in a number format [1]."""
@@ -54,6 +55,7 @@ class Model:
     experts_active: int
     hidden: int
     heads: int
+    latent: bool
     cache_splits: int
     cached_numbers: float
     cache_number_bytes: float
@@ -138,6 +140,7 @@ def model_numbers(architecture: Architecture, precision: Precision | None, wafer
         experts_active=architecture.experts_active,
         hidden=architecture.hidden,
         heads=architecture.heads,
+        latent=bool(architecture.latent),
         cache_splits=1 if architecture.latent else architecture.kv_heads,
         cached_numbers=architecture.cached_numbers,
         cache_number_bytes=2.0 if wafer else architecture.kv_bits / 8,
@@ -182,4 +185,5 @@ def device_numbers(accelerator: Accelerator, model: Model) -> Device:
         link=engine.link_gb_s.value * 1e9,
         scale_up=engine.scale_up_devices,
         scale_out=engine.scale_out_gb_s.value * 1e9 if engine.scale_out_gb_s else 0.0,
+        step_factor=engine.step_factor.value if engine.step_factor else 1.0,
     )

@@ -20,6 +20,7 @@ from scipy.optimize import least_squares
 from grid_opt.atomic import write_text
 from grid_opt.compute.calibration import Measured, compare, load_points
 from grid_opt.compute.constants import Constants, Numbers, constants_path, load_constants
+from grid_opt.compute.definitions import load_accelerator
 from grid_opt.resources import models_dir
 
 Array = NDArray[np.float64]
@@ -42,6 +43,16 @@ def fitted_names(constants: Constants) -> list[str]:
     return [name for name in type(constants).model_fields if getattr(constants, name).fitted]
 
 
+def fitted_points() -> list[Measured]:
+    """Return the points of the fit; those on accelerators with a ``step_factor`` only served to set that factor."""
+    return [point for point in load_points() if point.group == "fit" and not _own_factor(point.accelerator)]
+
+
+def _own_factor(accelerator: str) -> bool:
+    engine = load_accelerator(accelerator).engine
+    return engine is not None and engine.step_factor is not None
+
+
 def residuals(points: list[Measured], numbers: Numbers) -> Array:
     """Return ln(model / measurement) of every point, between -3 and 3."""
     modeled = np.array([item.modeled for item in compare(points, numbers)])
@@ -53,7 +64,7 @@ def residuals(points: list[Measured], numbers: Numbers) -> Array:
 
 def refit(constants: Constants, most: int = 40) -> Fit:
     """Fit from the stored values, within the bounds."""
-    points = [point for point in load_points() if point.group == "fit"]
+    points = fitted_points()
     names, start = fitted_names(constants), constants.numbers()
     low = np.array([getattr(constants, name).low for name in names])
     high = np.array([getattr(constants, name).high for name in names])
@@ -78,7 +89,7 @@ def refit(constants: Constants, most: int = 40) -> Fit:
 
 def stored_loss() -> float:
     """Return the loss of the stored constants: 0.04 * sum(sqrt(1 + (r / 0.2)^2) - 1)."""
-    r = residuals([p for p in load_points() if p.group == "fit"], load_constants().numbers())
+    r = residuals(fitted_points(), load_constants().numbers())
     return float(SOFT**2 * (np.sqrt(1.0 + (r / SOFT) ** 2) - 1.0).sum())
 
 
