@@ -15,6 +15,7 @@ from grid_opt.formulation.model import Model, build_model, build_operation
 from grid_opt.solve.highs import Options, solve
 from grid_opt.solve.standard_form import to_matrix
 from tests.tiny import SEASON_HOURS, objective, solve_tiny, tiny_case, tiny_world
+from tests.tiny_fleet import fleet_case, fleet_tiny_world
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "rows.txt"
@@ -26,15 +27,29 @@ def _whole_model() -> Model:
     return build_model(case, tiny_world(case))
 
 
+def _fleet_model() -> Model:
+    case = fleet_case(demand={"commitments": "final"})
+    pairs, shares = np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([0.2, 0.2])
+    world = fleet_tiny_world(
+        case, co_siting=pairs, vendor_most=shares + 0.6, vendor_least=shares, porting_cost=np.array([5.0, 0.0]),
+        deliveries_least=np.full((2, 4), 1.0), deliveries_most=np.full((2, 4), 4.0),
+    )  # fmt: skip
+    return build_model(case, world)
+
+
 def golden_rows() -> str:
     """Write one row of every constraint and one entry of every cost term, with its numbers."""
-    model = _whole_model()
+    one_kind, fleet = _whole_model(), _fleet_model()
+    named = {name: (one_kind, declared) for name, declared in one_kind.declarations.items()}
+    named |= {n: (fleet, d) for n, d in fleet.declarations.items() if n.split(".")[0] in ("fleet", "service")}
     lines = []
-    for name, declared in model.declarations.items():
+    for name, (model, declared) in named.items():
         if declared.kind not in ("constraint", "cost"):
             continue
         component = model.component(name)
         rows = [r for r in component.values() if next(identify_variables(r.expr), None) is not None]
+        if not rows:
+            continue  # a row that only a software or rule of another kind has
         row = rows[len(rows) // 2]  # in the middle: the first quarter has no quarter before it
         text = re.sub(r"\d+\.\d{4,}", lambda m: f"{float(m[0]):.6g}", str(row.expr))
         lines.append(f"{row.local_name}: {text}")

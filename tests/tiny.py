@@ -21,7 +21,8 @@ def tiny_case(**sections: dict[str, Any]) -> Case:
         "objective": {"goal": "least_cost"},
         "fleet": {"members": "none"},
         "demand": {
-            "power_basis": "it", "commitments": "every", "targets_mw": {"2026Q2": 20.0, "2026Q4": 40.0}, "utilization_fraction": 0.8,
+            "power_basis": "it", "commitments": "every", "targets_mw": {"2026Q2": 20.0, "2026Q4": 40.0},
+            "utilization_fraction": 0.8,
         },
         "horizon": {"first_quarter": "2026Q1", "last_quarter": "2026Q4", "long_run_until_year": 2028},
         "campus": {

@@ -51,6 +51,7 @@ def to_matrix(model: Any) -> Matrix:
     form = LinearStandardFormCompiler().write(model, mixed_form=True)
     matrix = sp.csr_array(form.A)
     matrix.sum_duplicates()
+    _drop_residue(matrix)
     rhs = np.asarray(form.rhs, dtype=float)
     sense = np.array([bound for _, bound in form.rows], dtype=int)
     columns = list(form.columns)
@@ -69,6 +70,19 @@ def to_matrix(model: Any) -> Matrix:
     )
     _guard(result, rhs)
     return result
+
+
+_RESIDUE = 1e-12
+
+
+def _drop_residue(matrix: sp.csr_array) -> None:
+    """Remove what rounding leaves of terms of a row that cancel, as of a sum of differences over quarters."""
+    entry = np.where(np.isfinite(matrix.data), np.abs(matrix.data), 0.0)  # the guard names those that are not
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    largest = np.zeros(matrix.shape[0])
+    np.maximum.at(largest, row, entry)
+    matrix.data[np.isfinite(matrix.data) & (entry <= _RESIDUE * largest[row])] = 0.0
+    matrix.eliminate_zeros()
 
 
 def _guard(matrix: Matrix, rhs: Array) -> None:

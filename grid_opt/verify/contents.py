@@ -97,7 +97,7 @@ GENERATED = tuple(name for name in WORLD if name == "price" or name.startswith("
 """Inputs that the generator of hours, the outlook and the choice of days make together."""
 
 
-@check("inputs.reproducible", "Prices and slices are those that the case and the installed tables give.", "1")
+@check("inputs.reproducible", "Prices, slices and fleet are those that case, tables and definitions give.", "1")
 def reproducible(e: Evidence) -> Excess:
     """Make the world of the case again and compare its prices and slices with those in the plan."""
     _require_comparable(e)
@@ -152,8 +152,10 @@ def _first_line(error: Exception) -> str:
 def _differences(e: Evidence, world: xr.Dataset) -> Excess:
     """Return the largest difference of every generated input, relative to its size, labeled with its place."""
     wrong = {}
-    for name in GENERATED:
-        dims = WORLD[name].dims
+    declared = e.inputs
+    of_fleet = [name for name in declared if name not in WORLD and declared[name].unit]
+    for name in (*GENERATED, *of_fleet):
+        dims = declared[name].dims
         found, fresh = e[name], world[name].transpose(*dims)
         fresh = fresh.sel({dim: e.labels(dim) for dim in dims}) if _same_labels(e, world, dims) else fresh[..., :0]
         if fresh.shape != found.shape:

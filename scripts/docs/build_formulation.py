@@ -10,28 +10,33 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from grid_opt.formulation import bills, campus, capital, connection, network, operation  # noqa: E402
+from grid_opt.formulation import bills, campus, capital, connection, fleet, goal, network, operation, service  # noqa: E402
 from grid_opt.formulation.block import DIMENSIONS, Declaration  # noqa: E402
 from grid_opt.formulation.model import print_formulas  # noqa: E402
 from tests.tiny import tiny_case, tiny_world  # noqa: E402
+from tests.tiny_fleet import fleet_case, fleet_tiny_world  # noqa: E402
 
 PAGE = ROOT / "docs" / "formulation.md"
 BLOCKS = {
     "campus": campus.Campus,
     "connection": connection.Connection,
     "network": network.Network,
+    "fleet": fleet.Fleet,
+    "service": service.Service,
     "operation": operation.Operation,
     "capital": capital.Capital,
     "budget": capital.Capital,
     "bills": bills.Bills,
+    "plan": goal.Goal,
 }
 HEAD = """# Formulation
 
 This page is generated: `scripts/docs/build_formulation.py` runs the rules that build the model on symbols and
 prints what they say. A test compares it with the code, so it cannot drift. Do not edit it.
 
-The model minimizes the sum of the cost terms below, in million USD of present value. Upper-case letters with a
-calligraphic hand are sets; an index set's own letter in upper case, as in $n_{r,Q}$, is its last element. A
+What is minimized stands at the end; cost terms are in million USD of present value. A case with a fleet has the blocks
+`fleet` and `service`; one without has `operation.utilization` and the hardware terms of `capital`. Upper-case letters
+with a calligraphic hand are sets; an index set's own letter in upper case, as in $n_{r,Q}$, is its last element. A
 variable one step before the first quarter is zero.
 
 | dimension | index | set |
@@ -40,9 +45,11 @@ variable one step before the first quarter is zero.
 
 
 def declarations() -> dict[str, Declaration]:
-    """Print a case in which every block and both budgets are present."""
-    case = tiny_case(grid={"network": True}, budget={"total_musd": 1.0, "annual_musd": {2026: 1.0}})
-    return print_formulas(case, tiny_world(case))
+    """Print cases in which every block and every budget is present: with one kind of accelerator, and with a fleet."""
+    limits = {"total_musd": 1.0, "annual_musd": {2026: 1.0}, "present_value_musd": 1.0}
+    case = tiny_case(grid={"network": True}, budget=limits)
+    chosen = fleet_case(grid={"network": True}, budget=limits)
+    return print_formulas(case, tiny_world(case)) | print_formulas(chosen, fleet_tiny_world(chosen))
 
 
 def page() -> str:
@@ -73,7 +80,7 @@ def _section(mine: list[Declaration]) -> list[str]:
         if rows:
             lines += [f"\n**{title}**\n", "| symbol | name | over | unit | meaning |", "|---|---|---|---|---|"]
             lines += [f"| ${_shown(d)}$ | `{d.name}` | {', '.join(d.dims)} | {d.unit} | {d.meaning} |" for d in rows]
-    for kind, title in (("constraint", "Constraints"), ("cost", "Cost terms")):
+    for kind, title in (("constraint", "Constraints"), ("cost", "Cost terms"), ("objective", "Objective")):
         rows = [d for d in mine if d.kind == kind]
         if rows:
             lines.append(f"\n**{title}**\n")
