@@ -30,6 +30,12 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "slice": ("s", "S"),
     "stress": ("k", "K"),
     "season": ("c", "C"),
+    "bus": ("n", "N"),
+    "branch": ("e", "E"),
+    "generator": ("g", "G"),
+    "dc_line": ("d", "D"),
+    "curve": ("w", "W"),
+    "cut": ("h", "H"),
 }
 """Every dimension of the model: the letter of its index and of its set."""
 
@@ -97,8 +103,10 @@ class Builder(Protocol):
         """Declare a constraint for every index at which ``where`` holds (everywhere without it)."""
         ...
 
-    def cost(self, name: str, dims: tuple[str, ...], rule: Rule, *, meaning: str) -> None:
-        """Declare a cost term, present value in million USD; the objective is the sum of all of them."""
+    def cost(
+        self, name: str, dims: tuple[str, ...], rule: Rule, *, meaning: str, unit: str = "million USD"
+    ) -> None:
+        """Declare a cost term, by default present value in million USD; the objective is the sum of all of them."""
         ...
 
     def total(self, over: Any, term: Rule) -> Expression:
