@@ -103,9 +103,7 @@ class Builder(Protocol):
         """Declare a constraint for every index at which ``where`` holds (everywhere without it)."""
         ...
 
-    def cost(
-        self, name: str, dims: tuple[str, ...], rule: Rule, *, meaning: str, unit: str = "million USD"
-    ) -> None:
+    def cost(self, name: str, dims: tuple[str, ...], rule: Rule, *, meaning: str, unit: str = "million USD") -> None:
         """Declare a cost term, by default present value in million USD; the objective is the sum of all of them."""
         ...
 

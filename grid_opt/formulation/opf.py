@@ -205,14 +205,23 @@ class HostedLoad:
     def __init__(self, build: Builder, grid: Grid) -> None:
         count = len(grid.net.buses)
         weight = build.parameter(
-            "opf.studied", dict.fromkeys(range(count), 0.0), ("bus",), symbol="v", unit="1", meaning="1 at the studied bus"
+            "opf.studied",
+            dict.fromkeys(range(count), 0.0),
+            ("bus",),
+            symbol="v",
+            unit="1",
+            meaning="1 at the studied bus",
         )
         self._load = _bounded(
             build, "opf.new_load", "bus", (np.zeros(count), np.zeros(count)),
             ("x", "0", r"\overline{X}"), "new load at a bus",
         )  # fmt: skip
         build.cost(
-            "opf.hosted", ("bus",), lambda n: -weight[n] * self._load[n], meaning="new load, to be made large", unit="MW"
+            "opf.hosted",
+            ("bus",),
+            lambda n: -weight[n] * self._load[n],
+            meaning="new load, to be made large",
+            unit="MW",
         )
 
     def new_load(self, n: Index) -> Expression:
@@ -286,8 +295,12 @@ def _bounded(
 ) -> Mapping[Index, Expression]:
     """Declare a variable [MW] between two parameters."""
     own, below, above = symbols
-    low = build.parameter(f"{name}_min", _numbered(limits[0]), (dim,), symbol=below, unit="MW", meaning=f"least {meaning}")
-    high = build.parameter(f"{name}_max", _numbered(limits[1]), (dim,), symbol=above, unit="MW", meaning=f"most {meaning}")
+    low = build.parameter(
+        f"{name}_min", _numbered(limits[0]), (dim,), symbol=below, unit="MW", meaning=f"least {meaning}"
+    )
+    high = build.parameter(
+        f"{name}_max", _numbered(limits[1]), (dim,), symbol=above, unit="MW", meaning=f"most {meaning}"
+    )
     found: Mapping[Index, Expression] = build.variable(
         name, (dim,), symbol=own, unit="MW", domain="real", meaning=meaning, bounds=lambda k: (low[k], high[k])
     )

@@ -116,9 +116,7 @@ class PyomoBuilder:
 
         self._component(name, pyo.Constraint(*self._sets(dims), rule=guarded))
 
-    def cost(
-        self, name: str, dims: tuple[str, ...], rule: Rule, *, meaning: str, unit: str = "million USD"
-    ) -> None:
+    def cost(self, name: str, dims: tuple[str, ...], rule: Rule, *, meaning: str, unit: str = "million USD") -> None:
         """See :class:`~grid_opt.formulation.block.Builder`."""
         self._declare(Declaration("cost", name, dims, unit, meaning))
         term = pyo.Expression(*self._sets(dims), rule=lambda _m, *index: rule(*index))

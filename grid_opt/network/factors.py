@@ -84,11 +84,15 @@ class Factors:
         angles = self._solve((injection_mw + self.incidence.T @ pushed)[:, None])[:, 0]
         return np.asarray(self._flow @ angles - pushed)
 
+    def respond(self, injections: Numbers) -> Numbers:
+        """Return the change of flows (branch, case) for changes of injections (bus, case)."""
+        return np.asarray(self._flow @ self._solve(injections))
+
     def ptdf_columns(self, buses: Places) -> Numbers:
         """Return the PTDF (branch, chosen bus): flow per MW put in at a bus and taken out at its reference."""
         unit = np.zeros((len(self.net.buses), len(buses)))
         unit[buses, np.arange(len(buses))] = 1.0
-        return np.asarray(self._flow @ self._solve(unit))
+        return self.respond(unit)
 
     def ptdf_rows(self, branches: Places) -> Numbers:
         """Return the PTDF (chosen branch, bus); B is symmetric, so that a row is one solve as well."""
@@ -102,7 +106,7 @@ class Factors:
     def transfers(self, branches: Places) -> Numbers:
         r"""Return :math:`\psi` (branch, chosen branch): flow per MW sent from the start of a branch to its end."""
         unit = self.incidence[branches].T.toarray()
-        return np.asarray(self._flow @ self._solve(unit))
+        return self.respond(unit)
 
     def lodf_columns(self, outages: Places) -> Numbers:
         """Return the LODF (branch, outage): what each branch takes over of the outaged branch's flow.

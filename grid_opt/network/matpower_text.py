@@ -13,7 +13,9 @@ from pathlib import Path
 from grid_opt.errors import InputError
 
 _ASSIGNMENT = re.compile(r"mpc\.(\w+)\s*=\s*(\[[^\]]*\]|\{[^}]*\}|'[^'\n]*'|[^;\n\[\{]+)\s*;?")
-_HARMLESS = re.compile(r"\s*(function\b[^\n]*|end|endfunction|return|define_constants|\[[\w\s,]*\]\s*=\s*idx_\w+)?\s*;?\s*")
+_HARMLESS = re.compile(
+    r"\s*(function\b[^\n]*|end|endfunction|return|define_constants|\[[\w\s,]*\]\s*=\s*idx_\w+)?\s*;?\s*"
+)
 _BLOCK_COMMENT = re.compile(r"^[ \t]*%\{[ \t]*$.*?^[ \t]*%\}[ \t]*$", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"('[^'\n]*')|%[^\n]*|\.\.\.[^\n]*\n")
 

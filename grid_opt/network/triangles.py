@@ -27,9 +27,7 @@ class SymmetricSolver:
 
     def __init__(self, matrix: sp.csc_array) -> None:
         size = matrix.shape[0]
-        factors: Any = splu(
-            matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-        )
+        factors: Any = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
         lower = sp.csr_array(factors.L)
         level = _levels(lower)
         order = np.argsort(level, kind="stable")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from grid_opt.errors import SolverError
@@ -98,7 +97,7 @@ def solve_opf(net: Topology, convention: Convention = "powermodels", options: Op
         "optimal", convention, grid,
         objective=tangents.true_cost(x), bound=answer.objective,
         dispatch_mw=found["dispatch"], flow_mw=found["flow"], dc_mw=found["dc_flow"], angle=found["angle"] / CRAD_PER_RAD,
-        price=_prices(model, matrix, answer), rounds=rounds, seconds=time.monotonic() - began,
+        price=_prices(model, matrix, answer, len(grid.net.buses)), rounds=rounds, seconds=time.monotonic() - began,
     )  # fmt: skip
 
 
@@ -196,12 +195,17 @@ def columns_of(model: Model, matrix: Matrix, name: str) -> Places:
     return np.array([number.get(id(data), -1) for data in model.component(name).values()], dtype=np.int64)
 
 
-def _prices(model: Model, matrix: Matrix, answer: Answer) -> npt.NDArray[np.float64]:
-    """Return the dual of the balance at every bus [USD/MWh]; 0 at a bus that nothing joins."""
+def rows_of(model: Model, matrix: Matrix, name: str, count: int) -> Places:
+    """Return the row of a declared constraint at each of ``count`` indices, -1 where it has none."""
     number = {id(row): position for position, row in enumerate(matrix.rows)}
-    component = model.component("opf.balance")
-    price = np.zeros(len(model.component("opf.angle")))
+    found = np.full(count, -1, dtype=np.int64)
+    for index, data in model.component(name).items():
+        found[index] = number.get(id(data), -1)
+    return found
+
+
+def _prices(model: Model, matrix: Matrix, answer: Answer, buses: int) -> Numbers:
+    """Return the dual of the balance at every bus [USD/MWh]; 0 at a bus that nothing joins."""
     assert answer.row_dual is not None
-    for bus, data in component.items():
-        price[bus] = answer.row_dual[number[id(data)]] if id(data) in number else 0.0
-    return price
+    row = rows_of(model, matrix, "opf.balance", buses)
+    return np.where(row >= 0, answer.row_dual[row], 0.0)
