@@ -147,11 +147,12 @@ class Transmission:
             sent = build.total(leaving[n], lambda e: self.flow[e])
             received = build.total(entering[n], lambda e: self.flow[e])
             drawn = demand[n] if extra is None else demand[n] + extra.new_load(n)
-            return made + brought - taken - drawn == sent - received
+            # All that varies stands on the left, so that the dual is the cost of one MW more drawn, with that sign.
+            return made + brought - taken - sent + received == drawn
 
         build.constraint(
             "opf.balance", ("bus",), balance, unit="MW",
-            meaning="What is made at a bus, less what is drawn there, leaves it over its branches; "
+            meaning="What is made at a bus and comes in over its branches is drawn there or leaves; "
             "the dual is the price of power at the bus.",
         )  # fmt: skip
 

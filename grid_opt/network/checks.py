@@ -33,7 +33,9 @@ def check_network(net: Topology) -> None:
     Checked are names that occur twice, numbers that are not finite (ratings may be infinite, angle limits missing),
     reactances of zero, taps that are not positive, negative ratings, reversed limits of power and angle, losses.
     """
-    _check_names("bus", net.buses, net.source)
+    kinds = {"bus": net.buses, "branch": net.branches, "generator": net.generators, "DC line": net.dc_lines}
+    for kind, table in kinds.items():
+        _check_names(kind, table, net.source)
     for check in (*_finite(net), *_branch_checks(net), *_limit_checks(net)):
         if check.broken.any():
             at = int(np.argmax(check.broken))
@@ -73,8 +75,9 @@ def _finite(net: Topology) -> Iterator[Check]:
 def _branch_checks(net: Topology) -> Iterator[Check]:
     rows = net.branches
     yield Check(
-        "branch", rows, rows.online & (rows.x == 0), "x", rows.x, "the reactance is zero, which the DC model divides by",
-        "a reactance other than zero [p.u.]", "give the reactance of the line, or merge its two buses",
+        "branch", rows, rows.online & (rows.x == 0), "x", rows.x,
+        "the reactance is zero, which the DC model divides by", "a reactance other than zero [p.u.]",
+        "give the reactance of the line, or merge its two buses",
     )  # fmt: skip
     yield Check("branch", rows, rows.tap <= 0, "tap", rows.tap, "the tap ratio is not positive", "above 0 [1]")
     same = rows.start == rows.end
@@ -101,8 +104,8 @@ def _limit_checks(net: Topology) -> Iterator[Check]:
     for kind, table in kinds:
         low, high = table.p_min_mw, table.p_max_mw
         yield Check(
-            kind, table, table.online & (low > high), "p_min_mw", low, "the limits of power are reversed", "Pmin <= Pmax [MW]",
-            "swap the two",
+            kind, table, table.online & (low > high), "p_min_mw", low, "the limits of power are reversed",
+            "Pmin <= Pmax [MW]", "swap the two",
         )  # fmt: skip
     lines = net.dc_lines
     lossy = (lines.loss_fraction < 0) | (lines.loss_fraction >= 1)

@@ -56,7 +56,7 @@ class _Row:
             raise self._error("a cost is not a finite number", "COST", self.numbers, "finite numbers")
 
     def _error(self, problem: str, field: str, value: object, expected: str) -> InputError:
-        return InputError(problem, field=field, value=value, expected=expected, **self._place)  # type: ignore[arg-type]
+        return InputError(problem, field=field, value=value, expected=expected, **self._place)
 
     def polynomial(self) -> Numbers:
         """Return the coefficients of 1, p and p squared."""

@@ -115,7 +115,7 @@ class Costs:
     @property
     def curved(self) -> Flags:
         """Where the cost is more than linear: a square or several lines."""
-        found = self.quadratic[:, 2] != 0
+        found: Flags = np.asarray(self.quadratic[:, 2] != 0)
         found[self.line_of] = True
         return found
 

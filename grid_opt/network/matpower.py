@@ -17,6 +17,7 @@ from grid_opt.network.elements import (
     Buses,
     Costs,
     DcLines,
+    Flags,
     Generators,
     Numbers,
     Places,
@@ -63,7 +64,7 @@ def read_matpower(path: str | Path) -> Topology:
     _check_version(found, file)
     tables = {name: _cells(name, found[name], file) for name in _NEEDED if name in found and found[name][:1] == "["}
     for name in ("bus", "branch", "gen"):
-        if name not in tables or len(tables[name].values) == 0 and name == "bus":
+        if name not in tables or (name == "bus" and len(tables[name].values) == 0):
             raise InputError(
                 f"the case has no mpc.{name}", file=file, field=f"mpc.{name}", expected="a MATPOWER case, version 2"
             )
@@ -142,7 +143,7 @@ def _assemble(file: Path, base: float, tables: dict[str, Cells]) -> Topology:
         source=str(file),
         base_mva=base,
         buses=_buses(bus, online),
-        branches=_branches(tables["branch"], place_of, base),
+        branches=_branches(tables["branch"], place_of),
         generators=_generators(generator, place_of),
         generator_costs=costs,
         dc_lines=dc,
@@ -168,7 +169,7 @@ def _bus_places(bus: Cells) -> dict[int, int]:
     return place_of
 
 
-def _buses(bus: Cells, online: np.ndarray) -> Buses:  # type: ignore[type-arg]
+def _buses(bus: Cells, online: Flags) -> Buses:
     count = len(bus.values)
     unknown = np.full(count, np.nan)
     return Buses(
@@ -190,8 +191,7 @@ def _at(cells: Cells, column: int, field: str, place_of: dict[int, int]) -> Plac
     return np.array([place_of[int(number)] for number in numbers], dtype=np.int64)
 
 
-def _branches(cells: Cells, place_of: dict[int, int], base: float) -> Branches:
-    del base
+def _branches(cells: Cells, place_of: dict[int, int]) -> Branches:
     ends = [cells.column(k).tolist() for k in (0, 1)]
     names = [f"{k + 1} ({i:g}-{j:g})" for k, (i, j) in enumerate(zip(*ends, strict=True))]
     rating = cells.column(5)

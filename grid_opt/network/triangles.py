@@ -8,6 +8,7 @@ sparse product for all right-hand sides. On a network of 10,000 buses that is se
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ class SymmetricSolver:
         turned = sp.csr_array(lower[order][:, order])
         turned_up = sp.csr_array(turned.T)
         edges = [0, *(np.flatnonzero(np.diff(level[order])) + 1).tolist(), size]
-        blocks = list(zip(edges[:-1], edges[1:], strict=True))
+        blocks = list(pairwise(edges))
         self._forward = [(a, b, sp.csr_array(turned[a:b, :a])) for a, b in blocks if a > 0]
         self._backward = [(a, b, sp.csr_array(turned_up[a:b, b:])) for a, b in reversed(blocks) if b < size]
         self._rows = np.argsort(factors.perm_r)[order]

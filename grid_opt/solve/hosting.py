@@ -1,8 +1,8 @@
 r"""Say exactly how much new load the network carries, by few linear programs.
 
 See :mod:`grid_opt.network.hosting` for the definition. The program is that of the optimal power flow, with the load of
-one bus as a variable to be made large. From bus to bus only a cost and two bounds change, so that HiGHS goes on from the
-basis of the bus before. Rows for outages are added when a solution violates them, until none does, and stay for the
+one bus as a variable to be made large. From bus to bus only a cost and two bounds change, so that HiGHS goes on from
+the basis of the bus before. Rows for outages are added when a solution violates them, until none does, and stay for the
 buses that follow.
 
 One program tells of all buses: with the duals :math:`y` of the balance at the optimum for bus m, where
@@ -25,7 +25,7 @@ from grid_opt.network.elements import Flags, Numbers, Places
 from grid_opt.network.factors import Factors
 from grid_opt.network.hosting import TOLERANCE_MW, Base, Bounds, Pairs, bound_hosting
 from grid_opt.solve.highs import Answer, Options, Session
-from grid_opt.solve.opf import columns_of, rows_of
+from grid_opt.solve.opf import balance_rows, columns_of
 from grid_opt.solve.standard_form import to_matrix
 
 _MOST_ROUNDS = 100
@@ -108,7 +108,7 @@ class _Program:
         self._load = columns_of(model, matrix, "opf.new_load")
         self._power = columns_of(model, matrix, "opf.dispatch")
         self._dc = columns_of(model, matrix, "opf.dc_flow")
-        self._balance = rows_of(model, matrix, "opf.balance", len(grid.net.buses))
+        self._balance, self._sign = balance_rows(model, matrix, grid.net)
         self._most = float(np.sum(grid.net.generators.p_max_mw) - np.sum(grid.net.demand_mw)) + 1.0
         self._first_row = len(matrix.row_lower)
         self._pairs: list[tuple[int, int]] = []
@@ -155,7 +155,7 @@ class _Program:
     def bound_others(self, answer: Answer, bus: int, mw: float) -> Numbers:
         """Return what the duals of this solution leave for every bus at most [MW] (bus,), infinite where nothing."""
         assert answer.row_dual is not None
-        price = np.where(self._balance >= 0, answer.row_dual[self._balance], 0.0)
+        price = self._sign * answer.row_dual[self._balance]
         found = np.full(len(price), np.inf)
         if abs(price[bus] - 1.0) > _UNIT_PRICE:  # the load met its own bound, and says nothing of others
             return found

@@ -91,13 +91,16 @@ def solve_opf(net: Topology, convention: Convention = "powermodels", options: Op
     if answer.x is None or answer.row_dual is None:
         return PowerFlow("infeasible", convention, grid, seconds=time.monotonic() - began, reason=answer.detail)
     x = np.clip(answer.x, session.matrix.col_lower, session.matrix.col_upper)
+    cost = tangents.true_cost(x)
+    row, sign = balance_rows(model, matrix, grid.net)
     place = {name: columns_of(model, matrix, f"opf.{name}") for name in ("dispatch", "flow", "dc_flow", "angle")}
     found = {name: np.where(at >= 0, x[at], 0.0) for name, at in place.items()}
     return PowerFlow(
         "optimal", convention, grid,
-        objective=tangents.true_cost(x), bound=answer.objective,
-        dispatch_mw=found["dispatch"], flow_mw=found["flow"], dc_mw=found["dc_flow"], angle=found["angle"] / CRAD_PER_RAD,
-        price=_prices(model, matrix, answer, len(grid.net.buses)), rounds=rounds, seconds=time.monotonic() - began,
+        objective=cost, bound=min(answer.objective, cost),
+        dispatch_mw=found["dispatch"], flow_mw=found["flow"], dc_mw=found["dc_flow"],
+        angle=found["angle"] / CRAD_PER_RAD,
+        price=sign * answer.row_dual[row], rounds=rounds, seconds=time.monotonic() - began,
     )  # fmt: skip
 
 
@@ -204,8 +207,23 @@ def rows_of(model: Model, matrix: Matrix, name: str, count: int) -> Places:
     return found
 
 
-def _prices(model: Model, matrix: Matrix, answer: Answer, buses: int) -> Numbers:
-    """Return the dual of the balance at every bus [USD/MWh]; 0 at a bus that nothing joins."""
-    assert answer.row_dual is not None
-    row = rows_of(model, matrix, "opf.balance", buses)
-    return np.where(row >= 0, answer.row_dual[row], 0.0)
+def balance_rows(model: Model, matrix: Matrix, net: Topology) -> tuple[Places, Numbers]:
+    """Return the row of the balance of every bus and the sign of its dual as a price; 0 at a bus that nothing joins.
+
+    The price is by how much the objective rises per MW more drawn. Pyomo may write an equation with either side first, which turns the sign of its dual. Which it was is read off a
+    coefficient of each row: what a generator makes or a branch brings in counts positive.
+    """
+    row = rows_of(model, matrix, "opf.balance", len(net.buses))
+    flow = columns_of(model, matrix, "opf.flow")
+    joined = (
+        (net.generators.bus, columns_of(model, matrix, "opf.dispatch"), 1.0),
+        (net.branches.end, flow, 1.0),
+        (net.branches.start, flow, -1.0),
+        (net.dc_lines.start, columns_of(model, matrix, "opf.dc_flow"), -1.0),
+        (net.dc_lines.end, columns_of(model, matrix, "opf.dc_flow"), 1.0),
+    )
+    sign = np.zeros(len(row))
+    for bus, column, wanted in joined:
+        if len(bus):
+            sign[bus] = wanted * np.sign(np.asarray(matrix.rows_matrix[row[bus], column]).ravel())
+    return np.maximum(row, 0), np.where(row >= 0, sign, 0.0)
