@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -102,3 +104,12 @@ def test_bridges_of_a_long_chain_need_no_deep_recursion() -> None:
 def test_a_network_without_branches_has_no_factors(tmp_path: Path) -> None:
     net = active(grids.network(tmp_path, bus=[bus(1, kind=3)], gen=[grids.generator(1, 10)], branch=[]))
     assert Factors(net).ptdf_columns(np.array([0])).shape == (0, 1)
+
+
+def test_the_benchmark_compares_the_same_numbers(script: Callable[[str], ModuleType]) -> None:
+    grids.pglib("case14_ieee")
+    bench = script("bench/network_factors.py")
+    found = {road: bench.measure("case14_ieee", road) for road in bench.ROADS}
+    for key in ("ptdf_sum", "lodf_sum"):
+        assert found["sparse"][key] == pytest.approx(found["dense"][key])
+    assert "whole PTDF" in bench.to_markdown("case14_ieee", {k: v | {"peak_mb": 1.0} for k, v in found.items()})

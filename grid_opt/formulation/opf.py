@@ -200,7 +200,8 @@ class GenerationCost:
 class HostedLoad:
     """Draw as much new load as the network carries at one bus alone.
 
-    The weight is 1 at that bus and 0 elsewhere, where new load is also bounded by zero.
+    New load stands on the right of the balance, :math:`L_n + x_n`. The weight is -1 at the studied bus and 0 elsewhere,
+    where new load is also bounded by zero.
     """
 
     def __init__(self, build: Builder, grid: Grid) -> None:
@@ -211,16 +212,16 @@ class HostedLoad:
             ("bus",),
             symbol="v",
             unit="1",
-            meaning="1 at the studied bus",
+            meaning="-1 at the studied bus",
         )
         self._load = _bounded(
             build, "opf.new_load", "bus", (np.zeros(count), np.zeros(count)),
-            ("x", "0", r"\overline{X}"), "new load at a bus",
+            ("x", r"\underline{X}", r"\overline{X}"), "new load at a bus",
         )  # fmt: skip
         build.cost(
             "opf.hosted",
             ("bus",),
-            lambda n: -weight[n] * self._load[n],
+            lambda n: weight[n] * self._load[n],
             meaning="new load, to be made large",
             unit="MW",
         )
@@ -311,12 +312,12 @@ def _bounded(
 def _linear_cost(build: Builder, name: str, dim: str, costs: Costs, power: Any, what: str) -> None:
     """Declare the constant and linear part of the costs of a kind of element; constants count when it is online."""
     constant, slope = (_numbered(costs.quadratic[:, k]) for k in (0, 1))
-    mark = "" if name == "generation" else r"^{\mathrm{dc}}"
+    mark = "" if name == "generation" else r"\mathrm{dc}"
     c0 = build.parameter(
-        f"opf.{name}_c0", constant, (dim,), symbol=f"c{mark}_0", unit=USD_PER_H, meaning=f"constant cost of {what}"
+        f"opf.{name}_c0", constant, (dim,), symbol=f"c^{{{mark}0}}", unit=USD_PER_H, meaning=f"constant cost of {what}"
     )
     c1 = build.parameter(
-        f"opf.{name}_c1", slope, (dim,), symbol=f"c{mark}_1", unit="USD/MWh", meaning=f"linear cost of {what}"
+        f"opf.{name}_c1", slope, (dim,), symbol=f"c^{{{mark}1}}", unit="USD/MWh", meaning=f"linear cost of {what}"
     )
     build.cost(
         f"opf.{name}_cost", (dim,), lambda k: c0[k] + c1[k] * power[k], meaning=f"constant and linear cost of {what}",

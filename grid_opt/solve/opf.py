@@ -210,8 +210,9 @@ def rows_of(model: Model, matrix: Matrix, name: str, count: int) -> Places:
 def balance_rows(model: Model, matrix: Matrix, net: Topology) -> tuple[Places, Numbers]:
     """Return the row of the balance of every bus and the sign of its dual as a price; 0 at a bus that nothing joins.
 
-    The price is by how much the objective rises per MW more drawn. Pyomo may write an equation with either side first, which turns the sign of its dual. Which it was is read off a
-    coefficient of each row: what a generator makes or a branch brings in counts positive.
+    The price is by how much the objective rises per MW more drawn. Pyomo may write an equation with either side first,
+    which turns the sign of its dual. Which it was is read off a coefficient of each row: what a generator makes or a
+    branch brings in counts positive.
     """
     row = rows_of(model, matrix, "opf.balance", len(net.buses))
     flow = columns_of(model, matrix, "opf.flow")
