@@ -106,6 +106,12 @@ def test_a_dc_line_by_hand(tmp_path: Path) -> None:
     assert found.dc_mw == pytest.approx([160 / 3])
     assert found.objective == pytest.approx(13 * 160 / 3)
     assert found.price == pytest.approx([10, 13 / 0.9])
+    # Backwards the limit of 20 MW holds at bus 2, as in MATPOWER: 0.9 p - 1 >= -20.
+    tables["gencost"] = [linear(90), linear(50)]
+    tables["bus"][0] = bus(1, load=100, kind=3)
+    found = solve_opf(grids.network(tmp_path, **tables), "matpower")
+    assert found.dc_mw == pytest.approx([-19 / 0.9]) and found.dispatch_mw == pytest.approx([100 - 19 / 0.9, 67])
+    tables["gencost"], tables["bus"][0] = [linear(10), linear(50)], bus(1, kind=3)
     tables["dcline"] = [dcline(1, 2, -20, 40, loss=1, fraction=0.1)]
     found = solve_opf(grids.network(tmp_path, **tables), "matpower")
     assert found.dispatch_mw == pytest.approx([40, 12]) and found.objective == pytest.approx(400 + 120 + 600)

@@ -12,8 +12,8 @@ from grid_opt.network.elements import Costs, Numbers
 _PIECEWISE, _POLYNOMIAL = 1, 2
 _FIRST = 4
 """Column at which the coefficients or points of a cost begin."""
-_SLACK = 1e-9
-"""How much slopes may fall, relative to their size, before a cost counts as not convex: rounding of the file."""
+_SLACK = 1e-4
+"""How much slopes may fall, relative to their size, before a cost counts as not convex: points are often rounded."""
 
 
 def read_costs(table: Numbers, count: int, file: str | Path, name: str) -> Costs:

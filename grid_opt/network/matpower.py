@@ -227,9 +227,16 @@ def _dc_lines(tables: dict[str, Cells], place_of: dict[int, int], file: Path) ->
     costs = Costs.none(count)
     if "dclinecost" in tables:
         costs = read_costs(tables["dclinecost"].values, count, file, "dclinecost")
+    low, high = (_at_start(cells.column(k), cells.column(15), cells.column(16)) for k in (9, 10))
     lines = DcLines(
         name=text_array(names), start=_at(cells, 0, "F_BUS", place_of), end=_at(cells, 1, "T_BUS", place_of),
-        p_min_mw=cells.column(9), p_max_mw=cells.column(10), loss_mw=cells.column(15),
+        p_min_mw=low, p_max_mw=high, loss_mw=cells.column(15),
         loss_fraction=cells.column(16), online=cells.column(2) > 0,
     )  # fmt: skip
     return lines, costs
+
+
+def _at_start(limit: Numbers, loss: Numbers, fraction: Numbers) -> Numbers:
+    """Return a limit of a DC line as power at its start; MATPOWER means a negative one as power at its end."""
+    delivered = np.where(fraction < 1, 1 - fraction, 1.0)
+    return np.where(limit < 0, (limit + loss) / delivered, limit)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from grid_opt.errors import InputError
 
-_ASSIGNMENT = re.compile(r"mpc\.(\w+)\s*=\s*(\[[^\]]*\]|\{[^}]*\}|'[^'\n]*'|[^;\n\[\{]+)\s*;?")
+_ASSIGNMENT = re.compile(r"mpc\.([\w.]+)\s*=\s*(\[[^\]]*\]|\{[^}]*\}|'[^'\n]*'|[^;\n\[\{]+)\s*;?")
 _HARMLESS = re.compile(
     r"\s*(function\b[^\n]*|end|endfunction|return|define_constants|\[[\w\s,]*\]\s*=\s*idx_\w+)?\s*;?\s*"
 )

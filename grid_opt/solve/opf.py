@@ -21,7 +21,7 @@ from grid_opt.solve.standard_form import Matrix, to_matrix
 
 TOLERANCE = 1e-6
 """Largest difference, relative to the cost, between the tangents and the curves that they stand for."""
-_FIRST_TANGENTS = 9
+_FIRST_TANGENTS = 33
 _MOST_ROUNDS = 60
 _CROSSED_MW = 1e-6
 """Limits of a flow that cross by less are rounding: HiGHS's own tolerance settles them."""
