@@ -174,7 +174,8 @@ def test_islands_are_solved_apart(tmp_path: Path) -> None:
 def test_too_little_generation_is_infeasible(tmp_path: Path) -> None:
     tables = grids.triangle()
     tables["bus"][2] = bus(3, load=500)
-    assert solve_opf(grids.network(tmp_path, **tables)).status == "infeasible"
+    found = solve_opf(grids.network(tmp_path, **tables))
+    assert found.status == "infeasible" and "500.0 MW" in found.reason and "400.0 MW" in found.reason
 
 
 def test_crossed_limits_are_infeasible_and_named(tmp_path: Path) -> None:

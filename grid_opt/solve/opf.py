@@ -89,7 +89,7 @@ def solve_opf(net: Topology, convention: Convention = "powermodels", options: Op
     tangents = _Tangents(grid.net, cuts, model, matrix)
     answer, rounds = _refine(session, tangents)
     if answer.x is None or answer.row_dual is None:
-        return PowerFlow("infeasible", convention, grid, seconds=time.monotonic() - began, reason=answer.detail)
+        return PowerFlow("infeasible", convention, grid, seconds=time.monotonic() - began, reason=_shortage(grid.net))
     x = np.clip(answer.x, session.matrix.col_lower, session.matrix.col_upper)
     cost = tangents.true_cost(x)
     row, sign = balance_rows(model, matrix, grid.net)
@@ -110,6 +110,16 @@ def _crossed(grid: Grid) -> str:
     if gap.size == 0 or gap.max() <= _CROSSED_MW:
         return ""
     return f"branch {grid.net.branches.name[int(gap.argmax())]} can carry no flow within its rating and angle limits"
+
+
+def _shortage(net: Topology) -> str:
+    """Say whether generation falls short as a whole, the plainest reason why a load cannot be served."""
+    most, least, drawn = net.generators.p_max_mw.sum(), net.generators.p_min_mw.sum(), net.demand_mw.sum()
+    if drawn > most:
+        return f"load and shunts draw {drawn:,.1f} MW, and all generators together give {most:,.1f} MW"
+    if drawn < least:
+        return f"load and shunts draw {drawn:,.1f} MW, and the generators give {least:,.1f} MW at least"
+    return "generation suffices; limits of branches or of angles stand in the way"
 
 
 def first_cuts(net: Topology) -> Cuts:

@@ -100,8 +100,9 @@ def study_hosting(
 
     Columns: ``bus``, ``hosting_mw`` (what can be carried), ``at_most_mw`` (what cannot be exceeded), ``exact`` (the two
     are one), ``limited_by``; with ``n_1`` also ``base_mw``, the first of these without outages; coordinates [degrees].
-    At most ``solves`` linear programs are spent, without outages and with them each, by default one for each bus named, or of a network of up to 1,000
-    buses (300 with outages), and 100 on larger ones; buses that they do not settle keep proven bounds.
+    At most ``solves`` linear programs are spent, without outages and with them each: by default one for each bus named,
+    or of a network of up to 1,000 buses (300 with outages), and 100 on larger ones. Buses that they do not settle keep
+    proven bounds.
 
     Errors: InputError for a bad network or an unknown bus; InfeasibleError when the load of the network itself cannot
     be served.
