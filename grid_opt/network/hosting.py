@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grid_opt.network.elements import Numbers, Places
+from grid_opt.network.elements import DcLines, Generators, Numbers, Places
 from grid_opt.network.factors import BLOCK, Factors
 from grid_opt.network.islands import find_islands
 
@@ -47,6 +47,12 @@ class Bounds:
     mw: Numbers
     branch: Places
     outage: Places
+
+    def raise_to(self, other: Bounds, buses: Places) -> None:
+        """Take over larger numbers of other bounds from below, at the first of these buses and so on."""
+        more = other.mw > self.mw[buses]
+        at = buses[more]
+        self.mw[at], self.branch[at], self.outage[at] = other.mw[more], other.branch[more], other.outage[more]
 
     def lower(self, buses: Places, mw: Numbers, branch: Places, outage: Places) -> None:
         """Take over smaller numbers at these buses."""
@@ -116,6 +122,35 @@ def bound_hosting(factors: Factors, base: Base) -> Bounds:
     for buses, slope in slopes(factors, base):
         _tighten(found, buses, base.flow_mw, slope, (low, high), (branch, np.full(len(branch), _NONE)))
     return found
+
+
+def follow_pattern(factors: Factors, base: Base, solved: Base, bus: int, mw: float, others: Places) -> Bounds:
+    """Return what other buses of the island host if the redispatch that serves one bus serves them; without outages.
+
+    From the dispatch ``base`` to ``solved`` generators and DC lines take up ``mw`` of new load at ``bus``. Per MW of
+    load at another bus they do the same, and the flows differ by what the load's own place makes of it. The answer has
+    one entry per bus of ``others``.
+    """
+    net = factors.net
+    slope = ((solved.flow_mw - base.flow_mw) / mw + factors.ptdf_columns(np.array([bus]))[:, 0])[:, None]
+    room = min(
+        _furthest(base.dispatch_mw, (solved.dispatch_mw - base.dispatch_mw) / mw, net.generators),
+        _furthest(base.dc_mw, (solved.dc_mw - base.dc_mw) / mw, net.dc_lines),
+    )
+    count, branch = len(others), np.arange(len(slope))
+    found = Bounds(np.full(count, room), np.full(count, _NONE), np.full(count, _NONE))
+    limits = factors.lines.low_mw, factors.lines.high_mw
+    names = branch, np.full(len(branch), _NONE)
+    _tighten(found, np.arange(count), base.flow_mw, slope - factors.ptdf_columns(others), limits, names)
+    return found
+
+
+def _furthest(now: Numbers, step: Numbers, limits: Generators | DcLines) -> float:
+    """Return how many steps these elements can go within their limits."""
+    left = np.where(step > 0, limits.p_max_mw - now, now - limits.p_min_mw)
+    moving = np.abs(step) > TOLERANCE_MW
+    steps = np.maximum(left[moving], 0.0) / np.abs(step[moving])
+    return float(steps.min(initial=np.inf))
 
 
 def bound_hosting_n_1(factors: Factors, base: Base, without: Bounds) -> tuple[Bounds, int]:

@@ -7,8 +7,9 @@ buses that follow.
 
 One program tells of all buses: with the duals :math:`y` of the balance at the optimum for bus m, where
 :math:`y_m = 1`, weak duality bounds every other bus, :math:`d_n \le d_m / y_n` wherever :math:`y_n > 0`, since the
-programs differ only in where the new load stands. So the next program is that of the bus whose bounds are furthest
-apart, and the rest is exact as soon as the bounds meet.
+programs differ only in where the new load stands. Without outages, its redispatch is also tried at the buses that it
+bounds so, which bounds them from below. So the next program is that of the bus whose bounds are furthest apart, and
+the rest is exact as soon as the bounds meet.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from grid_opt.errors import SolverError
 from grid_opt.formulation.opf import Grid, build_hosting
 from grid_opt.network.elements import Flags, Numbers, Places
 from grid_opt.network.factors import Factors
-from grid_opt.network.hosting import TOLERANCE_MW, Base, Bounds, Pairs, bound_hosting
+from grid_opt.network.hosting import TOLERANCE_MW, Base, Bounds, Pairs, bound_hosting, follow_pattern
+from grid_opt.network.islands import find_islands
 from grid_opt.solve.highs import Answer, Options, Session
 from grid_opt.solve.opf import balance_rows, columns_of
 from grid_opt.solve.standard_form import to_matrix
@@ -39,6 +41,8 @@ _UNIT_PRICE = 1e-6
 _ROUNDING = 1e-7
 """Added to bounds from duals, for the tolerance with which HiGHS meets them."""
 _ROOM_STEPS = 6
+_FOLLOWERS = 500
+"""Most buses that are tried with the redispatch that served another one: half a second on 10,000 buses."""
 
 
 @dataclass
@@ -66,21 +70,25 @@ def host(
     program = _Program(grid, options or Options(threads=1))
     if not n_1:
         base = program.roomiest(grid, factors, base)
-        more = bound_hosting(factors, base)
-        better = more.mw > found.lower.mw
-        for name in ("mw", "branch", "outage"):
-            getattr(found.lower, name)[better] = getattr(more, name)[better]
+        found.lower.raise_to(bound_hosting(factors, base), np.arange(len(grid.net.buses)))
     screen = _Screen(factors, base) if n_1 else None
+    island = find_islands(grid.net).of_bus
     while found.solved < most_solves:
         open_ = buses[~found.is_exact[buses]]
         if len(open_) == 0:
             return
         bus = int(open_[np.argmax((found.upper_mw - found.lower.mw)[open_])])
-        _settle(program, screen, factors, found, bus)
+        answer, improved = _settle(program, screen, factors, found, bus)
+        mw = found.lower.mw[bus]
+        near = np.flatnonzero(improved & ~found.is_exact & (island == island[bus]))[:_FOLLOWERS]
+        if screen is None and mw > _MET_MW and len(near):
+            found.lower.raise_to(follow_pattern(factors, base, program.state(answer), bus, mw, near), near)
 
 
-def _settle(program: _Program, screen: _Screen | None, factors: Factors, found: Hosting, bus: int) -> None:
-    """Solve for one bus, and let its duals bound the others."""
+def _settle(
+    program: _Program, screen: _Screen | None, factors: Factors, found: Hosting, bus: int
+) -> tuple[Answer, Flags]:
+    """Solve for one bus, let its duals bound the others, and return where they did so better than before."""
     answer = program.study(bus)
     for _ in range(_MOST_ROUNDS):
         pairs = None if screen is None else screen.violated(program.flows(answer))
@@ -92,9 +100,12 @@ def _settle(program: _Program, screen: _Screen | None, factors: Factors, found: 
         raise SolverError(f"the screening of outages did not end in {_MOST_ROUNDS} rounds")
     mw = max(program.load(answer, bus), 0.0)
     found.solved += 1
-    np.minimum(found.upper_mw, program.bound_others(answer, bus, mw), out=found.upper_mw)
+    above = program.bound_others(answer, bus, mw)
+    improved = above < found.upper_mw
+    np.minimum(found.upper_mw, above, out=found.upper_mw)
     found.lower.mw[bus] = found.upper_mw[bus] = mw
     found.lower.branch[bus], found.lower.outage[bus] = program.limit(answer)
+    return answer, improved
 
 
 class _Program:
@@ -147,6 +158,11 @@ class _Program:
         assert answer.x is not None
         return np.asarray(answer.x[self._flow])
 
+    def state(self, answer: Answer) -> Base:
+        """Return the dispatch of a solution."""
+        assert answer.x is not None
+        return Base(answer.x[self._power], answer.x[self._flow], answer.x[self._dc])
+
     def load(self, answer: Answer, bus: int) -> float:
         """Return the new load of a solution [MW]."""
         assert answer.x is not None
@@ -174,7 +190,7 @@ class _Program:
             self._session.change_columns(self._flow, zero, share * np.minimum(low, 0.0), share * np.maximum(high, 0.0))
             answer = self._session.solve()
             if answer.x is not None and answer.status == "optimal" and _straddle(low, high):
-                best = Base(answer.x[self._power], answer.x[self._flow], answer.x[self._dc])
+                best = self.state(answer)
                 share -= step
             else:
                 share += step
