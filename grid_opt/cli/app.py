@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import grid_opt
-from grid_opt.cli import compute, doctor, outputs, runs, start
+from grid_opt.cli import compute, doctor, network, outputs, runs, start
 
 _HELP = """\
 Decide where, when and how AI-inference compute is built and powered.
@@ -52,3 +52,4 @@ app.command("export")(outputs.export)
 app.command("new")(start.new)
 app.command("doctor")(doctor.doctor)
 app.add_typer(compute.app, name="compute")
+app.add_typer(network.app, name="network")

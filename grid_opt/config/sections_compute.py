@@ -51,9 +51,6 @@ class FleetChoice(Knobs):
         ge=0,
         le=1,
     )
-    region_loss: bool = knob(
-        False, "Whether the loss of any one region must leave enough systems for the protected classes."
-    )
 
 
 class Service(Knobs):

@@ -39,6 +39,12 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "class": ("w", "W"),
     "stream": ("i", "I"),
     "block": ("b", "B"),
+    "bus": ("n", "N"),
+    "branch": ("e", "E"),
+    "generator": ("g", "G"),
+    "dc_line": ("d", "D"),
+    "curve": ("w", "W"),
+    "cut": ("h", "H"),
 }
 """Every dimension of the model: the letter of its index and of its set."""
 
@@ -106,8 +112,8 @@ class Builder(Protocol):
         """Declare a constraint for every index at which ``where`` holds (everywhere without it)."""
         ...
 
-    def cost(self, name: str, dims: tuple[str, ...], rule: Rule, *, meaning: str) -> None:
-        """Declare a cost term, present value in million USD."""
+    def cost(self, name: str, dims: tuple[str, ...], rule: Rule, *, meaning: str, unit: str = "million USD") -> None:
+        """Declare a cost term, by default present value in million USD."""
         ...
 
     def costs(self, but: tuple[str, ...] = ()) -> Expression:

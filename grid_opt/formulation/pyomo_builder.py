@@ -117,9 +117,9 @@ class PyomoBuilder:
 
         self._component(name, pyo.Constraint(*self._sets(dims), rule=guarded))
 
-    def cost(self, name: str, dims: tuple[str, ...], rule: Rule, *, meaning: str) -> None:
+    def cost(self, name: str, dims: tuple[str, ...], rule: Rule, *, meaning: str, unit: str = "million USD") -> None:
         """See :class:`~grid_opt.formulation.block.Builder`."""
-        self._declare(Declaration("cost", name, dims, "million USD", meaning))
+        self._declare(Declaration("cost", name, dims, unit, meaning))
         term = pyo.Expression(*self._sets(dims), rule=lambda _m, *index: rule(*index))
         self._costs[name] = self._component(name, term)
 

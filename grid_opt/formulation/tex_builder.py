@@ -150,9 +150,9 @@ class TexBuilder:
         formula = self._formula(dims, rule)
         self._declare(Declaration("constraint", name, dims, unit, meaning, formula=formula))
 
-    def cost(self, name: str, dims: tuple[str, ...], rule: Rule, *, meaning: str) -> None:
+    def cost(self, name: str, dims: tuple[str, ...], rule: Rule, *, meaning: str, unit: str = "million USD") -> None:
         """See :class:`~grid_opt.formulation.block.Builder`."""
-        declared = Declaration("cost", name, dims, "million USD", meaning)
+        declared = Declaration("cost", name, dims, unit, meaning)
         self._declare(replace(declared, formula=self._formula(dims, rule)))
 
     def costs(self, but: tuple[str, ...] = ()) -> Expression:

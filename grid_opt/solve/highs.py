@@ -12,9 +12,11 @@ from typing import Any, Literal
 
 import highspy
 import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
 
 from grid_opt.errors import SolverError
-from grid_opt.solve.standard_form import Array, Matrix
+from grid_opt.solve.standard_form import LARGEST_COEFFICIENT, Array, Matrix
 
 Status = Literal["optimal", "feasible", "infeasible", "unbounded", "no_plan"]
 """``optimal``: within the asked gap. ``feasible``: a plan, but stopped before. ``no_plan``: stopped with none."""
@@ -196,6 +198,80 @@ def solve(matrix: Matrix, options: Options, start: Array | None = None) -> Answe
     _run(engine)
     stopped = options.stop is not None and options.stop.is_set()
     return replace(_read(engine, matrix), seconds=time.monotonic() - began, interrupted=stopped)
+
+
+_LOST = {
+    highspy.HighsModelStatus.kUnknown,
+    highspy.HighsModelStatus.kSolveError,
+    highspy.HighsModelStatus.kNotset,
+}
+
+
+class Session:
+    """Keep a linear program in HiGHS, so that after a change it is solved again from the last basis.
+
+    ``matrix`` is what HiGHS holds, changes included; every answer is audited against it.
+    """
+
+    def __init__(self, matrix: Matrix, options: Options) -> None:
+        self.matrix = matrix
+        self._options = options
+        self._engine = _engine(options)
+        _load(self._engine, matrix)
+
+    def solve(self) -> Answer:
+        """Solve; the time limit of the options is for this call alone.
+
+        Raises:
+            SolverError: as :func:`solve` does.
+        """
+        limit = self._engine.getRunTime() + self._options.time_limit_s  # HiGHS's clock runs over all calls
+        self._do(self._engine.setOptionValue("time_limit", limit))
+        began = time.monotonic()
+        _run(self._engine)
+        if self._engine.getModelStatus() in _LOST:
+            self._start_over()
+        return replace(_read(self._engine, self.matrix), seconds=time.monotonic() - began)
+
+    def _start_over(self) -> None:
+        """Solve by interior points what the simplex method lost its way in: badly scaled, infeasible programs."""
+        self._do(self._engine.clearSolver())
+        self._do(self._engine.setOptionValue("solver", "ipm"))
+        _run(self._engine)
+        self._do(self._engine.setOptionValue("solver", "choose"))
+
+    def add_rows(self, rows: sp.csr_array, lower: Array, upper: Array, names: list[str]) -> None:
+        """Append rows; :class:`SolverError` when a number in them is none that HiGHS can use."""
+        if not (np.isfinite(rows.data).all() and np.abs(rows.data).max(initial=0.0) < LARGEST_COEFFICIENT):
+            raise SolverError("a row to be added holds a number that a solver cannot use")
+        index, value = rows.indices.astype(np.int32), rows.data
+        start = rows.indptr[:-1].astype(np.int32)
+        self._do(self._engine.addRows(len(lower), lower, upper, rows.nnz, start, index, value))
+        self.matrix = replace(
+            self.matrix,
+            rows_matrix=sp.csr_array(sp.vstack([self.matrix.rows_matrix, rows], format="csr")),
+            row_lower=np.concatenate([self.matrix.row_lower, lower]),
+            row_upper=np.concatenate([self.matrix.row_upper, upper]),
+            rows=[*self.matrix.rows, *names],
+        )
+        if self._engine.getNumRow() != len(self.matrix.row_lower):
+            raise SolverError("HiGHS did not take the rows that were added")
+
+    def change_columns(self, columns: npt.NDArray[np.int64], cost: Array, lower: Array, upper: Array) -> None:
+        """Give columns other costs and bounds."""
+        if not np.isfinite(cost).all() or np.isnan(lower).any() or np.isnan(upper).any():
+            raise SolverError("a cost or bound is not a number that a solver can use")
+        count, index = len(columns), columns.astype(np.int32)
+        self._do(self._engine.changeColsCost(count, index, cost))
+        self._do(self._engine.changeColsBounds(count, index, lower, upper))
+        held = self.matrix
+        costs, lows, highs = held.cost.copy(), held.col_lower.copy(), held.col_upper.copy()
+        costs[columns], lows[columns], highs[columns] = cost, lower, upper
+        self.matrix = replace(held, cost=costs, col_lower=lows, col_upper=highs)
+
+    def _do(self, status: Any) -> None:
+        if status != highspy.HighsStatus.kOk:
+            raise SolverError("HiGHS refused a change of the model")
 
 
 def _read(engine: Any, matrix: Matrix) -> Answer:
