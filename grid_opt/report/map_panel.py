@@ -13,6 +13,7 @@ from matplotlib.colors import BoundaryNorm, Colormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from grid_opt.plan.schema import FORGONE
 from grid_opt.plan.summary import BUILT_MW, headline_of
 from grid_opt.report import frames, style, words
 from grid_opt.report.labels import spread
@@ -75,7 +76,7 @@ def draw_heading(figure: Figure, plan: xr.Dataset, quarter: str) -> None:
     """Write the case title, the headline of the power, and below it sites and present value of cost."""
     case = frames.case_of(plan)
     count = int((frames.it_mw(plan).sel(quarter=quarter) > BUILT_MW).sum())
-    total = frames.costs(plan)["cost_musd"].sum()
+    total = frames.costs(plan).query(f"term != {FORGONE!r}")["cost_musd"].sum()  # what is forgone is no outlay
     parts = [
         f"{count} site{'s' if count != 1 else ''} in service through {quarter}",
         f"whole plan {words.money(total)} (present value, USD of {case.finance.price_base_year})",

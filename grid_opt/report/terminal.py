@@ -175,19 +175,20 @@ def _fleet(summary: Mapping[str, Any]) -> Iterator[Table]:
         share = _number(None if busy is None else 100 * busy, "{:,.0f} %")
         table.add_row(*map(Text, [short(row["title"], 40), *counts, f"{row['it_mw']:,.0f}", share]))
     yield table
-    table = _table("Requests: share served by year, by what in the last one, and the cost of a million tokens more")
+    table = _table("Requests: share served by year; in the last one, by what, and the cost of a million more")
     table.add_column("Class", no_wrap=True, overflow="ellipsis")
-    table.add_column("tok/s", justify="right", no_wrap=True)
+    table.add_column("tok/s", justify="right", no_wrap=True, min_width=5)
     years = list(fleet["classes"][0]["served_share"])
     for year in years:
-        table.add_column(year, justify="right", no_wrap=True)
-    table.add_column("Served by", overflow="ellipsis", no_wrap=True)
-    table.add_column(f"$/Mtok {years[-1]}", justify="right", no_wrap=True)
+        table.add_column(year, justify="right", no_wrap=True, min_width=5)
+    table.add_column("Mostly by", no_wrap=True, overflow="ellipsis", max_width=22)
+    table.add_column("$/Mtok", justify="right", no_wrap=True, min_width=6)
     for row in fleet["classes"]:
         shares = [_number(None if s is None else 100 * s, "{:,.0f} %") for s in row["served_share"].values()]
-        by = ", ".join(f"{name} {100 * part:.0f} %" for name, part in row["served_by"].items())
+        main = max(row["served_by"].items(), key=lambda item: item[1], default=None)
+        by = "" if main is None else f"{main[0]} {100 * main[1]:.0f} %"
         more = (row["usd_per_million_tokens_more"] or {}).get(years[-1])
-        cells = [short(row["title"], 26), f"{row['tok_s_user']:,.0f}", *shares, plain(by, 60), _number(more, "{:,.3f}")]
+        cells = [short(row["title"], 26), f"{row['tok_s_user']:,.0f}", *shares, plain(by, 40), _number(more, "{:,.3f}")]
         table.add_row(*map(Text, cells))
     yield table
 
