@@ -201,8 +201,8 @@ def explain_infeasible(matrix: Matrix, options: Options, case: Case, rebuild: Re
     program, search = _program(matrix, case, rebuild), _Search(options)
     if _sound(program, search):
         return InfeasibleError(
-            "Campuses and grid alone allow a plan; what forbids it lies in the fleet (deliveries, vendor shares, filled "
-            "targets, a budget of present value) or in the hourly operation."
+            "Campuses and grid alone allow a plan; what forbids it lies in the fleet (deliveries, vendor shares, "
+            "filled targets, a budget of present value) or in the hourly operation."
         )
     repairs = _find(program, search)
     lines = [_shortage(program) or "No plan meets every limit."]
