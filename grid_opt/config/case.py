@@ -12,13 +12,10 @@ from pydantic import PrivateAttr, model_validator
 from grid_opt.config.knobs import KnobError, Knobs, knob
 from grid_opt.config.quarters import parse_quarter, quarter_ordinal, quarter_range
 from grid_opt.config.sections import (
-    Budget,
     Campus,
-    Costs,
     Data,
     Demand,
     Energy,
-    Finance,
     Flexibility,
     Grid,
     Horizon,
@@ -26,6 +23,7 @@ from grid_opt.config.sections import (
     Solve,
 )
 from grid_opt.config.sections_compute import Compute, FleetChoice, Objective, Service
+from grid_opt.config.sections_money import Budget, Costs, Finance
 from grid_opt.resources import models_dir
 
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
