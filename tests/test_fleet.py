@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterator
 
@@ -278,3 +279,30 @@ def test_vendor_shares_and_co_siting_hold() -> None:
     assert_sound(plan)
     fast, plain = (plan["systems"].sel(accelerator=name) for name in ("fast", "plain"))
     assert bool((plain >= fast).all()) and float(fast.sum()) > 0
+
+
+def test_tables_and_summary_tell_of_the_fleet() -> None:
+    """What is bought, served and missed stands in the tables and adds up; the terminal prints it."""
+    from rich.console import Console
+
+    from grid_opt.plan.summary import summarize
+    from grid_opt.report.tables import tables_of
+    from grid_opt.report.terminal import print_summary
+
+    case = fleet_case()
+    world = fleet_tiny_world(case, seed=1, deliveries_most=np.full((2, 4), 2.0))
+    plan = planned(case, world).plan
+    tables = tables_of(plan)
+    assert tables["fleet"]["bought"].sum() == float(plan["bought"].sum()) > 0
+    told = tables["unserved"]["wanted_tokens_per_year"] - tables["unserved"]["missed_tokens_per_year"]
+    assert tables["requests"]["tokens_per_year"].sum() == pytest.approx(told.sum())
+    assert tables["costs"]["cost_musd"].sum() == pytest.approx(plan.attrs["objective"])
+    summary = summarize(plan)
+    spent, worth = summary["costs"]["total_musd"], summary["fleet"]["worth_musd"]
+    assert summary["fleet"]["net_present_value_musd"] == pytest.approx(worth - spent)
+    assert sum(row["it_mw"] for row in summary["fleet"]["systems"]) == 5.0 * float(plan["systems"][..., -1].sum())
+    console = Console(width=100, record=True, file=io.StringIO())
+    print_summary(summary, console)
+    text = console.export_text()
+    assert "net present value" in text and "Quick" in text and "Plain" in text
+    assert max(map(len, text.splitlines())) <= 100

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from grid_opt.atomic import write_text
-from grid_opt.report import frames
+from grid_opt.report import fleet_frames, frames
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A text cell that begins so is run as a formula by spreadsheet programs."""
@@ -17,8 +17,8 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 def write_csv(plan: xr.Dataset, folder: str | Path) -> list[Path]:
     """Write every table of ``plan`` to ``folder`` and return their paths.
 
-    Tables: ``sites``, ``build_out``, ``costs`` (present value), ``energy``, ``prices``, ``links``. UTF-8,
-    comma, decimal point, full precision, one header line. The folder is made when it is missing.
+    Tables: ``sites``, ``build_out``, ``costs`` (present value), ``energy``, ``prices``, ``links``; with a fleet also
+    ``fleet``, ``deliveries``, ``requests`` and ``unserved``. UTF-8, comma, decimal point, full precision, one header line. The folder is made when it is missing.
 
     Raises: OSError, naming the file, when the disk is full or the folder is read-only.
     """
@@ -33,8 +33,14 @@ def write_csv(plan: xr.Dataset, folder: str | Path) -> list[Path]:
 
 
 def tables_of(plan: xr.Dataset) -> dict[str, pd.DataFrame]:
-    """Return the tables by name."""
-    return {
+    """Return the tables by name; those of the fleet only where the plan chose its computers."""
+    of_fleet = {
+        "fleet": fleet_frames.fleet,
+        "deliveries": fleet_frames.deliveries,
+        "requests": fleet_frames.requests,
+        "unserved": fleet_frames.unserved,
+    }
+    found = {
         "sites": frames.sites(plan).reset_index(),
         "build_out": frames.build_out(plan),
         "costs": frames.costs(plan).query("cost_musd != 0"),
@@ -42,6 +48,7 @@ def tables_of(plan: xr.Dataset) -> dict[str, pd.DataFrame]:
         "prices": frames.prices(plan),
         "links": frames.links(plan).reset_index(),
     }
+    return found | ({name: make(plan) for name, make in of_fleet.items()} if "systems" in plan else {})
 
 
 def to_csv(table: pd.DataFrame) -> str:
