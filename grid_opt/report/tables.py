@@ -18,7 +18,8 @@ def write_csv(plan: xr.Dataset, folder: str | Path) -> list[Path]:
     """Write every table of ``plan`` to ``folder`` and return their paths.
 
     Tables: ``sites``, ``build_out``, ``costs`` (present value), ``energy``, ``prices``, ``links``; with a fleet also
-    ``fleet``, ``deliveries``, ``requests`` and ``unserved``. UTF-8, comma, decimal point, full precision, one header line. The folder is made when it is missing.
+    ``fleet``, ``deliveries``, ``requests`` and ``unserved``. UTF-8, comma, decimal
+    point, full precision, one header line. The folder is made when it is missing.
 
     Raises: OSError, naming the file, when the disk is full or the folder is read-only.
     """
