@@ -268,6 +268,23 @@ def test_the_most_tokens_under_a_budget() -> None:
     assert float(plans[1]["unserved"].sum()) < float(plans[0]["unserved"].sum())
 
 
+def test_the_loss_of_a_region_leaves_enough_for_the_protected_class() -> None:
+    """Three regions: with the rule, whatever the quick class is served fits on any two of them."""
+    changes = {
+        "deliveries_most": np.full((2, 4), 6.0), "class_worth": np.array([[4.0], [30.0]]),
+        "stream_demand": np.repeat(np.array([[[3e6]], [[9e6]]]), 4, axis=1),
+    }  # fmt: skip
+    free, bound = fleet_case(), fleet_case(fleet={"region_loss": True})
+    plans = [planned(case, fleet_tiny_world(case, regions=3, seed=7, **changes)).plan for case in (free, bound)]
+    for plan in plans:
+        assert_sound(plan)
+    assert plans[1].attrs["objective"] >= plans[0].attrs["objective"] - CENT
+    quick = (plans[1]["serving"].sel(stream="quick", accelerator="fast") * 3.0).sum("region").values.ravel()
+    fast = plans[1]["systems"].sel(accelerator="fast")
+    left = (fast.sum("region") - fast.max("region")).values
+    assert quick.max() > 0 and (3.0 * left >= quick - 1e-6).all()
+
+
 def test_vendor_shares_and_co_siting_hold() -> None:
     case = fleet_case()
     pairs = np.array([[0.0, 1.0], [0.0, 0.0]])

@@ -28,7 +28,7 @@ def _whole_model() -> Model:
 
 
 def _fleet_model() -> Model:
-    case = fleet_case(demand={"commitments": "final"})
+    case = fleet_case(demand={"commitments": "final"}, fleet={"region_loss": True})
     pairs, shares = np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([0.2, 0.2])
     world = fleet_tiny_world(
         case, co_siting=pairs, vendor_most=shares + 0.6, vendor_least=shares, porting_cost=np.array([5.0, 0.0]),
@@ -41,7 +41,9 @@ def golden_rows() -> str:
     """Write one row of every constraint and one entry of every cost term, with its numbers."""
     one_kind, fleet = _whole_model(), _fleet_model()
     named = {name: (one_kind, declared) for name, declared in one_kind.declarations.items()}
-    named |= {n: (fleet, d) for n, d in fleet.declarations.items() if n.split(".")[0] in ("fleet", "service")}
+    named |= {
+        n: (fleet, d) for n, d in fleet.declarations.items() if n.split(".")[0] in ("fleet", "service", "resilience")
+    }
     lines = []
     for name, (model, declared) in named.items():
         if declared.kind not in ("constraint", "cost"):

@@ -204,7 +204,7 @@ def test_sound_plan_passes(mode: str, tmp_path: Path) -> None:
 
 
 ONLY_WITH_FLEET = {
-    *(name for name in CHECKS if name.startswith(("fleet.", "service."))),
+    *(name for name in CHECKS if name.startswith(("fleet.", "service.", "resilience."))),
     "campus.programme", "budget.present_value_budget",
     *(f"cost.{term}" for term in ("idle_hardware", "porting", "unserved_penalty", "forgone")),
 }  # fmt: skip

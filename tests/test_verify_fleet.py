@@ -22,7 +22,10 @@ def fleet_plan() -> xr.Dataset:
     from grid_opt.study.progress import Log
 
     case = fleet_case(
-        demand={"commitments": "final"}, budget={"present_value_musd": 2000.0}, service={"load_blocks": 2}
+        demand={"commitments": "final"},
+        budget={"present_value_musd": 2000.0},
+        service={"load_blocks": 2},
+        fleet={"region_loss": True},
     )
     ready = np.zeros((2, 4, 4))
     for v in range(4):
@@ -105,6 +108,9 @@ MUTATIONS: dict[str, Mutation] = {
     "service.software": add("software_ready", -0.6, software="own"),
     "service.it_load": add("it_load", -99.0),
     "service.load": add("it_load", 1.0),
+    "resilience.backup": add("backup", 0.5, lost="Z0", region="Z0"),
+    "resilience.served": add("class_protected", 1.0, **{"class": "slow"}),
+    "resilience.capacity": add("backup", 9.0),
     "cost.idle_hardware": add("cost_idle_hardware", 1e6),
     "cost.porting": add("cost_porting", 1e6),
     "cost.unserved_penalty": add("cost_unserved_penalty", 1e6),

@@ -65,6 +65,7 @@ def fleet_tiny_world(case: Case, regions: int = 2, seed: int = 0, **changes: Any
     coords = {
         "accelerator": machines, "beside": machines, "class": classes, "stream": classes, "user": ["all"],
         "block": blocks, "software": ["own", "usual"], "vintage": quarters, "vendor": ["A", "B"], "year": years,
+        "lost": world["region"].values.tolist(),
     }  # fmt: skip
     world = world.drop_vars("hardware_price").assign_coords(coords)
     world = world.assign({n: (FLEET[n].dims, np.array(v)) for n, v in (values | changes).items()})

@@ -51,6 +51,11 @@ class FleetChoice(Knobs):
         ge=0,
         le=1,
     )
+    region_loss: bool = knob(
+        False,
+        "Whether the loss of any one region must leave systems for what the protected classes are served. It makes the "
+        "model grow with the square of the regions: for cases of up to some fifteen.",
+    )
 
 
 class Service(Knobs):

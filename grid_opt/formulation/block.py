@@ -39,6 +39,7 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "class": ("w", "W"),
     "stream": ("i", "I"),
     "block": ("b", "B"),
+    "lost": ("x", "X"),
     "bus": ("n", "N"),
     "branch": ("e", "E"),
     "generator": ("g", "G"),

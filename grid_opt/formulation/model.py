@@ -4,7 +4,8 @@ Minimize the goal of the case over
 
 * :class:`~grid_opt.formulation.campus.Campus`: which campuses open when, with how many halls;
 * :class:`~grid_opt.formulation.fleet.Fleet`: which systems stand in the halls, and
-  :class:`~grid_opt.formulation.service.Service`: which requests they serve; or
+  :class:`~grid_opt.formulation.service.Service`: which requests they serve, those of
+  :class:`~grid_opt.formulation.resilience.Resilience` even when a region is lost; or
   :class:`~grid_opt.formulation.one_kind.OneKind`, which fills the halls with one kind at a steady utilization;
 * :class:`~grid_opt.formulation.connection.Connection`: what the grid connects by then;
 * :class:`~grid_opt.formulation.network.Network`: what the network delivers at stress hours;
@@ -35,6 +36,7 @@ from grid_opt.formulation.network import Network
 from grid_opt.formulation.one_kind import OneKind, SteadyUse
 from grid_opt.formulation.operation import FixedCapacity, Operation
 from grid_opt.formulation.pyomo_builder import PyomoBuilder
+from grid_opt.formulation.resilience import Resilience
 from grid_opt.formulation.service import Service
 from grid_opt.formulation.tex_builder import TexBuilder
 
@@ -66,6 +68,8 @@ def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
     if case.has_fleet:
         fleet = Fleet(build, case, world, campus)
         service = Service(build, case, world, fleet)
+        if case.fleet.region_loss:
+            Resilience(build, world, fleet, service)
         Capital(build, case, world, campus, computers=fleet)
         operation = Operation(build, case, world, load=service)
     else:

@@ -62,6 +62,16 @@ class Service:
         """Return the output for a stream of the systems of a kind in a region [million tokens/s]."""
         return self.rate[machine, self.kind[stream], when[0]] * self.serving[stream, machine, region, *when]
 
+    def served(self, stream: Index, *when: Index) -> Expression:
+        """Return the output for a stream of all systems [million tokens/s]."""
+        return self.build.total(
+            "accelerator", lambda g: self.build.total("region", lambda r: self.output(stream, g, r, *when))
+        )
+
+    def may_serve(self, stream: Index, machine: Index, region: Index, year: Index) -> Expression:
+        """Return whether a stream may be served there: within its latency, at its speed."""
+        return self.reach[stream, region] * self.fits[machine, self.kind[stream], year]
+
     def missed_share(self, world: xr.Dataset) -> Expression:
         """Return the share of all tokens wanted over the horizon that is not served [1]."""
         build = self.build
@@ -88,17 +98,13 @@ class Service:
             ("stream",), symbol=r"\delta^{T}", unit="1",
             meaning="share of a block's output that may be served at another time of the day",
         )  # fmt: skip
-        able = {
-            (g, w): bool((world["tokens_per_system"].sel({"accelerator": g, "class": w}) > 0).any())
-            for g in world["accelerator"].values.tolist()
-            for w in world["class"].values.tolist()
-        }
-        fits = build.mapping(able, symbol=r"\phi")
+        able = world["tokens_per_system"] > 0
+        self.fits = build.mapping(able.to_series().to_dict(), symbol=r"\phi")
 
-        def room(i: Index, g: Index, r: Index, *when: Index) -> tuple[float, Expression]:
+        def room(i: Index, g: Index, r: Index, a: Index, c: Index, b: Index) -> tuple[float, Expression]:
             """Leave no room where the latency is too long or the speed out of reach."""
-            del when
-            return 0, None if self.reach[i, r] * fits[g, self.kind[i]] else 0
+            del c, b
+            return 0, None if self.may_serve(i, g, r, a) else 0
 
         self.serving = build.variable(
             "service.serving", ("stream", "accelerator", "region", *_WHEN), symbol="v", unit="1",
@@ -135,12 +141,9 @@ class Service:
             meaning="hours of the calendar quarter in the block",
         )  # fmt: skip
 
-        def served(i: Index, *when: Index) -> Expression:
-            return build.total("accelerator", lambda g: build.total("region", lambda r: self.output(i, g, r, *when)))
-
         build.constraint(
             "service.balance", _STREAM,
-            lambda i, a, c, b: served(i, a, c, b) + self.unserved[i, a, c, b] + self.deferred[i, a, c, b]
+            lambda i, a, c, b: self.served(i, a, c, b) + self.unserved[i, a, c, b] + self.deferred[i, a, c, b]
             == self.needed(i, a, c, b),
             unit="million tokens/s", meaning="What is wanted is served, put off to another hour, or not served.",
         )  # fmt: skip

@@ -156,6 +156,7 @@ def fleet_world(case: Case, world: xr.Dataset) -> xr.Dataset:
     coords = {
         "accelerator": machines,
         "beside": machines,
+        "lost": world["region"].values.tolist(),
         "class": list(offer.services.classes),
         "stream": [stream.name for stream in streams],
         "user": list(offer.services.users),

@@ -46,6 +46,7 @@ _DIM_NAMES: Final = {
     "vintage": "Calendar quarter of a purchase or a port",
     "class": "Class of requests",
     "stream": "Requests of one class from users that the same regions can serve",
+    "lost": "Region that is lost",
     "user": "Part of the country that users are in",
     "block": "Block of the day, hours of Eastern Standard Time",
 }

@@ -62,6 +62,14 @@ FLEET_DECISIONS: Final[dict[str, Spec]] = {
 }
 """The decisions of a case that chooses its computers."""
 
+LOSS_DECISIONS: Final[dict[str, Spec]] = {
+    "backup": Spec(
+        ("lost", "stream", "accelerator", "region", "year", "season"), "1",
+        "Systems that serve the protected stream while a region is lost",
+    ),
+}  # fmt: skip
+"""The further decision of a case that must survive the loss of a region."""
+
 COSTS: Final[dict[str, Spec]] = {
     "site_capex": Spec(("region", "quarter"), MONEY, "Cost of opening sites"),
     "shell_capex": Spec(("region", "quarter"), MONEY, "Cost of the building and electrical shell"),
@@ -128,13 +136,20 @@ STATUSES: Final = ("optimal", "feasible")
 def specs() -> dict[str, Spec]:
     """Return every array that a model may add to the world, by its name in the file."""
     terms = {**COSTS, **FLEET_COSTS, **VALUE_COSTS}
-    return {**DECISIONS, **FLEET_DECISIONS, **{f"cost_{name}": spec for name, spec in terms.items()}, **DUALS}
+    return {
+        **DECISIONS,
+        **FLEET_DECISIONS,
+        **LOSS_DECISIONS,
+        **{f"cost_{name}": spec for name, spec in terms.items()},
+        **DUALS,
+    }
 
 
 def decisions_of(case: Case) -> dict[str, Spec]:
     """Return the decisions that the plan of a case holds."""
     found = {n: spec for n, spec in DECISIONS.items() if case.grid.network or n not in NETWORK_DECISIONS}
-    return found | (FLEET_DECISIONS if case.has_fleet else {})
+    found |= FLEET_DECISIONS if case.has_fleet else {}
+    return found | (LOSS_DECISIONS if case.has_fleet and case.fleet.region_loss else {})
 
 
 def cost_terms_of(case: Case) -> dict[str, Spec]:

@@ -14,7 +14,18 @@ import xarray as xr
 from grid_opt.plan.io import open_plan
 
 # Importing a module of checks enters them into CHECKS.
-from grid_opt.verify import contents, fleet, network, operation, prices, service, siting, tables, totals  # noqa: F401
+from grid_opt.verify import (  # noqa: F401
+    contents,
+    fleet,
+    network,
+    operation,
+    prices,
+    resilience,
+    service,
+    siting,
+    tables,
+    totals,
+)
 from grid_opt.verify.check import CHECKS, Check, Report
 from grid_opt.verify.evidence import Evidence
 

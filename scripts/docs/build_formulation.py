@@ -10,7 +10,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from grid_opt.formulation import bills, campus, capital, connection, fleet, goal, network, operation, service  # noqa: E402
+from grid_opt.formulation import (  # noqa: E402
+    bills,
+    campus,
+    capital,
+    connection,
+    fleet,
+    goal,
+    network,
+    operation,
+    resilience,
+    service,
+)
 from grid_opt.formulation.block import DIMENSIONS, Declaration  # noqa: E402
 from grid_opt.formulation.model import print_formulas  # noqa: E402
 from tests.tiny import tiny_case, tiny_world  # noqa: E402
@@ -23,6 +34,7 @@ BLOCKS = {
     "network": network.Network,
     "fleet": fleet.Fleet,
     "service": service.Service,
+    "resilience": resilience.Resilience,
     "operation": operation.Operation,
     "capital": capital.Capital,
     "budget": capital.Capital,
@@ -48,7 +60,7 @@ def declarations() -> dict[str, Declaration]:
     """Print cases in which every block and every budget is present: with one kind of accelerator, and with a fleet."""
     limits = {"total_musd": 1.0, "annual_musd": {2026: 1.0}, "present_value_musd": 1.0}
     case = tiny_case(grid={"network": True}, budget=limits)
-    chosen = fleet_case(grid={"network": True}, budget=limits)
+    chosen = fleet_case(grid={"network": True}, budget=limits, fleet={"region_loss": True})
     return print_formulas(case, tiny_world(case)) | print_formulas(chosen, fleet_tiny_world(chosen))
 
 
