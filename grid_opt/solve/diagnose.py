@@ -11,7 +11,7 @@ from grid_opt.config import Case, add_quarters, quarter_ordinal, with_overrides
 from grid_opt.errors import InfeasibleError, InputError, InterruptedRunError
 from grid_opt.solve.elastic import Kind, elastic, first_solution
 from grid_opt.solve.highs import Answer, Options, solve
-from grid_opt.solve.limits import Key, Program, Trial, hostable_mw, impose, investment
+from grid_opt.solve.limits import Key, Program, Trial, deliverable_mw, hostable_mw, impose, investment
 from grid_opt.solve.loosen import kinds, number
 from grid_opt.solve.standard_form import Array, Matrix
 
@@ -201,8 +201,7 @@ def explain_infeasible(matrix: Matrix, options: Options, case: Case, rebuild: Re
     program, search = _program(matrix, case, rebuild), _Search(options)
     if _sound(program, search):
         return InfeasibleError(
-            "Campuses and grid alone allow a plan; what forbids it lies in the fleet (deliveries, vendor shares, "
-            "filled targets, a budget of present value) or in the hourly operation."
+            f"Campuses, systems and grid alone allow a plan; what forbids it lies in {_beyond(case)}."
         )
     repairs = _find(program, search)
     lines = [_shortage(program) or "No plan meets every limit."]
@@ -217,7 +216,35 @@ def explain_infeasible(matrix: Matrix, options: Options, case: Case, rebuild: Re
     return InfeasibleError("\n".join(lines))
 
 
+def _beyond(case: Case) -> str:
+    """Name what the investment program leaves out."""
+    found = [
+        *(["fleet.region_loss"] if case.has_fleet and case.fleet.region_loss else []),
+        *(["budget.present_value_musd"] if case.budget.present_value_musd is not None else []),
+        "the hourly operation",
+    ]
+    return " or ".join(found)
+
+
 def _shortage(program: Program) -> str | None:
+    """Say what is short in plain numbers: places for halls, or systems to fill them."""
+    return _too_few_halls(program) or _too_few_systems(program)
+
+
+def _too_few_systems(program: Program) -> str | None:
+    """Say by how much the systems asked for exceed what vendors deliver, at the quarter where that is worst."""
+    asked = {q: float(program.matrix.row_lower[i]) for (q,), i in program.row("fleet.filled").items()}
+    most = deliverable_mw(program)
+    worst = max(asked, key=lambda q: asked[q] - most[q], default=None)
+    if worst is None or asked[worst] - most[worst] <= _SMALL * asked[worst]:
+        return None
+    return (
+        f"The target of {number(program.case.target_mw(worst))} MW in {worst} asks for systems of "
+        f"{number(round(asked[worst], 3))} MW IT; vendors deliver {number(round(most[worst], 3))} MW by then."
+    )
+
+
+def _too_few_halls(program: Program) -> str | None:
     """Say by how much the targets exceed what all regions can host, at the quarter where that is worst."""
     case, most = program.case, hostable_mw(program)
     hall = case.counted_per_it_mw * case.campus.hall_mw

@@ -18,7 +18,7 @@ from grid_opt.solve.standard_form import Array, Matrix, families, submatrix
 
 Key = tuple[Any, ...]
 
-_INVESTMENT = ("campus", "connection", "network", "budget")
+_INVESTMENT = ("campus", "fleet", "connection", "network", "budget")
 _ROUNDING = 1e-9
 
 
@@ -35,7 +35,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Program:
-    """The part of a model that decides on campuses, with the case that it was built from.
+    """The part of a model that decides on campuses and systems, with the case that it was built from.
 
     ``later_ready`` says, by region, in which quarters after the horizon construction could be finished (0 or 1),
     as far as that is known; quarters that it lacks count as not ready.
@@ -78,7 +78,7 @@ class Program:
 
 
 def investment(matrix: Matrix) -> Matrix:
-    """Return the rows and columns that decide on campuses; the operation follows any of them."""
+    """Return the rows and columns that decide on campuses and systems; the operation follows any of them."""
     part, _ = submatrix(matrix, np.array([name.split(".")[0] in _INVESTMENT for name in families(matrix)]))
     return part
 
@@ -137,6 +137,7 @@ class _Edit:
         uppers = {
             "campus.region_share": shared_halls(case, campus.max_region_share),
             "campus.market_share": shared_halls(case, campus.max_market_share),
+            "campus.programme": halls[case.quarters[-1]],
             "campus.max_sites": campus.max_sites,
             "campus.ramp": campus.max_halls_per_quarter,
             "budget.total_budget": case.budget.total_musd,
@@ -146,10 +147,22 @@ class _Edit:
                 self.row_upper[i] = value
         for (year,), i in row("budget.annual_budget").items():
             self.row_upper[i] = case.budget.annual_musd[year]
+        self._fleet(case)
         sooner = quarter_ordinal(self.program.case.campus.earliest_start) - quarter_ordinal(campus.earliest_start)
         position = {quarter: n for n, quarter in enumerate(case.quarters)}
         for (region, quarter), i in row("campus.site_lead").items() if sooner else ():
             self.row_upper[i] = self.program.ready(region, position[quarter] + sooner)
+
+    def _fleet(self, case: Case) -> None:
+        """Impose deliveries [systems] and how much of a committed target holds systems [MW]."""
+        row, now = self.program.row, self.program.case.fleet.delivery_scale
+        factor = case.fleet.delivery_scale / now if now else 1.0
+        for i in row("fleet.deliveries").values():
+            self.row_upper[i] *= factor
+        for i in row("fleet.take_or_pay").values():
+            self.row_lower[i] *= factor
+        for (quarter,), i in row("fleet.filled").items():
+            self.row_lower[i] = case.target_mw(quarter) * case.fleet.filled_share / case.counted_per_it_mw
 
     def coefficients(self, trial: Trial) -> None:
         """Impose the limits that multiply ``site``: campus sizes [MW] and headroom [MW]."""
@@ -227,3 +240,15 @@ def _paced(room: Array, program: Program, region: str) -> Array:
         built = min(most, built + program.case.campus.max_halls_per_quarter) if program.ready(region, n) else 0.0
         reached[n] = built
     return reached
+
+
+def deliverable_mw(program: Program) -> dict[str, float]:
+    """Return by committed quarter the IT power of all systems that vendors can have delivered [MW]."""
+    case, columns, power = program.case, program.columns.get("fleet.systems", {}), program.row("fleet.hall_power")
+    each = {g: program.entry(power[r, q], j) for (g, r, q), j in columns.items()}
+    most = {key: float(program.matrix.row_upper[i]) for key, i in program.row("fleet.deliveries").items()}
+    ordinal = {quarter: n for n, quarter in enumerate(case.quarters)}
+    return {
+        quarter: sum(each[g] * number for (g, q), number in most.items() if ordinal[q] <= ordinal[quarter])
+        for (quarter,) in program.row("fleet.filled")
+    }

@@ -15,6 +15,8 @@ _ROUNDING = 1e-9
 _FRACTION = 1e-4
 """Finest part of a hall that shares of a target are told apart by; well above the solver's tolerance."""
 _LARGEST_MW = 5000.0
+_MOST_SCALE = 1000.0
+"""Largest ``fleet.delivery_scale``."""
 _LATER = 1e-3
 """Preference for adding MW a step later, per step: among equal amounts the latest is reported."""
 
@@ -24,6 +26,7 @@ def kinds(program: Program) -> list[Kind]:
     makers = (_targets, _headroom, _headroom_scale, _surplus, _link_share, _largest, _smallest, _pace, _start, _sites)
     found = [make(program) for make in makers]
     found += [_share(program, "region"), _share(program, "market"), _annual(program), _total(program)]
+    found += [_deliveries(program), _filled(program)]
     return [kind for kind in found if kind.slacks]
 
 
@@ -56,14 +59,17 @@ def _whole_knob(
 def _targets(program: Program) -> Kind:
     """Lower named targets, in halls; the halls that shares are of fall with the last one."""
     case, halls = program.case, needed(program.case)
-    named = list(case.demand.targets_mw)
+    named, filled = list(case.demand.targets_mw), program.row("fleet.filled")
+    hall_filled = case.fleet.filled_share * case.campus.hall_mw
     rules = {q: max((t for t in named if quarter_ordinal(t) <= quarter_ordinal(q)), key=quarter_ordinal, default="")
              for q in case.quarters}  # fmt: skip
     slacks, final = [], halls[case.quarters[-1]]
     row_upper: dict[int, float] = {}
     for target in named:
         entries = {i: 1.0 for (q,), i in program.row("campus.tranche").items() if rules[q] == target}
+        entries |= {i: hall_filled for (q,), i in filled.items() if rules[q] == target}
         if target == named[-1]:
+            entries |= dict.fromkeys(program.row("campus.programme").values(), 1.0)
             for constraint, share in _shares(case).items():
                 for i in program.row(constraint).values():
                     entries[i] = share
@@ -78,7 +84,9 @@ def _targets(program: Program) -> Kind:
         hall, values = case.counted_per_it_mw * case.campus.hall_mw, {}
         for target in named:
             if (fewer := round(amounts[target,])) > 0:
-                mw = math.floor(hall * max(0, halls[target] - fewer) * 1000 + 1e-6) / 1000
+                most = hall * (halls[target] - fewer)  # the largest that so few halls meet
+                least = max(0.0, case.demand.targets_mw[target] - hall * fewer)  # what the systems were counted for
+                mw = math.floor((least if filled else most) * 1000 + 1e-6) / 1000
                 values[f"demand.targets_mw.{target}"] = (number(mw), f"{number(case.demand.targets_mw[target])} MW")
         return _moved(trial, values)
 
@@ -305,3 +313,31 @@ def _total(program: Program) -> Kind:
         return _moved(trial, {"budget.total_musd": (new, f"{number(now)} million USD")})
 
     return Kind("budget.total_budget", "raise the total budget", slacks, settle, max(1.0, now))
+
+
+def _deliveries(program: Program) -> Kind:
+    """Have every vendor deliver more, by one factor."""
+    now, matrix = program.case.fleet.delivery_scale, program.matrix
+    entries = {i: -float(matrix.row_upper[i]) for i in program.row("fleet.deliveries").values()}
+    entries |= {i: -float(matrix.row_lower[i]) for i in program.row("fleet.take_or_pay").values()}
+    entries = {i: value for i, value in entries.items() if value}
+    slacks = (Slack((), entries, _MOST_SCALE / now - 1.0, whole=False),) if entries else ()
+
+    def settle(trial: Trial, amounts: Amounts) -> Trial:
+        new = number(round_up(now * (1.0 + amounts[()]), 4))
+        return _moved(trial, {"fleet.delivery_scale": (new, number(now))})
+
+    return Kind("fleet.deliveries", "have more systems delivered", slacks, settle, 1.0)
+
+
+def _filled(program: Program) -> Kind:
+    """Let halls of a committed target stand emptier."""
+    rows, now = program.row("fleet.filled"), program.case.fleet.filled_share
+    entries = {i: float(program.matrix.row_lower[i]) for i in rows.values()}
+    slacks = (Slack((), entries, 1.0, whole=False),) if entries else ()
+
+    def settle(trial: Trial, amounts: Amounts) -> Trial:
+        new = number(math.floor(now * (1.0 - amounts[()]) * 1e4 + 1e-6) / 1e4)
+        return _moved(trial, {"fleet.filled_share": (new, number(now))})
+
+    return Kind("fleet.filled", "leave more of the committed halls empty", slacks, settle, 1.0)
