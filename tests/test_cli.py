@@ -18,6 +18,7 @@ import grid_opt
 from grid_opt.cli.app import app
 from grid_opt.cli.progress import ProgressLine
 from grid_opt.errors import ExitCode, InfeasibleError, InputError, SolverError
+from grid_opt.solve.highs import Progress
 from grid_opt.verify.check import Check, Report
 
 HEAVY = (
@@ -227,7 +228,7 @@ def test_progress_goes_to_stderr_now_and_then(capsys: pytest.CaptureFixture[str]
     line = ProgressLine()
     line.stage("building")
     for seconds in (0.0, 1.0, 11.0):
-        line.search(SimpleNamespace(seconds=seconds, incumbent=1e30, bound=12.0, gap=float("inf"), nodes=1))
+        line.search(Progress(seconds, incumbent=float("inf"), bound=12.0, nodes=1, unit="million USD"))
     line.close()
     out, err = capsys.readouterr()
     assert out == ""

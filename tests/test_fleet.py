@@ -303,6 +303,7 @@ def test_tables_and_summary_tell_of_the_fleet() -> None:
     from rich.console import Console
 
     from grid_opt.plan.summary import summarize
+    from grid_opt.report.geopackage import layers_of
     from grid_opt.report.tables import tables_of
     from grid_opt.report.terminal import print_summary
 
@@ -314,6 +315,11 @@ def test_tables_and_summary_tell_of_the_fleet() -> None:
     told = tables["unserved"]["wanted_tokens_per_year"] - tables["unserved"]["missed_tokens_per_year"]
     assert tables["requests"]["tokens_per_year"].sum() == pytest.approx(told.sum())
     assert tables["costs"]["cost_musd"].sum() == pytest.approx(plan.attrs["objective"])
+    corner = [[[(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]]]
+    layers = layers_of(plan, dict.fromkeys(plan["zone"].values.tolist(), corner))
+    standing = layers["sites"][["systems_fast", "systems_plain"]].to_numpy().sum()
+    assert standing == float(plan["systems"].isel(quarter=-1).sum()) > 0
+    assert layers["requests"]["tokens_per_year"].sum() == pytest.approx(told.sum())
     summary = summarize(plan)
     spent, worth = summary["costs"]["total_musd"], summary["fleet"]["worth_musd"]
     assert summary["fleet"]["net_present_value_musd"] == pytest.approx(worth - spent)

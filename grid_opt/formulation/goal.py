@@ -16,11 +16,12 @@ NO_OUTLAY = ("service.forgone",)
 
 
 class Goal:
-    r"""Minimize costs and the worth of tokens forgone; or, under a budget, the share of the tokens that is missed.
+    r"""Minimize costs and the worth of tokens forgone; or, under a budget, serve the largest share of the tokens.
 
     The worth of all tokens wanted is a constant, so that minimizing costs plus the worth of those not served is
     maximizing the net present value of those that are. Where the most tokens are asked for, every token of every year
-    counts the same, and a ten-thousandth of the weight is on money, so that none is spent for nothing.
+    counts the same, and a ten-thousandth of the weight is on money, so that none is spent for nothing. The objective
+    is then less the share served, so that a gap is one of tokens served.
     """
 
     def __init__(self, build: Builder, case: Case, world: xr.Dataset, service: Service | None) -> None:
@@ -43,8 +44,8 @@ class Goal:
             meaning="weight of money beside tokens: a ten-thousandth of the budget",
         )  # fmt: skip
         build.objective(
-            lambda: service.missed_share(world) + share * build.costs(), unit="1",
-            meaning="Share of all tokens wanted that is not served, and a trace of the costs.",
+            lambda: service.missed_share(world) - 1 + share * build.costs(), unit="1",
+            meaning="Less the share of all tokens wanted that is served, and a trace of the costs.",
         )  # fmt: skip
 
 

@@ -125,7 +125,7 @@ PROVENANCE: Final[dict[str, str]] = {
     "status": "optimal (gap as asked) or feasible (gap larger than asked)",
     "objective": "objective: all costs, present value; or the share of tokens missed",
     "bound": "proven lower bound of the objective",
-    "objective_unit": "million USD, or 1 where the most tokens were asked for",
+    "objective_unit": "million USD, or 1 where the most tokens were asked for: less the share of them that is served",
     "gap": "(objective - bound) / |objective|",
 }
 """Global attributes that every plan carries."""

@@ -25,6 +25,13 @@ def fleet(plan: xr.Dataset) -> pd.DataFrame:
     return table[table["systems"] > 0].reset_index(drop=True)
 
 
+def standing(plan: xr.Dataset) -> pd.DataFrame:
+    """Return the systems in service at the end of the build-out, one column by accelerator; index ``region``."""
+    found = plan["systems"].isel(quarter=-1).transpose("region", "accelerator").astype("int64")
+    names = [f"systems_{name}" for name in found["accelerator"].values.tolist()]
+    return pd.DataFrame(found.values, index=pd.Index(found["region"].values.tolist(), name="region"), columns=names)
+
+
 def deliveries(plan: xr.Dataset) -> pd.DataFrame:
     """Return what every vendor delivers and what waits, with prices and the worth of one more system."""
     found = {

@@ -1,4 +1,4 @@
-"""Write the plan as a GeoPackage that opens in QGIS: sites, regions, links and the build-out by quarter.
+"""Write the plan as a GeoPackage that opens in QGIS: sites, regions, links, the build-out by quarter, and the fleet.
 
 Units stand in the names of the fields. Coordinates are EPSG:5070 (CONUS Albers, meters). Each layer carries a
 title and a description. The case text and the provenance of the plan are a table of their own: as metadata of
@@ -23,7 +23,7 @@ from shapely.geometry import LineString
 from grid_opt.atomic import replacing
 from grid_opt.plan.geometry import Outlines
 from grid_opt.plan.schema import PROVENANCE
-from grid_opt.report import frames
+from grid_opt.report import fleet_frames, frames
 from grid_opt.report.places import CRS, zone_outlines, zone_points
 
 FIXED_TIME = "2000-01-01T00:00:00.000Z"
@@ -34,15 +34,21 @@ FIXED_COUNT = (1).to_bytes(4, "big")
 COUNTERS = (24, 92)
 """Where it does so: the change counter, and the count for which the version beside it is valid."""
 
-CARRIED = (*PROVENANCE, "accelerator_json", "workload_json", "hours_source", "price_base_year", "warnings")
+CARRIED = (
+    *PROVENANCE, "accelerator_json", "workload_json", "fleet_json", "service_json", "accelerators_json",
+    "workloads_json", "hours_source", "price_base_year", "warnings",
+)  # fmt: skip
 """What the table of provenance tells, where a plan has it."""
 
 DESCRIPTIONS = {
-    "sites": "Built campuses: first quarter, MW, IT MW in service by quarter, present value of costs",
+    "sites": "Built campuses: first quarter, MW, IT MW in service by quarter, present value of costs, systems at the "
+    "end of the build-out",
     "regions": "Zones of the network; facts and shadow prices of candidate regions at the last quarter",
     "links": "Links: limits for new flows; flow (positive from from_zone to to_zone) and utilization at the "
     "stress hours of the last quarter",
     "build_out": "Halls and MW in service through every quarter, by built region",
+    "fleet": "Systems in service and bought, by accelerator, region and quarter",
+    "requests": "Output tokens of a year by stream of requests, accelerator, region and operating year",
     "provenance": "The case, its inputs by SHA-256, the programs, and how good the plan is proven to be",
 }
 
@@ -82,7 +88,11 @@ def _write_layers(part: Path, layers: dict[str, gpd.GeoDataFrame | pd.DataFrame]
 def layers_of(plan: xr.Dataset, outlines: Outlines | None = None) -> dict[str, gpd.GeoDataFrame | pd.DataFrame]:
     """Return the layers by name, in the order in which they are written."""
     points = zone_points(plan)
-    sites = frames.sites(plan).reset_index()
+    sites, tables = frames.sites(plan), {"build_out": frames.build_out(plan)}
+    if "systems" in plan:
+        sites = sites.join(fleet_frames.standing(plan))
+        tables |= {"fleet": fleet_frames.fleet(plan), "requests": fleet_frames.requests(plan)}
+    sites = sites.reset_index()
     links = frames.links(plan).reset_index()
     regions = frames.regions(plan)
     lines = [LineString([points[a], points[b]]) for a, b in zip(links["from_zone"], links["to_zone"], strict=True)]
@@ -90,7 +100,7 @@ def layers_of(plan: xr.Dataset, outlines: Outlines | None = None) -> dict[str, g
         "regions": gpd.GeoDataFrame(regions.reset_index(), geometry=list(zone_outlines(plan, outlines)), crs=CRS),
         "links": gpd.GeoDataFrame(links, geometry=lines, crs=CRS),
         "sites": gpd.GeoDataFrame(sites, geometry=[points[region] for region in sites["region"]], crs=CRS),
-        "build_out": frames.build_out(plan),
+        **tables,
         "provenance": _provenance(plan),
     }
 

@@ -257,9 +257,10 @@ def draw_scale_bar(axes: Any) -> None:
 def draw_provenance(figure: Figure, plan: xr.Dataset) -> None:
     """Write where the picture comes from and how far the plan is proven."""
     versions = json.loads(str(plan.attrs.get("versions", "{}")))
+    goal = frames.case_of(plan).objective.goal
     made_by = " ".join(["grid-opt", str(versions.get("grid_opt", versions.get("grid-opt", "")))]).strip()
     parts = [
-        f"Plan: {words.proof(str(plan.attrs['status']), float(plan.attrs['gap']))}",
+        f"Plan: {words.proof(goal, str(plan.attrs['status']), float(plan.attrs['gap']))}",
         f"hourly prices: {words.plain(plan.attrs.get('hours_source', 'see the plan'), 60)}",
         "sources of the inputs: data/SOURCES.csv",
         "Albers equal-area projection (EPSG:5070)",

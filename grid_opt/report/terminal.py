@@ -78,8 +78,9 @@ def _facts(summary: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
 
 
 def _proof(summary: Mapping[str, Any]) -> Text:
-    gap = summary["objective"]["gap_fraction"]
-    first, *rest = proof(summary["status"], gap, summary["objective"]["gap_usd"]).partition(";")
+    found = summary["objective"]
+    gap = found["gap_fraction"]
+    first, *rest = proof(found["goal"], summary["status"], gap, found["gap_usd"]).partition(";")
     good = summary["status"] == "optimal" or gap < PROVEN_GAP
     return Text(first, style="green" if good else "yellow") + Text("".join(rest), style="default")
 

@@ -23,12 +23,17 @@ def short(name: object, limit: int) -> str:
     return plain(line, limit)
 
 
-def proof(status: str, gap_fraction: float, gap_usd: float | None = None) -> str:
-    """Say how good a plan is proven to be."""
+_BETTER = {
+    "least_cost": "be cheaper", "net_value": "be better", "most_tokens": "serve more tokens",
+}  # fmt: skip
+
+
+def proof(goal: str, status: str, gap_fraction: float, gap_usd: float | None = None) -> str:
+    """Say how good a plan is proven to be, for its goal."""
     if gap_fraction < PROVEN_GAP:
         return "proven optimal"
     amount = "" if gap_usd is None else f" ({money(gap_usd / USD_PER_MUSD)})"
-    return f"{status}; no plan can be cheaper by more than {100.0 * gap_fraction:.2g} %{amount}"
+    return f"{status}; no plan can {_BETTER[goal]} by more than {100.0 * gap_fraction:.2g} %{amount}"
 
 
 def money(musd: float) -> str:

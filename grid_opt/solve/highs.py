@@ -24,12 +24,13 @@ Status = Literal["optimal", "feasible", "infeasible", "unbounded", "no_plan"]
 
 @dataclass(frozen=True)
 class Progress:
-    """One line of news from a running branch and bound, in the unit of the objective."""
+    """One line of news from a running branch and bound: incumbent and bound in ``unit``."""
 
     seconds: float
     incumbent: float
     bound: float
     nodes: int
+    unit: str = ""
 
     @property
     def gap(self) -> float:

@@ -43,7 +43,7 @@ def search(
     first = solve(replace(matrix, integer=matrix.integer & ~counts), replace(options, gap=_FIRST_SHARE * options.gap))
     if first.x is None:
         return first
-    stage(f"whole systems: {first.objective:,.3f} with fractions, bound {first.bound:,.3f}")
+    stage(f"whole systems next: objective {first.objective:,.6g} with fractions, bound {first.bound:,.6g}")
     second = _whole(matrix, counts, first.x, options)
     left = options.time_limit_s - first.seconds - second.seconds
     if second.x is not None:

@@ -24,7 +24,7 @@ from grid_opt.inputs.tables import inputs_sha256
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.diagnose import explain_infeasible
 from grid_opt.solve.extract import costs, counted, polish, price_fleet, price_siting, store, variables
-from grid_opt.solve.highs import Answer, Options, relative_gap
+from grid_opt.solve.highs import Answer, Options, Progress, relative_gap
 from grid_opt.solve.prices import fleet_prices, power_price, siting_prices
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Array, Matrix, to_matrix
@@ -62,7 +62,7 @@ def plan_case(
         time_limit_s=case.solve.time_limit_s,
         threads=case.solve.threads,
         seed=case.solve.seed,
-        progress=log.search,
+        progress=lambda news: log.search(_told(case, news)),
         stop=stop,
     )
     trust_solver(options.threads)
@@ -72,7 +72,7 @@ def plan_case(
     size = model_size(matrix)
     log.stage(f"solving {size['rows']:,} rows, {size['columns']:,} columns, {size['integers']:,} integers")
     answer = search(matrix, counted(matrix, model), options, log.stage)
-    log.stage(how_it_ended(answer, unit_of(case)))
+    log.stage(how_it_ended(case, answer))
     _require_plan(answer, matrix, options, case, world)
     log.stage("pricing the plan")
     linear = polish(matrix, answer, options)
@@ -102,17 +102,20 @@ def _prices(
     return found
 
 
-def unit_of(case: Case) -> str:
-    """Return the unit of a case's objective."""
-    return "of all tokens missed" if case.objective.goal == "most_tokens" else "million USD"
+def _told(case: Case, news: Progress) -> Progress:
+    """Return the news as a planner reads them: tokens served in percent where the most are asked for, or money."""
+    if case.objective.goal != "most_tokens":
+        return replace(news, unit="million USD")
+    return replace(news, incumbent=-100.0 * news.incumbent, bound=-100.0 * news.bound, unit="% of all tokens served")
 
 
-def how_it_ended(answer: Answer, unit: str) -> str:
+def how_it_ended(case: Case, answer: Answer) -> str:
     """Say in one line what the search came to."""
     took = f"{answer.detail} after {answer.seconds:.1f} s and {answer.nodes:,} nodes"
     if answer.x is None:
         return f"{took}: no plan"
-    return f"{took}: {answer.objective:,.6g} {unit}, bound {answer.bound:,.6g}, gap {100 * answer.gap:.2g} %"
+    end = _told(case, Progress(answer.seconds, answer.objective, answer.bound, answer.nodes))
+    return f"{took}: {end.incumbent:,.6g} {end.unit}, bound {end.bound:,.6g}, gap {100 * answer.gap:.2g} %"
 
 
 def model_size(matrix: Matrix) -> dict[str, int]:

@@ -24,7 +24,7 @@ def search_line(news: Progress) -> str:
     incumbent = f"{news.incumbent:,.1f}" if abs(news.incumbent) < 1e15 else "none yet"
     bound = f"{news.bound:,.1f}" if abs(news.bound) < 1e15 else "none yet"
     gap = f"{100 * news.gap:.3f} %" if news.gap < 1e3 else "open"
-    return f"{news.seconds:6.1f} s  incumbent {incumbent}  bound {bound} million USD  gap {gap}  nodes {news.nodes}"
+    return f"{news.seconds:6.1f} s  incumbent {incumbent}  bound {bound} {news.unit}  gap {gap}  nodes {news.nodes}"
 
 
 class Log:

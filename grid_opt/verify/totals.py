@@ -73,11 +73,11 @@ def money_usd(e: Evidence, but: tuple[str, ...] = ()) -> float:
 
 @check("total.objective", "The objective is what the goal of the case says, recomputed.", "1")
 def objective(e: Evidence) -> Excess:
-    """Add up every recomputed bill; where the most tokens are asked for, count those missed, and a trace of money."""
+    """Add up every recomputed bill; where the most tokens are asked for, the share served, and a trace of money."""
     wanted = money_usd(e) / 1e6
     if e.case.objective.goal == "most_tokens":
         budget = e.case.budget.present_value_musd or math.nan
-        wanted = tokens.missed_share(e) + 1e-4 * wanted / budget
+        wanted = tokens.missed_share(e) - 1.0 + 1e-4 * wanted / budget
     return Excess(whole_plan(abs(e.number("objective") - wanted)), MONEY_RELATIVE * max(1.0, abs(wanted)))
 
 
