@@ -86,6 +86,7 @@ total_musd = 4000.0
 
 [grid]
 link_available_share = 0.5
+redispatch_share = 0.02
 
 [energy]
 days = 4
@@ -141,11 +142,11 @@ HARDWARE_USD_PER_MW = 1.0e6 * 1000 / 26.0
 
 TABLES = {
     "zones": """
-zone,name,market,state,interconnect,latitude_deg,longitude_deg
-EAST,East,PJM,OH,eastern,41.0,-79.0
-MID,Middle,MISO,IL,eastern,41.0,-89.0
-SOUTH,South,SPP,OK,texas,31.0,-89.0
-WEST,West,ERCOT,TX,eastern,41.0,-99.0
+zone,name,market,state,interconnect,latitude_deg,longitude_deg,base_output_summer_mw,base_output_winter_mw
+EAST,East,PJM,OH,eastern,41.0,-79.0,100,0
+MID,Middle,MISO,IL,eastern,41.0,-89.0,0,0
+SOUTH,South,SPP,OK,texas,31.0,-89.0,0,50
+WEST,West,ERCOT,TX,eastern,41.0,-99.0,0,0
 """,
     "regions": """
 region,capacity_zone,pue_q1,pue_q2,pue_q3,pue_q4,pue_summer_peak,pue_winter_peak,construction_multiplier,\
@@ -155,11 +156,11 @@ WEST,ERCOT,1.12,1.16,1.20,1.13,1.3,1.15,0.9,5,0.03,6,6,0.1
 MID,PJM,1.1,1.1,1.1,1.1,1.1,1.1,1.0,4,0.05,8,4,0.2
 """.replace("\\\n", ""),
     "links": """
-from_zone,to_zone,kind,forward_mw,reverse_mw,susceptance_mw_per_rad
-EAST,MID,AC,80,80,1000
-MID,WEST,AC,80,80,2000
-EAST,WEST,AC,80,80,1500
-WEST,SOUTH,B2B,20,20,0
+from_zone,to_zone,kind,forward_mw,reverse_mw,susceptance_mw_per_rad,base_flow_summer_mw,base_flow_winter_mw
+EAST,MID,AC,80,80,1000,0,10
+MID,WEST,AC,80,80,2000,0,-20
+EAST,WEST,AC,80,80,1500,0,0
+WEST,SOUTH,B2B,20,20,0,0,0
 """,
     "headroom": """
 region,quarter,headroom_mw
@@ -207,11 +208,13 @@ def _world() -> dict[str, Any]:
         "zone_lat": [41.0, 41.0, 31.0, 41.0],
         "zone_lon": [-79.0, -89.0, -89.0, -99.0],
         "surplus": np.broadcast_to(np.array([30.0, 60.0, 5.0, 20.0])[:, None, None], (4, 4, 2)).copy(),
+        "redispatch": [[2.0, 0.0], [0.0, 0.0], [0.0, 1.0], [0.0, 0.0]],
         "link_from": ["EAST", "MID", "EAST", "WEST"],
         "link_to": ["MID", "WEST", "WEST", "SOUTH"],
         "link_kind": ["AC", "AC", "AC", "B2B"],
-        "link_forward": [40.0, 40.0, 40.0, 10.0],
-        "link_reverse": [40.0, 40.0, 40.0, 10.0],
+        "link_base_flow": [[0.0, 10.0], [0.0, -20.0], [0.0, 0.0], [0.0, 0.0]],
+        "link_forward": [[40.0, 35.0], [40.0, 50.0], [40.0, 40.0], [10.0, 10.0]],
+        "link_reverse": [[40.0, 45.0], [40.0, 30.0], [40.0, 40.0], [10.0, 10.0]],
         "link_susceptance": [1000.0, 2000.0, 1500.0, 0.0],
         "region_name": ["East", "West"],
         "region_market": ["PJM", "ERCOT"],

@@ -140,7 +140,7 @@ def deliverable(case: Case, world: xr.Dataset, halls: np.ndarray) -> bool:
         for e in range(m):
             balance[start[e]] -= flow[e]
             balance[end[e]] += flow[e]
-        limits = np.concatenate([world["link_forward"].values, world["link_reverse"].values])
+        limits = np.concatenate([world["link_forward"].values[:, k], world["link_reverse"].values[:, k]])
         bounds = [(0, s) for s in world["surplus"].values[:, q, k]] + [(0, 0)] + [(None, None)] * (n - 1)
         found = linprog(
             np.zeros(2 * n), A_ub=np.vstack([flow, -flow]), b_ub=limits, A_eq=balance, b_eq=load, bounds=bounds

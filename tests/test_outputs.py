@@ -148,7 +148,7 @@ def test_the_links_say_how_full_they_are(plan: xr.Dataset, geopackage: Path) -> 
     links = gpd.read_file(geopackage, layer="links").set_index("link")
     flow = plan["link_flow"].sel(quarter="2026Q4", stress="summer").to_series()
     assert links["flow_summer_mw"].to_dict() == pytest.approx(flow.to_dict())
-    use = np.where(flow >= 0, flow / links["limit_forward_mw"], -flow / links["limit_reverse_mw"])
+    use = np.where(flow >= 0, flow / links["limit_forward_summer_mw"], -flow / links["limit_reverse_summer_mw"])
     assert links["utilization_summer"].to_numpy() == pytest.approx(use)
     assert (links["utilization"] >= links["utilization_summer"] - 1e-12).all()
     assert set(links["tightest_hour"]) <= {"summer", "winter"}
@@ -156,8 +156,8 @@ def test_the_links_say_how_full_they_are(plan: xr.Dataset, geopackage: Path) -> 
 
 def test_a_full_link_binds_where_more_would_save_money(plan: xr.Dataset) -> None:
     full = plan.drop_vars("dual_link", errors="ignore")
-    full["link_forward"] = plan["link_forward"].copy(data=np.full(4, 1e3))
-    full["link_reverse"] = plan["link_reverse"].copy(data=np.full(4, 1e3))
+    full["link_forward"] = plan["link_forward"].copy(data=np.full((4, 2), 1e3))
+    full["link_reverse"] = plan["link_reverse"].copy(data=np.full((4, 2), 1e3))
     full["link_flow"] = plan["link_flow"].copy(data=np.zeros((4, 4, 2)))
     full["link_flow"][0, -1, 1] = -1e3
     frame = frames.links(full)

@@ -56,7 +56,7 @@ def opf(
     convention: ConventionOption = ConventionName.powermodels,
     year: YearOption = 2028,
     stress: StressOption = StressName.summer,
-    link_share: ShareOption = 0.03,
+    link_share: ShareOption = 0.2,
     as_json: JsonOption = False,
 ) -> None:
     """Find the cheapest dispatch that the network carries, and the price of power at every bus.
@@ -108,7 +108,7 @@ def hosting(
     convention: ConventionOption = ConventionName.matpower,
     year: YearOption = 2028,
     stress: StressOption = StressName.summer,
-    link_share: ShareOption = 0.03,
+    link_share: ShareOption = 0.2,
     as_json: JsonOption = False,
 ) -> None:
     """Find the largest new load that the network carries at each bus alone.

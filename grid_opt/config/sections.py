@@ -222,12 +222,28 @@ class Grid(Knobs):
         "and winter stress hours (DC power flow).",
     )
     link_available_share: float = knob(
-        0.03,
-        "Share of each link's limit that this load's flows may use: 15 % is free of today's flows, and a fifth of "
-        "that is for this one customer, as of the surplus (data/surplus.csv). ASSUMPTION.",
+        0.2,
+        "Share of what base flows leave free on each link (data/links.csv) that this load's flows may use: a fifth is "
+        "for this one customer, as of the surplus (data/surplus.csv). ASSUMPTION.",
         unit="1",
         ge=0,
         le=1,
+    )
+    redispatch_share: float = knob(
+        0.01,
+        "Share of the output before there is any new load (data/zones.csv) that operators lower in a zone where that "
+        "relieves a link, so that surplus elsewhere can serve new load: for this one customer, a fifth of 5 %. What it "
+        "costs shows in prices and is not counted again. ASSUMPTION.",
+        unit="1",
+        ge=0,
+        le=1,
+    )
+    base_flow_scale: float = knob(
+        1.0,
+        "Factor on the flows that links carry before there is any new load (data/links.csv).",
+        unit="1",
+        ge=0,
+        le=10,
     )
     headroom_scale: float = knob(1.0, "Factor on all hosting headroom (data/headroom.csv).", unit="1", ge=0, le=100)
     connection_delay_quarters: int = knob(

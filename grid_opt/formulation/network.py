@@ -15,34 +15,41 @@ class Network:
     r"""Carry what a zone cannot spare itself over links within their limits, at a summer and a winter stress hour.
 
     Linearized (DC) power flow on AC links, :math:`f = B\,(\theta_i - \theta_j)`, and controllable transport on
-    back-to-back converters. Flows are those that the new load causes; the share of every limit that existing flows
-    keep for themselves is taken off the limits beforehand (``grid.link_available_share``).
+    back-to-back converters. Flows are those that the new load causes, which superposition allows: base flows
+    (``links.csv``) leave the rest of every limit free, against their direction more than the limit, and a share of it
+    (``grid.link_available_share``) is for this load. Where a link is full, operators lower some output behind it
+    (redispatch, up to ``grid.redispatch_share``) and surplus elsewhere makes up for it.
 
     Source: Stott, Jardim, Alsac, "DC Power Flow Revisited", IEEE Trans. Power Systems 24(3), 2009.
     """
 
     def __init__(self, build: Builder, world: xr.Dataset, capacity: Capacity) -> None:
-        at_zone, on_link = ("zone", "quarter", "stress"), ("link", "quarter", "stress")
+        at_zone, on_link, limit = ("zone", "quarter", "stress"), ("link", "quarter", "stress"), ("link", "stress")
         surplus = build.parameter(
             "network.surplus", world["surplus"], at_zone, symbol="S", unit="MW",
             meaning="generation that the zone can spare for new load",
         )  # fmt: skip
+        lowered = build.parameter(
+            "network.redispatch", world["redispatch"], ("zone", "stress"), symbol=r"\underline{S}", unit="MW",
+            meaning="output that operators lower where that relieves a link",
+        )  # fmt: skip
         forward = build.parameter(
-            "network.forward_limit", world["link_forward"], ("link",), symbol=r"\overline{F}", unit="MW",
+            "network.forward_limit", world["link_forward"], limit, symbol=r"\overline{F}", unit="MW",
             meaning="limit available to new flow, forward",
         )  # fmt: skip
         reverse = build.parameter(
-            "network.reverse_limit", world["link_reverse"], ("link",), symbol=r"\underline{F}", unit="MW",
+            "network.reverse_limit", world["link_reverse"], limit, symbol=r"\underline{F}", unit="MW",
             meaning="limit available to new flow, reverse",
         )  # fmt: skip
         self.supply = build.variable(
             "network.zone_supply", at_zone, symbol="g", unit="MW", domain="real",
-            meaning="generation that the zone spares for new load", bounds=lambda z, q, k: (0, surplus[z, q, k]),
+            meaning="generation that the zone spares for new load; below zero, output that is lowered",
+            bounds=lambda z, q, k: (-lowered[z, k], surplus[z, q, k]),
         )  # fmt: skip
         self.flow = build.variable(
             "network.link_flow", on_link, symbol="f", unit="MW", domain="real",
             meaning="flow caused by the new load, from the first zone of the link to the second",
-            bounds=lambda e, q, k: (-reverse[e], forward[e]),
+            bounds=lambda e, q, k: (-reverse[e, k], forward[e, k]),
         )  # fmt: skip
         self.angle = build.variable(
             "network.angle", at_zone, symbol=r"\theta", unit="rad", domain="real", meaning="voltage angle"

@@ -38,11 +38,15 @@ WORLD: dict[str, WorldArray] = {
         0,
         1e6,
     ),
+    "redispatch": WorldArray(
+        ("zone", "stress"), "MW", "output that the zone lowers where that lets others serve new load", 0, 1e6
+    ),
     "link_from": text("link", "zone where the link starts"),
     "link_to": text("link", "zone where the link ends"),
     "link_kind": text("link", "AC line or back-to-back converter (B2B)"),
-    "link_forward": WorldArray(("link",), "MW", "limit available to new flow, forward", 0, 1e6),
-    "link_reverse": WorldArray(("link",), "MW", "limit available to new flow, reverse", 0, 1e6),
+    "link_base_flow": WorldArray(("link", "stress"), "MW", "flow before there is any new load", -1e6, 1e6),
+    "link_forward": WorldArray(("link", "stress"), "MW", "limit available to new flow, forward", 0, 1e6),
+    "link_reverse": WorldArray(("link", "stress"), "MW", "limit available to new flow, reverse", 0, 1e6),
     "link_susceptance": WorldArray(("link",), "MW/rad", "flow per angle difference of an AC link", 0, 1e7),
     "region_name": text("region", "name of the candidate region"),
     "region_market": text("region", "power market or utility area"),

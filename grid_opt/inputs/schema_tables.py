@@ -144,6 +144,15 @@ ZONES = Table(
         _price("price_level_usd_per_mwh", "mean real-time price of 2023 and 2024", 5.0, 300.0),
         _text("wind_profile", f"{_PROFILE}; empty where no profile overlaps the zone", optional=True),
         _text("solar_profile", _PROFILE),
+        *(
+            _power(
+                f"base_output_{stress}_mw",
+                f"output that operators can lower, at the {stress} stress hour before there is any new load",
+                0.0,
+                200_000.0,
+            )
+            for stress in STRESSES
+        ),
     ),
     "one row per zone, 90 as bundled",
     "The nodes of the network: the 90 zones of the contiguous United States.",
@@ -209,9 +218,18 @@ LINKS = Table(
         Column("voltage_kv", "float", "kV", "voltage class of an AC interface", 60, 1200, optional=True),
         Column("length_miles", "float", "mile", "length of an AC interface", 1, 2000, optional=True),
         Column("susceptance_mw_per_rad", "float", "MW/rad", "susceptance of an AC interface, 0 for B2B", 0, 1e6),
+        *(
+            _power(
+                f"base_flow_{stress}_mw",
+                f"flow before there is any new load at the {stress} stress hour, positive from from_zone to to_zone",
+                -50_000.0,
+                50_000.0,
+            )
+            for stress in STRESSES
+        ),
     ),
     "one row per pair of zones that are joined, 195 as bundled; each pair once, whatever its direction",
-    "Interfaces between zones with their two-way limits.",
+    "Interfaces between zones with their two-way limits, and what flows on them already.",
 )
 
 HEADROOM = Table(

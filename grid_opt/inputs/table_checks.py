@@ -17,6 +17,8 @@ SURPLUS_YEARS = (2026, 2027, 2028)
 OUTLOOK_YEARS = tuple(range(2023, 2036))
 DELIVERY_YEARS = ("2025/26", "2026/27", "2027/28", "2028/29")
 FIRST_ROW = 2
+_WHOLE_MW = 0.5
+"""What rounding to whole MW may add to a flow."""
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -174,6 +176,19 @@ def _links(tables: Tables) -> None:
                 fix="correct the row or remove it",
             )
         seen[pair] = row
+    for stress in STRESSES:
+        flows = zip(links[f"base_flow_{stress}_mw"], links["forward_mw"], links["reverse_mw"], strict=True)
+        for index, (flow, forward, reverse) in enumerate(flows):
+            if not -reverse - _WHOLE_MW <= flow <= forward + _WHOLE_MW:
+                raise InputError(
+                    "the link carries more than its limit already",
+                    file=_file(tables, "links"),
+                    row=index + FIRST_ROW,
+                    field=f"base_flow_{stress}_mw",
+                    value=flow,
+                    expected=f"between {-reverse:g} (reverse_mw) and {forward:g} (forward_mw)",
+                    fix="correct the flow or the limit; a flow from to_zone to from_zone is negative",
+                )
 
 
 def _monotone(tables: Tables) -> None:

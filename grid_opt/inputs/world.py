@@ -20,6 +20,7 @@ from grid_opt.inputs.schema import WORLD, WorldArray
 from grid_opt.inputs.schema_fleet import declared_arrays
 from grid_opt.inputs.tables import check_tables, read_tables
 from grid_opt.inputs.timeslices import choose_slices
+from grid_opt.network.zones import free_limits
 from grid_opt.units import DAYS_PER_QUARTER, KW_PER_MW, USD_PER_MUSD
 
 SEASONS = (1, 2, 3, 4)
@@ -43,7 +44,7 @@ def build_world(case: Case) -> xr.Dataset:
     hours, note = _hours(case, zones, regions)
     slices = choose_slices(hours, regions, case.energy.days, case.energy.extreme_days)
     parts: dict[str, Any] = {
-        **_zone_arrays(zones),
+        **_zone_arrays(zones, case),
         **_link_arrays(tables["links"], case),
         **_region_arrays(tables, regions),
         **_dated_arrays(tables, regions, case),
@@ -121,12 +122,14 @@ def _hours(case: Case, zones: pd.DataFrame, regions: list[str]) -> tuple[xr.Data
     return hours, note + (f"; {', '.join(filled)} generated, seed {case.energy.seed}" if filled else "")
 
 
-def _zone_arrays(zones: pd.DataFrame) -> dict[str, Any]:
+def _zone_arrays(zones: pd.DataFrame, case: Case) -> dict[str, Any]:
     columns = {
         "zone_name": "name", "zone_market": "market", "zone_state": "state", "zone_interconnect": "interconnect",
         "zone_lat": "latitude_deg", "zone_lon": "longitude_deg",
     }  # fmt: skip
-    return {name: zones[column].to_numpy() for name, column in columns.items()}
+    output = zones[[f"base_output_{stress}_mw" for stress in STRESS]].to_numpy()
+    known = {name: zones[column].to_numpy() for name, column in columns.items()}
+    return known | {"redispatch": case.grid.redispatch_share * output}
 
 
 def _link_ids(links: pd.DataFrame) -> list[str]:
@@ -135,12 +138,15 @@ def _link_ids(links: pd.DataFrame) -> list[str]:
 
 def _link_arrays(links: pd.DataFrame, case: Case) -> dict[str, Any]:
     share = case.grid.link_available_share
+    scale = case.grid.base_flow_scale
+    forward, reverse = zip(*(free_limits(links, stress, share, scale) for stress in STRESS), strict=True)
     return {
         "link_from": links["from_zone"].to_numpy(),
         "link_to": links["to_zone"].to_numpy(),
         "link_kind": links["kind"].to_numpy(),
-        "link_forward": share * links["forward_mw"].to_numpy(),
-        "link_reverse": share * links["reverse_mw"].to_numpy(),
+        "link_base_flow": scale * links[[f"base_flow_{stress}_mw" for stress in STRESS]].to_numpy(),
+        "link_forward": np.transpose(forward),
+        "link_reverse": np.transpose(reverse),
         "link_susceptance": links["susceptance_mw_per_rad"].to_numpy(),
     }
 

@@ -22,20 +22,41 @@ from grid_opt.network.elements import (
 _BASE_MVA = 100.0
 
 
-def zonal_topology(zones: pd.DataFrame, links: pd.DataFrame, surplus: pd.DataFrame, share: float) -> Topology:
+Limits = tuple[Numbers, Numbers]
+"""What links carry forward and in reverse [MW], in the order of their table."""
+
+
+def free_limits(links: pd.DataFrame, stress: str, share: float, base_flow_scale: float = 1.0) -> Limits:
+    """Return the ``share`` of what base flows at the stress hour leave free on every link, never below zero [MW].
+
+    Base flow in a direction uses its limit up and frees as much in the other.
+    """
+    base = base_flow_scale * links[f"base_flow_{stress}_mw"].to_numpy(dtype=float)
+    forward, reverse = whole_limits(links)
+    return share * np.maximum(forward - base, 0.0), share * np.maximum(reverse + base, 0.0)
+
+
+def whole_limits(links: pd.DataFrame) -> Limits:
+    """Return the limits of the links as the table has them [MW]."""
+    return links["forward_mw"].to_numpy(dtype=float), links["reverse_mw"].to_numpy(dtype=float)
+
+
+def zonal_topology(
+    zones: pd.DataFrame, links: pd.DataFrame, surplus: pd.DataFrame, limits: Limits, lowered: Numbers | None = None
+) -> Topology:
     """Return zones as buses, AC links as branches, converters as DC lines, and surplus as generators of no cost.
 
     The tables are those of :mod:`grid_opt.inputs.tables`; ``surplus`` has one row per zone, for one year and stress
-    hour. Existing load and generation are not in them: flows are those of new load, as in the plan, so the limits are
-    the ``share`` of each link that is left for it. The reference of an island is its
-    first zone in the table.
+    hour. Existing load and generation are not in them: flows are those of new load, as in the plan, so ``limits`` are
+    what is left for it (:func:`free_limits`), and ``lowered`` [MW] is output that operators lower to relieve links, by
+    zone (default: none). The reference of an island is its first zone in the table.
 
     Errors: InputError when a link names a zone that is not there.
     """
     names = text_array(zones["zone"])
     count = len(names)
     ac = links["kind"].to_numpy() == "AC"
-    forward, reverse = (share * links[column].to_numpy(dtype=float) for column in ("forward_mw", "reverse_mw"))
+    forward, reverse = limits
     start, end = (_positions(links, column, names) for column in ("from_zone", "to_zone"))
     link = text_array(links["from_zone"] + ">" + links["to_zone"])
     susceptance = links["susceptance_mw_per_rad"].to_numpy(dtype=float)[ac]
@@ -56,7 +77,8 @@ def zonal_topology(zones: pd.DataFrame, links: pd.DataFrame, surplus: pd.DataFra
             angle_min=none, angle_max=none, online=np.ones(lines, dtype=bool),
         ),
         generators=Generators(
-            name=names, bus=np.arange(count), p_min_mw=np.zeros(count), p_max_mw=np.maximum(spare, 0.0),
+            name=names, bus=np.arange(count), p_min_mw=np.zeros(count) if lowered is None else -lowered,
+            p_max_mw=np.maximum(spare, 0.0),
             online=np.ones(count, dtype=bool),
         ),
         generator_costs=Costs.none(count),
@@ -66,7 +88,7 @@ def zonal_topology(zones: pd.DataFrame, links: pd.DataFrame, surplus: pd.DataFra
             online=np.ones(converters, dtype=bool),
         ),
         dc_costs=Costs.none(converters),
-        notes=(f"limits are {share:g} of those of the links; new load is served from the surplus of the zones",),
+        notes=("limits are what is left of the links for new load, which the surplus of the zones serves",),
     )  # fmt: skip
 
 

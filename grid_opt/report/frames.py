@@ -161,17 +161,23 @@ def links(plan: xr.Dataset, quarter: str | None = None) -> pd.DataFrame:
             "from_zone": _texts(plan["link_from"]),
             "to_zone": _texts(plan["link_to"]),
             "kind": _texts(plan["link_kind"]),
-            "limit_forward_mw": plan["link_forward"].values.astype(float),
-            "limit_reverse_mw": plan["link_reverse"].values.astype(float),
         },
         index=pd.Index(_texts(plan["link"]), name="link"),
     )
+    hours = _texts(plan["stress"])
+    limits = {
+        way: plan[f"link_{way}"].transpose("link", "stress").values for way in ("forward", "reverse", "base_flow")
+    }
+    for k, hour in enumerate(hours):
+        frame[f"base_flow_{hour}_mw"] = limits["base_flow"][:, k]
+        frame[f"limit_forward_{hour}_mw"], frame[f"limit_reverse_{hour}_mw"] = (
+            limits[way][:, k] for way in ("forward", "reverse")
+        )
     if "link_flow" not in plan:
         return frame.assign(tightest_hour="", flow_mw=0.0, utilization=0.0, binds=np.int32(0))
     quarter = quarter or last_quarter(plan)
     flows = plan["link_flow"].sel(quarter=quarter).transpose("link", "stress")
-    hours = _texts(plan["stress"])
-    use = np.column_stack([_utilization(frame, flow) for flow in flows.values.T])
+    use = _utilization(flows.values, limits["forward"], limits["reverse"])
     worth_more = _dual(plan, "dual_link").sel(quarter=quarter).transpose("link", "stress").values
     binds = (use >= FULL_LINK) & ~(worth_more <= BINDING_USD_PER_MW)
     for k, hour in enumerate(hours):
@@ -197,8 +203,10 @@ def tightest_hour(links: pd.DataFrame) -> str:
     return max(hours, key=lambda hour: use[hour], default="")
 
 
-def _utilization(frame: pd.DataFrame, flow: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    limit = np.where(flow >= 0, frame["limit_forward_mw"], frame["limit_reverse_mw"])
+def _utilization(
+    flow: np.ndarray[Any, Any], forward: np.ndarray[Any, Any], reverse: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    limit = np.where(flow >= 0, forward, reverse)
     share: np.ndarray[Any, Any] = np.divide(np.abs(flow), limit, out=np.zeros_like(flow), where=limit > 1e-9)
     return share
 

@@ -69,12 +69,12 @@ def elastic(program: Program, chosen: list[Kind]) -> Matrix:
             col_upper[column] *= factor
         links += [(link, at) for link in kind.links]
         for slack in kind.slacks:
-            entries += [(row, at, value) for row, value in slack.entries.items()]
+            entries += [(row, at, value) for row, value in slack.entries.items() if value]
             cost.append(slack.weight if len(chosen) == 1 else slack.weight / kind.scale)
             at += 1
     slacks = [slack for kind in chosen for slack in kind.slacks]
-    below = [(n, j, v) for n, (link, _) in enumerate(links) for j, v in link.columns.items()]
-    below += [(n, width + first + k, v) for n, (link, first) in enumerate(links) for k, v in link.slacks.items()]
+    below = [(n, j, v) for n, (link, _) in enumerate(links) for j, v in link.columns.items() if v]
+    below += [(n, width + first + k, v) for n, (link, first) in enumerate(links) for k, v in link.slacks.items() if v]
     top = sp.hstack([matrix.rows_matrix, _sparse(entries, (height, count))])
     return replace(
         matrix,

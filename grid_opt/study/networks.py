@@ -20,7 +20,7 @@ from grid_opt.network.factors import Factors
 from grid_opt.network.hosting import Base, Bounds, at_most_mw, bound_hosting, bound_hosting_n_1
 from grid_opt.network.matpower import read_matpower
 from grid_opt.network.pypsa import read_pypsa
-from grid_opt.network.zones import zonal_topology
+from grid_opt.network.zones import free_limits, zonal_topology
 from grid_opt.solve.highs import Options
 from grid_opt.solve.hosting import Hosting, host
 from grid_opt.solve.opf import PowerFlow, solve_opf
@@ -33,11 +33,13 @@ _FEW = 100
 
 @dataclass(frozen=True)
 class ZoneChoice:
-    """What to take from a folder of zone tables: the year and stress hour of the surplus, and the share of limits."""
+    """What to take of zone tables: year and stress hour, and the shares of what links have left and of output
+    that operators lower."""
 
     year: int = 2028
     stress: Stress = "summer"
-    share: float = 0.03
+    share: float = 0.2
+    redispatch: float = 0.01
 
 
 def read_network(path: str | Path, zones: ZoneChoice | None = None) -> Topology:
@@ -70,7 +72,9 @@ def _read_zones(folder: Path, choice: ZoneChoice) -> Topology:
             "the surplus table has no such year", file=surplus.attrs.get("file"), field="year", value=choice.year,
             expected=f"one of {years}",
         )  # fmt: skip
-    return zonal_topology(zones, links, mine, choice.share)
+    limits = free_limits(links, choice.stress, choice.share)
+    lowered = choice.redispatch * zones[f"base_output_{choice.stress}_mw"].to_numpy(dtype=float)
+    return zonal_topology(zones, links, mine, limits, lowered)
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ def has_network(e: Evidence) -> bool:
     return e.case.grid.network
 
 
-@check("network.zone_supply", "A zone gives no more than it can spare.", "MW", when=has_network)
+@check("network.zone_supply", "A zone gives no more than it can spare and lowers no more than it may.", "MW",
+       when=has_network)  # fmt: skip
 def zone_supply(e: Evidence) -> Excess:
-    """Ask for a value between 0 and the zone's surplus."""
+    """Ask for a value between what may be lowered, below zero, and the zone's surplus."""
     supply = e["zone_supply"]
-    return stack(at_most(-supply, 0.0), at_most(supply, e["surplus"]))
+    return stack(at_most(-supply, e["redispatch"], supply), at_most(supply, e["surplus"]))
 
 
 @check("network.link_flow", "Every link stays within its limits in both directions.", "MW", when=has_network)

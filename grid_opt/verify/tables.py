@@ -70,9 +70,20 @@ def headroom(e: Evidence, region: str, quarter: str) -> float:
     return in_force * grid.headroom_scale
 
 
-def link_limit(e: Evidence, link: str, column: str) -> float:
-    """Return the share of a link's limit that is open to the new load [MW]."""
-    return float(_link(e, link)[column]) * e.case.grid.link_available_share
+def redispatch(e: Evidence, zone: str, stress: str) -> float:
+    """Return the output that operators lower where that relieves a link [MW]."""
+    return float(_zone(e, zone)[f"base_output_{stress}_mw"]) * e.case.grid.redispatch_share
+
+
+def base_flow(e: Evidence, link: str, stress: str) -> float:
+    """Return what a link carries before there is any new load [MW]."""
+    return float(_link(e, link)[f"base_flow_{stress}_mw"]) * e.case.grid.base_flow_scale
+
+
+def link_limit(e: Evidence, link: str, stress: str, column: str, sign: int) -> float:
+    """Return what is left of a link's limit for the new load [MW], where base flow in its direction counts as used."""
+    left = float(_link(e, link)[column]) - sign * base_flow(e, link, stress)
+    return max(0.0, left) * e.case.grid.link_available_share
 
 
 def pue_peak(e: Evidence, region: str) -> float:
@@ -160,8 +171,10 @@ MAKERS: dict[str, Maker] = {
     **{name: _cell(find, column, name) for name, (find, column) in _CELLS.items()},
     "surplus": surplus,
     "headroom": headroom,
-    "link_forward": partial(link_limit, column="forward_mw"),
-    "link_reverse": partial(link_limit, column="reverse_mw"),
+    "redispatch": redispatch,
+    "link_base_flow": base_flow,
+    "link_forward": partial(link_limit, column="forward_mw", sign=1),
+    "link_reverse": partial(link_limit, column="reverse_mw", sign=-1),
     "pue": pue,
     "pue_stress": pue_stress,
     "pue_peak": pue_peak,

@@ -14,6 +14,10 @@ PROJECT = Path(__file__).resolve().parents[2]
 DATA = PROJECT / "data"
 DEFAULT_SHARED = PROJECT.parent / "shared"
 
+STRESSES = ("summer", "winter")
+MONTHS = {"summer": (6, 7, 8, 9), "winter": (12, 1, 2)}
+"""Months of the stress hours."""
+
 Row = dict[str, str]
 
 

@@ -8,9 +8,12 @@ parallel path). Then ``susceptance = n V^2 / (x length)`` [MW/rad] with x the re
 
 from __future__ import annotations
 
+import functools
 import math
 
-from shared_inputs import Row, SharedInputs, number
+import pandas as pd
+from shared_inputs import STRESSES, Row, SharedInputs, number
+from table_base_flows import BaseCase, base_case
 
 COLUMNS = (
     "from_zone",
@@ -21,6 +24,7 @@ COLUMNS = (
     "voltage_kv",
     "length_miles",
     "susceptance_mw_per_rad",
+    *(f"base_flow_{stress}_mw" for stress in STRESSES),
 )
 
 # ASSUMPTION (general knowledge of overhead lines): positive-sequence reactance of one circuit [ohm/mile],
@@ -41,6 +45,21 @@ def susceptance(limit_mw: float, voltage_kv: float, length_miles: float) -> floa
 
 def link_rows(shared: SharedInputs) -> list[Row]:
     """Return the rows of links.csv, AC interfaces first, then back-to-back ties."""
+    rows = _interfaces(shared)
+    for row, flow in zip(rows, before_new_load(shared).flow.to_dict("records"), strict=True):
+        row |= {f"base_flow_{stress}_mw": number(flow[stress], 0) for stress in STRESSES}
+    return rows
+
+
+@functools.cache
+def before_new_load(shared: SharedInputs) -> BaseCase:
+    """Return the power flow of the interfaces before there is any new load."""
+    numbers = ["forward_mw", "reverse_mw", "susceptance_mw_per_rad"]
+    return base_case(shared, pd.DataFrame(_interfaces(shared)).astype(dict.fromkeys(numbers, float)))
+
+
+def _interfaces(shared: SharedInputs) -> list[Row]:
+    """Return the rows up to the susceptance."""
     rows: list[Row] = []
     facts = shared.table("derived/link_facts_z90.csv").sort_values(["type", "from", "to"])
     for _, fact in facts.iterrows():

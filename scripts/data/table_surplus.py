@@ -16,13 +16,11 @@ flows.
 from __future__ import annotations
 
 import pandas as pd
-from shared_inputs import Row, SharedInputs, market_name, number
+from shared_inputs import MONTHS, STRESSES, Row, SharedInputs, market_name, number
 from table_zones import RESERVE_MARGIN_FILL
 
 COLUMNS = ("zone", "year", "stress", "surplus_mw")
 YEARS = (2026, 2027, 2028)
-STRESSES = ("summer", "winter")
-MONTHS = {"summer": (6, 7, 8, 9), "winter": (12, 1, 2)}
 
 # ASSUMPTION: accredited capacity above the reserve requirement in 2024, by market (least in PJM, whose
 # auctions clear short).

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pandas as pd
-from shared_inputs import Row, SharedInputs, market_name, number
+from shared_inputs import STRESSES, Row, SharedInputs, market_name, number
+from table_links import before_new_load
 
 COLUMNS = (
     "zone",
@@ -24,6 +25,7 @@ COLUMNS = (
     "price_level_usd_per_mwh",
     "wind_profile",
     "solar_profile",
+    *(f"base_output_{stress}_mw" for stress in STRESSES),
 )
 
 # ASSUMPTION: El Paso has no NERC figure in the source; it takes that of its neighbor NM_W (both WECC
@@ -46,6 +48,7 @@ def zone_rows(shared: SharedInputs) -> list[Row]:
     wind = _best_profile(overlap, set(shared.table("derived/ipm_wind_cf_stats.csv").iloc[:, 0].astype(str)))
     solar = _best_profile(overlap, set(shared.table("derived/ipm_solarpv_cf_stats.csv").iloc[:, 0].astype(str)))
     division = shared.table("tariffs/state_groups.csv", index="st")["cendiv"]
+    output = before_new_load(shared).output
     rows: list[Row] = []
     for zone, fact in facts.iterrows():
         margin = facts.loc[RESERVE_MARGIN_FILL.get(str(zone), zone), "prm_nerc_2026"]
@@ -69,6 +72,7 @@ def zone_rows(shared: SharedInputs) -> list[Row]:
                 "price_level_usd_per_mwh": number((fact["lmp_mean_2023"] + fact["lmp_mean_2024"]) / 2, 2),
                 "wind_profile": wind.get(str(zone), ""),
                 "solar_profile": solar[str(zone)],
+                **{f"base_output_{stress}_mw": number(output.loc[zone, stress], 0) for stress in STRESSES},
             }
         )
     return rows
