@@ -8,8 +8,11 @@ from grid_opt.config import Case
 from grid_opt.formulation.block import Builder
 from grid_opt.formulation.service import Service
 
-COST_WEIGHT = 1e-4
-"""Weight of the share of the budget spent beside the share of the tokens missed, where the most tokens are asked."""
+COST_WEIGHT = 1e-3
+"""Weight of the share of the budget spent beside the share of the tokens served, where the most tokens are asked."""
+
+MILLIONTHS = 1e6
+"""Shares of tokens are counted in millionths: a solver's tolerances are blind to smaller coefficients."""
 
 NO_OUTLAY = ("service.forgone",)
 """Cost terms that are no money spent: the worth of what is not served."""
@@ -20,8 +23,8 @@ class Goal:
 
     The worth of all tokens wanted is a constant, so that minimizing costs plus the worth of those not served is
     maximizing the net present value of those that are. Where the most tokens are asked for, every token of every year
-    counts the same, and a ten-thousandth of the weight is on money, so that none is spent for nothing. The objective
-    is then less the share served, so that a gap is one of tokens served.
+    counts the same, and a thousandth of the weight is on money, so that none is spent for nothing. The objective
+    is then less the share served, in millionths, so that a gap is one of tokens served.
     """
 
     def __init__(self, build: Builder, case: Case, world: xr.Dataset, service: Service | None) -> None:
@@ -40,15 +43,15 @@ class Goal:
             return
         assert service is not None and limit is not None  # a case is refused otherwise
         share = build.parameter(
-            "goal.cost_weight", cost_weight(limit), symbol=r"\epsilon", unit="1/million USD",
-            meaning="weight of money beside tokens: a ten-thousandth of the budget",
+            "goal.cost_weight", cost_weight(limit), symbol=r"\epsilon", unit="1e-6/million USD",
+            meaning="weight of money beside tokens: the whole budget weighs as a thousandth of them",
         )  # fmt: skip
         build.objective(
-            lambda: service.missed_share(world) - 1 + share * build.costs(), unit="1",
+            lambda: MILLIONTHS * (service.missed_share(world) - 1) + share * build.costs(), unit="1e-6",
             meaning="Less the share of all tokens wanted that is served, and a trace of the costs.",
         )  # fmt: skip
 
 
 def cost_weight(budget_musd: float) -> float:
-    """Return the weight of one million USD where the most tokens are asked for [1/million USD]."""
-    return COST_WEIGHT / budget_musd
+    """Return the weight of one million USD where the most tokens are asked for [1e-6/million USD]."""
+    return MILLIONTHS * COST_WEIGHT / budget_musd

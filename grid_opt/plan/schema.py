@@ -123,9 +123,9 @@ PROVENANCE: Final[dict[str, str]] = {
     "threads": "threads of the solver",
     "solver_status": "what the solver said",
     "status": "optimal (gap as asked) or feasible (gap larger than asked)",
-    "objective": "objective: all costs, present value; or the share of tokens missed",
+    "objective": "objective: all costs, present value; or less the share of tokens served",
     "bound": "proven lower bound of the objective",
-    "objective_unit": "million USD, or 1 where the most tokens were asked for: less the share of them that is served",
+    "objective_unit": "million USD, or 1e-6 (of all tokens wanted) where the most tokens were asked for",
     "gap": "(objective - bound) / |objective|",
 }
 """Global attributes that every plan carries."""

@@ -106,7 +106,7 @@ def _told(case: Case, news: Progress) -> Progress:
     """Return the news as a planner reads them: tokens served in percent where the most are asked for, or money."""
     if case.objective.goal != "most_tokens":
         return replace(news, unit="million USD")
-    return replace(news, incumbent=-100.0 * news.incumbent, bound=-100.0 * news.bound, unit="% of all tokens served")
+    return replace(news, incumbent=-1e-4 * news.incumbent, bound=-1e-4 * news.bound, unit="% of all tokens served")
 
 
 def how_it_ended(case: Case, answer: Answer) -> str:
@@ -181,7 +181,7 @@ def provenance(case: Case, answer: Answer, inputs: dict[str, str]) -> dict[str, 
         "solver_status": answer.detail,
         "objective": answer.objective,
         "bound": answer.bound,
-        "objective_unit": "1" if case.objective.goal == "most_tokens" else "million USD",
+        "objective_unit": "1e-6" if case.objective.goal == "most_tokens" else "million USD",
         "gap": relative_gap(answer.objective, answer.bound),
     }
 

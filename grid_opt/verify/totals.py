@@ -77,7 +77,7 @@ def objective(e: Evidence) -> Excess:
     wanted = money_usd(e) / 1e6
     if e.case.objective.goal == "most_tokens":
         budget = e.case.budget.present_value_musd or math.nan
-        wanted = tokens.missed_share(e) - 1.0 + 1e-4 * wanted / budget
+        wanted = 1e6 * (tokens.missed_share(e) - 1.0) + 1e3 * wanted / budget
     return Excess(whole_plan(abs(e.number("objective") - wanted)), MONEY_RELATIVE * max(1.0, abs(wanted)))
 
 
