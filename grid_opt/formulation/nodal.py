@@ -300,7 +300,8 @@ def unwatched(world: xr.Dataset) -> xr.Dataset:
         "base_dispatch": zero.transpose("offer", "year", "slice"),
         "base_shed": xr.zeros_like(world["area_factor"]).transpose("area", "year", "slice"),
     }
-    return world.assign(base).assign_coords(watch=np.array([], dtype=np.int64)).assign(empty)
+    bare = world.drop_dims("watch", errors="ignore")
+    return bare.assign(base).assign_coords(watch=np.array([], dtype=np.int64)).assign(empty)
 
 
 def costs_without_campuses(case: Case, world: xr.Dataset) -> dict[str, xr.DataArray]:

@@ -107,7 +107,7 @@ def _draw_legend(
     canvas = figure.add_axes(map_panel.LEGEND_BOX)
     canvas.set(xlim=(0, wide), ylim=(0, high))
     canvas.set_axis_off()
-    map_panel.write_title(canvas, high - 6, f"Candidate bus: mean local price in {year}, USD/MWh")
+    map_panel.write_title(canvas, high - 6, f"Candidate: mean local price {year}, USD/MWh")
     bar = figure.add_axes((x + 0.001, y + height * (1 - 32 / high), width * 0.6, height * 13 / high))
     figure.colorbar(ScalarMappable(norm, colors), cax=bar, orientation="horizontal", spacing="proportional")
     bar.tick_params(labelsize=8.5, length=0)

@@ -13,7 +13,6 @@ which the model of record is built with the same limits as constraints of its bl
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,212 +22,22 @@ import xarray as xr
 
 from grid_opt.config import Case
 from grid_opt.errors import SolverError
-from grid_opt.formulation.model import Model, build_base, build_model
-from grid_opt.formulation.nodal import LEAST, NO_OUTAGE, unwatched
-from grid_opt.network.elements import Numbers, Places
-from grid_opt.network.screening import Pairs, Screen, join
-from grid_opt.network.siting import Response, load_mw
-from grid_opt.plan.schema import NODAL_DECISIONS
+from grid_opt.formulation.model import Model, build_model
+from grid_opt.formulation.nodal import unwatched
+from grid_opt.network.elements import Numbers
+from grid_opt.network.screening import Pairs, join
 from grid_opt.solve.extract import fix_integers, polish
 from grid_opt.solve.highs import Answer, Options, Session, solve
-from grid_opt.solve.opf import columns_of
+from grid_opt.solve.nodal_base import Stage, without_campuses
+from grid_opt.solve.nodal_grid import MET_MW, Columns, Grid, names_of, with_rows
 from grid_opt.solve.standard_form import Array, Matrix, to_matrix
 
-Stage = Callable[[str], None]
 _MOST_ROUNDS = 60
-_MET_MW = 1e-3
-_BASE_LIMIT_S = 120.0
+_LIMIT_S = 120.0
+_MOST_SHORT = 5
+_LEAST_SHORT_MW = 0.01
 _AGREE = 1e-6
 """Relative agreement asked of the model of record and of the program of the search."""
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Where the variables of the dispatch stand in a program, (label, snapshot); ``bought`` and ``over`` may lack."""
-
-    dispatch: Places
-    shed: Places
-    bought: Places | None = None
-    over: Places | None = None
-
-    @classmethod
-    def of(cls, model: Model, matrix: Matrix) -> Columns:
-        """Find them by their names."""
-        found = {}
-        names = {"dispatch": "nodal.dispatch", "shed": "nodal.shed", "bought": "operation.purchase",
-                 "over": "base.overload"}  # fmt: skip
-        for key, name in names.items():
-            if name in model.declarations:
-                first = model.declarations[name].dims[0]
-                found[key] = columns_of(model, matrix, name).reshape(len(model.builder.index(first)), -1)
-        return cls(**found)
-
-    def rows(self, response: Response, pairs: Pairs, share: Numbers, width: int) -> sp.csr_array:
-        """Return the rows of limits as numbers; ``share`` is the LODF of the pairs."""
-        at = pairs.snapshot
-        blocks = [
-            (self.dispatch[:, at].T, pairs.combine(response.offers, share)),
-            (self.shed[:, at].T, pairs.combine(response.areas, share)),
-        ]
-        if self.bought is not None:
-            blocks.append((self.bought[:, at].T, -pairs.combine(response.regions, share)))
-        if self.over is not None:
-            blocks.append((self.over[pairs.branch, at][:, None], -np.ones((len(pairs), 1))))
-        column = np.concatenate([block[0] for block in blocks], axis=1)
-        value = np.concatenate([block[1] for block in blocks], axis=1)
-        row = np.repeat(np.arange(len(pairs)), column.shape[1])
-        kept = (column.ravel() >= 0) & (np.abs(value.ravel()) >= LEAST)
-        place = (row[kept], column.ravel()[kept])
-        return sp.csr_array((value.ravel()[kept], place), shape=(len(pairs), width))
-
-    def values(self, x: Array) -> tuple[Numbers, Numbers, Numbers | None]:
-        """Return dispatch, shed load and what is bought [MW], (label, snapshot)."""
-
-        def of(at: Places) -> Numbers:
-            return np.where(at >= 0, x[np.maximum(at, 0)], 0.0)
-
-        return of(self.dispatch), of(self.shed), None if self.bought is None else of(self.bought)
-
-
-@dataclass
-class Grid:
-    """A world with its network made ready: to turn dispatch into flows and flows into broken limits."""
-
-    case: Case
-    world: xr.Dataset
-    response: Response
-    screen: Screen
-
-    @classmethod
-    def of(cls, case: Case, world: xr.Dataset) -> Grid:
-        """Factorise the network of a world."""
-        response = Response.of(world)
-        screen = Screen(response.factors, case.nodal.n_1, case.nodal.outage_rating)
-        return cls(case, unwatched(world), response, screen)
-
-    @property
-    def snapshots(self) -> int:
-        """Hours of all operating years."""
-        return int(self.response.alone.shape[1])
-
-    def rows(self, columns: Columns, pairs: Pairs, width: int) -> tuple[sp.csr_array, Numbers]:
-        """Return the rows of limits, and their right-hand sides: the limits less the flows of load alone."""
-        share = self.screen.lodf(pairs.branch, pairs.outage)
-        rows = columns.rows(self.response, pairs, share, width)
-        return rows, pairs.limit_mw - pairs.in_snapshot(self.response.alone, share)
-
-    def watching(self, pairs: Pairs) -> xr.Dataset:
-        """Return the world with these limits watched."""
-        world = self.world
-        names = np.append(world["branch"].values.astype(object), NO_OUTAGE)
-        years, slices = world["year"].values, world["slice"].values
-        found = {
-            "watch_branch": names[pairs.branch].astype(str), "watch_outage": names[pairs.outage].astype(str),
-            "watch_sign": pairs.sign, "watch_year": years[pairs.snapshot // len(slices)],
-            "watch_slice": slices[pairs.snapshot % len(slices)], "watch_limit": pairs.limit_mw,
-        }  # fmt: skip
-        watch = world.drop_dims("watch").assign_coords(watch=np.arange(len(pairs)))
-        about = {name: {"units": spec.unit, "long_name": spec.long_name} for name, spec in NODAL_DECISIONS.items()}
-        return watch.assign({name: (("watch",), values, about[name]) for name, values in found.items()})
-
-
-def without_campuses(grid: Grid, options: Options, stage: Stage) -> tuple[Numbers, Pairs]:
-    """Fill in the dispatch without campuses; return its flows (branch, snapshot) and the limits that bind in it.
-
-    Errors: SolverError when HiGHS fails or stops early.
-    """
-    world, case = grid.world, grid.case
-    one = world.isel(year=[0], slice=[0])
-    model = build_base(case, one)
-    matrix = to_matrix(model.pyomo)
-    columns = Columns.of(model, matrix)
-    available, load = world["offer_available"].values, load_mw(world)
-    dispatch = np.zeros((world.sizes["offer"], grid.snapshots))
-    shed = np.zeros((world.sizes["area"], grid.snapshots))
-    flow = np.zeros((world.sizes["branch"], grid.snapshots))
-    kept: list[Pairs] = []
-    near = join([])
-    for snapshot in range(grid.snapshots):
-        year, slice_ = divmod(snapshot, world.sizes["slice"])
-        here = world.isel(year=[year], slice=[slice_])
-        program = _with_bounds(matrix, columns, available[:, slice_], load.values[:, year, slice_], here)
-        part = _Hour(grid, snapshot, program, columns, options)
-        near = part.settle(near)
-        dispatch[:, [snapshot]], shed[:, [snapshot]], flow[:, [snapshot]] = part.found()
-        kept.append(near)
-        if (snapshot + 1) % world.sizes["slice"] == 0:
-            stage(f"dispatch without campuses in {world['year'].values[year]} found")
-    shape = (-1, world.sizes["year"], world.sizes["slice"])
-    grid.world = world.assign(
-        base_dispatch=(("offer", "year", "slice"), dispatch.reshape(shape), {"units": "MW"}),
-        base_shed=(("area", "year", "slice"), shed.reshape(shape), {"units": "MW"}),
-    )
-    return flow, join(kept)
-
-
-def _with_bounds(matrix: Matrix, columns: Columns, available: Numbers, load: Numbers, here: xr.Dataset) -> Matrix:
-    """Return the program of another hour: offers and load have other bounds, and the balance another right side."""
-    upper = matrix.col_upper.copy()
-    upper[columns.dispatch[:, 0]], upper[columns.shed[:, 0]] = available, load
-    names = [row.index() if isinstance(row.index(), tuple) else (row.index(),) for row in matrix.rows]
-    islands = {str(one): k for k, one in enumerate(here["island"].values.tolist())}
-    lower, top = matrix.row_lower.copy(), matrix.row_upper.copy()
-    area_of = {str(a): str(i) for a, i in zip(here["bus_area"].values, here["bus_island"].values, strict=True)}
-    drawn = np.zeros(len(islands))
-    for area, mw in zip(here["area"].values.tolist(), load.tolist(), strict=True):
-        drawn[islands[area_of[str(area)]]] += mw
-    for island, mw in zip(here["bus_island"].values.tolist(), here["bus_shunt"].values.tolist(), strict=True):
-        drawn[islands[str(island)]] += mw
-    for number, key in enumerate(names):
-        lower[number] = top[number] = drawn[islands[str(key[0])]]
-    return replace(matrix, col_upper=upper, row_lower=lower, row_upper=top)
-
-
-class _Hour:
-    """The dispatch of one hour without campuses."""
-
-    def __init__(self, grid: Grid, snapshot: int, matrix: Matrix, columns: Columns, options: Options) -> None:
-        self._grid, self._snapshot, self._columns = grid, snapshot, columns
-        self._session = Session(matrix, replace(options.quietly(_BASE_LIMIT_S), threads=1))
-        self._first = len(matrix.row_lower)
-        self._pairs = join([])
-
-    def settle(self, near: Pairs) -> Pairs:
-        """Solve with the limits of the hour before, add what is broken until nothing is, and return what binds."""
-        self._add(near)
-        for _ in range(_MOST_ROUNDS):
-            answer = self._session.solve()
-            if answer.x is None or answer.row_dual is None:
-                raise SolverError(f"the dispatch without campuses ended '{answer.detail}'")
-            self._x = np.clip(answer.x, self._session.matrix.col_lower, self._session.matrix.col_upper)
-            dispatch, shed, _ = self._columns.values(self._x)
-            self._flow = self._grid.response.flows(dispatch, shed, at=np.array([self._snapshot]))
-            broken = self._grid.screen.violated(self._flow)
-            assert self._columns.over is not None
-            allowed = self._x[self._columns.over[broken.branch, 0]]
-            broken = broken.take(np.flatnonzero(broken.over_mw > allowed + _MET_MW))
-            if len(broken) == 0:
-                binds = np.abs(answer.row_dual[self._first :]) > 0
-                return self._pairs.take(np.flatnonzero(binds))
-            self._add(broken)
-        raise SolverError(f"the screening of the dispatch without campuses did not end in {_MOST_ROUNDS} rounds")
-
-    def _add(self, pairs: Pairs) -> None:
-        if len(pairs) == 0:
-            return
-        here = replace(pairs, snapshot=np.full(len(pairs), self._snapshot, dtype=np.int64))
-        columns = replace(pairs, snapshot=np.zeros(len(pairs), dtype=np.int64))
-        rows, _ = self._grid.rows(self._columns, columns, len(self._session.matrix.col_lower))
-        share = self._grid.screen.lodf(pairs.branch, pairs.outage)
-        upper = pairs.limit_mw - here.in_snapshot(self._grid.response.alone, share)
-        names = _names(pairs)
-        self._session.add_rows(rows, np.full(len(pairs), -np.inf), upper, names)
-        self._pairs = join([self._pairs, here])
-
-    def found(self) -> tuple[Numbers, Numbers, Numbers]:
-        """Return dispatch, shed load and flows."""
-        dispatch, shed, _ = self._columns.values(self._x)
-        return dispatch, shed, self._flow
 
 
 @dataclass(frozen=True)
@@ -236,7 +45,8 @@ class Sited:
     """A plan at the buses: the world with its watched limits, the model of record, and its linear program solved.
 
     ``answer`` is of the mixed-integer program, ``linear`` of the model of record with whole numbers fixed. ``rounds``
-    counts the solves of each kind that it took until no limit was broken.
+    counts the solves of each kind that it took until no limit was broken. Without a plan, ``shortage`` names the limits
+    of lines that stand in the way, if any do.
     """
 
     world: xr.Dataset
@@ -245,6 +55,7 @@ class Sited:
     answer: Answer
     linear: Answer | None
     rounds: dict[str, int]
+    shortage: tuple[str, ...] = ()
 
 
 class Siting:
@@ -321,11 +132,11 @@ class Siting:
         if len(broken) == 0:
             return answer
         self._stage(f"the plan breaks {len(broken):,} limits of lines: dispatching it anew within them")
-        session = Session(fix_integers(self.matrix, answer.x), self._options.quietly(_BASE_LIMIT_S))
+        session = Session(fix_integers(self.matrix, answer.x), self._options.quietly(_LIMIT_S))
         found = answer
         while len(broken):
             self._watch(broken)
-            self.matrix = _with_rows(self.matrix, *self._rows(broken))
+            self.matrix = with_rows(self.matrix, *self._rows(broken))
             session.add_rows(*self._rows(broken))
             solved = session.solve()
             if solved.x is None:
@@ -351,7 +162,7 @@ class Siting:
                 break
             self._count_rounds("record")
             self._watch(broken)
-            self.matrix = _with_rows(self.matrix, *self._rows(broken))
+            self.matrix = with_rows(self.matrix, *self._rows(broken))
         self._stage(f"building the model of record with {len(self.pairs):,} limits of lines")
         value = {_key(column): number for column, number in zip(self.matrix.columns, answer.x.tolist(), strict=True)}
         world = self._grid.watching(self.pairs)
@@ -363,7 +174,7 @@ class Siting:
         broken = self.broken(final.x, Columns.of(model, matrix))
         if len(broken):
             self._watch(broken)
-            self.matrix = _with_rows(self.matrix, *self._rows(broken))
+            self.matrix = with_rows(self.matrix, *self._rows(broken))
             return self.record(answer)
         self._require_equal(linear, final)
         return Sited(world, model, matrix, same, final, self.rounds)
@@ -376,17 +187,44 @@ class Siting:
                 f"the model of record costs {record.objective:.6f}, the program of the search {search.objective:.6f}"
             )
 
+    def shortage(self) -> tuple[str, ...]:
+        """Name the limits of lines that are exceeded least, in all, by the campuses that the targets ask for.
+
+        Empty where campuses could not be built even if lines had no limits.
+        """
+        rows, lower, upper, names = self._rows(self.pairs)
+        first = len(self.matrix.row_lower) - sum(isinstance(row, str) for row in self.matrix.rows)
+        free = replace(
+            self.matrix, rows_matrix=self.matrix.rows_matrix[:first], row_lower=self.matrix.row_lower[:first],
+            row_upper=self.matrix.row_upper[:first], rows=self.matrix.rows[:first],
+            cost=np.zeros_like(self.matrix.cost), offset=0.0,
+        )  # fmt: skip
+        whole, count = with_rows(free, rows, lower, upper, names), len(self.pairs)
+        slack = sp.vstack([sp.csr_array((first, count)), -sp.eye_array(count, format="csr")])
+        elastic = replace(
+            whole, rows_matrix=sp.csr_array(sp.hstack([whole.rows_matrix, slack], format="csr")),
+            cost=np.append(whole.cost, np.ones(count)), integer=np.append(whole.integer, np.zeros(count, dtype=bool)),
+            col_lower=np.append(whole.col_lower, np.zeros(count)),
+            col_upper=np.append(whole.col_upper, np.full(count, np.inf)), columns=[*whole.columns, *names],
+        )  # fmt: skip
+        answer = solve(elastic, self._options.quietly(_LIMIT_S))
+        if answer.x is None:
+            return ()
+        over = answer.x[-count:] if count else np.zeros(0)
+        worst = [k for k in np.argsort(-over).tolist() if over[k] > _LEAST_SHORT_MW]
+        return tuple(f"{over[k]:,.1f} MW on {self._grid.named(self.pairs, k)}" for k in worst[:_MOST_SHORT])
+
     def broken(self, x: Array, columns: Columns) -> Pairs:
         """Return the worst broken limit of every branch in every hour at a solution."""
         flow = self._grid.response.flows(*columns.values(x))
         found = self._grid.screen.violated(flow, self._before)
         known = set(self.pairs.keys())
-        new = [k for k, key in enumerate(found.keys()) if key not in known or found.over_mw[k] > _MET_MW]
+        new = [k for k, key in enumerate(found.keys()) if key not in known or found.over_mw[k] > MET_MW]
         return found.take(np.array(new, dtype=np.int64))
 
     def _rows(self, pairs: Pairs) -> tuple[sp.csr_array, Numbers, Numbers, list[str]]:
         rows, upper = self._grid.rows(self._columns, pairs, len(self.matrix.col_lower))
-        names = _names(pairs)
+        names = names_of(pairs)
         return rows, np.full(len(pairs), -np.inf), upper, names
 
     def _watch(self, pairs: Pairs) -> None:
@@ -395,21 +233,6 @@ class Siting:
     def _count_rounds(self, kind: str) -> None:
         if self.rounds[kind] >= _MOST_ROUNDS:
             raise SolverError(f"limits of lines were still broken after {_MOST_ROUNDS} solves of the {kind}")
-
-
-def _names(pairs: Pairs) -> list[str]:
-    rows = zip(pairs.branch.tolist(), pairs.outage.tolist(), strict=True)
-    return [f"limit of branch {branch} after the outage of {outage}" for branch, outage in rows]
-
-
-def _with_rows(matrix: Matrix, rows: sp.csr_array, lower: Numbers, upper: Numbers, names: list[str]) -> Matrix:
-    return replace(
-        matrix,
-        rows_matrix=sp.csr_array(sp.vstack([matrix.rows_matrix, rows], format="csr")),
-        row_lower=np.concatenate([matrix.row_lower, lower]),
-        row_upper=np.concatenate([matrix.row_upper, upper]),
-        rows=[*matrix.rows, *names],
-    )
 
 
 def _key(column: Any) -> tuple[str, Any]:
@@ -428,8 +251,10 @@ def site(case: Case, world: xr.Dataset, options: Options, stage: Stage) -> Sited
     relaxed = siting.relax()
     answer = relaxed if relaxed.status in ("infeasible", "unbounded") else siting.whole()
     if answer.x is None:
-        world = grid.watching(siting.pairs)
-        return Sited(world, build_model(case, world), siting.matrix, answer, None, siting.rounds)
+        plain = unwatched(grid.world)
+        model = build_model(case, plain)
+        shortage = siting.shortage() if answer.status == "infeasible" else ()
+        return Sited(plain, model, to_matrix(model.pyomo), answer, None, siting.rounds, shortage)
     stage(f"certified: no limit of {len(before):,} branches is broken in {grid.snapshots:,} hours, "
           f"{len(grid.screen.outages):,} outages each; {len(siting.pairs):,} limits are in the model")  # fmt: skip
     return siting.record(answer)

@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import platform
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from grid_opt import __version__
 from grid_opt.compute.constants import constants_path
 from grid_opt.compute.definitions import definition_path, load_accelerator, load_workload
 from grid_opt.config import Case, case_to_toml
-from grid_opt.errors import InterruptedRunError, SolverError
+from grid_opt.errors import InfeasibleError, InterruptedRunError, SolverError
 from grid_opt.formulation.model import Model, build_model
 from grid_opt.inputs.fleet import Offer, definition_files
 from grid_opt.inputs.tables import inputs_sha256
@@ -108,10 +109,18 @@ def _at_buses(case: Case, world: xr.Dataset, options: Options, log: Log) -> _Sol
     found = site(case, world, options, log.stage)
     log.stage(how_it_ended(found.answer, unit_of(case)))
     if found.linear is None:
+        if found.shortage:
+            raise InfeasibleError("\n".join(_lines_in_the_way(found.shortage)))
         _require_plan(found.answer, found.matrix, options, case, found.world)
     assert found.linear is not None
     rounds = json.dumps(found.rounds, sort_keys=True)
     return found.world.assign_attrs(limit_rounds=rounds), found.model, found.matrix, found.answer, found.linear
+
+
+def _lines_in_the_way(shortage: Sequence[str]) -> Iterator[str]:
+    yield "The campuses that the targets ask for overload lines, wherever they stand. Least, in all, by:"
+    yield from (f"  - {one}" for one in shortage)
+    yield "Lower or later targets, more candidates, or (as studies) nodal.line_scale, nodal.outage_rating or nodal.n_1."
 
 
 def _prices(
