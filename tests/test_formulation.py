@@ -11,11 +11,12 @@ import pytest
 import xarray as xr
 from pyomo.core.expr.visitor import identify_variables
 
-from grid_opt.formulation.model import Model, build_model, build_operation
+from grid_opt.formulation.model import Model, build_base, build_model, build_operation
 from grid_opt.solve.highs import Options, solve
 from grid_opt.solve.standard_form import to_matrix
 from tests.tiny import SEASON_HOURS, objective, solve_tiny, tiny_case, tiny_world
 from tests.tiny_fleet import fleet_case, fleet_tiny_world
+from tests.tiny_nodal import watched_world
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "rows.txt"
@@ -44,6 +45,10 @@ def golden_rows() -> str:
     named |= {
         n: (fleet, d) for n, d in fleet.declarations.items() if n.split(".")[0] in ("fleet", "service", "resilience")
     }
+    at_buses, world = watched_world()
+    nodal, base = build_model(at_buses, world), build_base(at_buses, world)
+    named |= {n: (nodal, d) for n, d in nodal.declarations.items() if n.startswith("nodal.")}
+    named |= {n: (base, d) for n, d in base.declarations.items() if n.startswith("base.")}
     lines = []
     for name, (model, declared) in named.items():
         if declared.kind not in ("constraint", "cost"):

@@ -201,7 +201,7 @@ def test_sound_plan_passes(mode: str, tmp_path: Path) -> None:
     assert report.warnings == ()
     assert {check.name for check in report.checks} == set(CHECKS)
     absent = {check.name for check in report.checks if check.state != "holds"}
-    assert absent == {"plan.digest", *ONLY_WITH_FLEET}  # the digest is in no file
+    assert absent == {"plan.digest", *ONLY_WITH_FLEET, *ONLY_AT_BUSES}  # the digest is in no file
     assert report.closing == f"verified: {len(CHECKS) - len(absent)} checks hold, {len(absent)} not in this case"
 
 
@@ -212,9 +212,12 @@ ONLY_WITH_FLEET = {
 }  # fmt: skip
 """Checks of a case that chooses its computers: tests/test_verify_fleet.py spoils plans for them."""
 
+ONLY_AT_BUSES = {"cost.generation", "cost.lost_load", *(name for name in CHECKS if name.startswith("nodal."))}
+"""Checks of a case whose campuses stand at buses: tests/test_verify_nodal.py spoils plans for them."""
+
 
 def test_every_check_has_a_mutation() -> None:
-    assert set(MUTATIONS) == set(CHECKS) - ONLY_WITH_FLEET
+    assert set(MUTATIONS) == set(CHECKS) - ONLY_WITH_FLEET - ONLY_AT_BUSES
 
 
 @pytest.mark.parametrize("name", list(MUTATIONS))
@@ -274,7 +277,7 @@ def test_plan_without_network_needs_no_flows(hand_plan: xr.Dataset) -> None:
     report = verify(hand_plan.drop_vars(["zone_supply", "link_flow", "angle"]), compare_tables=False)
     assert report.ok, report.failed
     assert {c.place for c in report.checks if c.name.startswith("network.")} == {"not in this case"}
-    assert f"{8 + len(ONLY_WITH_FLEET)} not in this case" in report.closing  # and the digest of a file
+    assert f"{8 + len(ONLY_WITH_FLEET | ONLY_AT_BUSES)} not in this case" in report.closing  # and the digest of a file
 
 
 @pytest.mark.usefixtures("same_tables")
@@ -363,11 +366,12 @@ def test_manual_lists_every_check(root: Path) -> None:
 def test_manual_lists_every_array(root: Path) -> None:
     from grid_opt.inputs.schema import WORLD
     from grid_opt.inputs.schema_fleet import FLEET
+    from grid_opt.inputs.schema_nodal import NODAL
     from grid_opt.plan.schema import PROVENANCE, specs
 
     page = (root / "docs" / "plan-format.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
-    for name, declared in {**specs(), **WORLD, **FLEET}.items():
+    for name, declared in {**specs(), **WORLD, **FLEET, **NODAL}.items():
         row = next(line for line in rows if line.startswith(f"| `{name}` "))
         assert f"| {', '.join(declared.dims)} | {declared.unit or 'text'} |" in row
     assert all(any(line.startswith(f"| `{name}` ") for line in rows) for name in PROVENANCE)

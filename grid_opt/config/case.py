@@ -24,6 +24,7 @@ from grid_opt.config.sections import (
 )
 from grid_opt.config.sections_compute import Compute, FleetChoice, Objective, Service
 from grid_opt.config.sections_money import Budget, Costs, Finance
+from grid_opt.config.sections_nodal import Nodal
 from grid_opt.resources import models_dir
 
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -41,6 +42,7 @@ class Case(Knobs):
     regions: Regions = Regions()
     campus: Campus = Campus()
     grid: Grid = Grid()
+    nodal: Nodal = Nodal()
     energy: Energy = Energy()
     flexibility: Flexibility = Flexibility()
     finance: Finance = Finance()
@@ -108,6 +110,37 @@ class Case(Knobs):
                 expected="an amount in million USD, such as 30000",
             )
         return self
+
+    @model_validator(mode="after")
+    def _nodal_fits(self) -> Case:
+        if not self.is_nodal:
+            return self
+        why = "campuses stand at the buses of nodal.network"
+        asked = (
+            (self.has_fleet, "fleet.members", self.fleet.members, "'none': one accelerator fills the halls"),
+            (self.grid.network, "grid.network", True, "false: the lines of nodal.network take its place"),
+            (
+                self.energy.hours_file is not None, "energy.hours_file", self.energy.hours_file,
+                "no such file: nodal.hours gives the hours",
+            ),
+        )  # fmt: skip
+        for wrong, field, value, expected in asked:
+            if wrong:
+                raise KnobError(f"this does not go where {why}", field=field, value=value, expected=expected)
+        return self
+
+    @property
+    def is_nodal(self) -> bool:
+        """Whether campuses stand at the buses of a power network, whose dispatch is part of the plan."""
+        return self.nodal.network is not None
+
+    @property
+    def nodal_paths(self) -> dict[str, Path]:
+        """Files that the section ``nodal`` names, by their keys, found relative to the case file."""
+        if not self.is_nodal:
+            return {}
+        named = {key: getattr(self.nodal, key) for key in ("network", "candidates", "hours", "buses", "generators")}
+        return {key: self.resolve(path) for key, path in named.items() if path is not None}
 
     @property
     def has_fleet(self) -> bool:

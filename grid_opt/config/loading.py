@@ -66,6 +66,10 @@ def _require_files(case: Case, from_options: Sequence[str]) -> None:
     named = (
         ("data.tables_dir", case.data.tables_dir, case.tables_dir, "a folder of tables", Path.is_dir),
         ("energy.hours_file", case.energy.hours_file, case.hours_path, "a NetCDF or CSV file of hours", Path.is_file),
+        *(
+            (f"nodal.{key}", getattr(case.nodal, key), path, "a file", Path.is_file)
+            for key, path in case.nodal_paths.items()
+        ),
     )
     for field, given, path, expected, is_there in named:
         if path is not None and not is_there(path):
@@ -76,7 +80,8 @@ def _require_files(case: Case, from_options: Sequence[str]) -> None:
                 field=field,
                 value=given,
                 expected=f"{expected}; a relative path starts at the case file",
-                fix=f"correct the path, or leave {field} out to use what comes with grid-opt",
+                fix="correct the path"
+                + ("" if field.startswith("nodal.") else f", or leave {field} out to use what comes with grid-opt"),
             )
 
 

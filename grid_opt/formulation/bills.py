@@ -15,8 +15,9 @@ from grid_opt.units import KW_PER_MW, MONTHS_PER_QUARTER, QUARTERS_PER_YEAR, USD
 class Bills:
     """Charge every region its bill of every operating year, discounted quarter by quarter.
 
-    Energy is bought by the hour at wholesale; delivery and capacity are billed on the design-day facility load,
-    which is what the utility plans for.
+    Energy is bought by the hour at wholesale, but where campuses stand at buses of a network: there the dispatch of its
+    generators is charged instead (block ``nodal``). Delivery and capacity are billed on the
+    design-day facility load, which is what the utility plans for.
     """
 
     def __init__(self, build: Builder, case: Case, world: xr.Dataset, operation: Operation, capacity: Capacity) -> None:
@@ -35,10 +36,6 @@ class Bills:
             "bills.slice_weight", world["slice_weight"], ("slice",), symbol="w", unit="h",
             meaning="hours of the year that the slice stands for",
         )  # fmt: skip
-        price = build.parameter(
-            "bills.price", world["price"] / USD_PER_MUSD, ("region", "year", "slice"), symbol=r"\pi",
-            unit="million USD/MWh", meaning="wholesale price",
-        )  # fmt: skip
         rider = build.parameter(
             "bills.rider_rate", world["delivery_rider"] / (1 + world["loss"]) / USD_PER_MUSD, ("region",),
             symbol=r"\pi^{D}", unit="million USD/MWh",
@@ -55,11 +52,16 @@ class Bills:
             return build.total("slice", lambda s: self.weight[a, season_of[s]] * hours[s] * rate(s))
 
         over = ("region", "year")
-        build.cost(
-            "bills.energy", over,
-            lambda r, a: hourly(a, lambda s: price[r, a, s] * operation.purchase[r, a, s]),
-            meaning="Energy bought at wholesale.",
-        )  # fmt: skip
+        if not case.is_nodal:
+            price = build.parameter(
+                "bills.price", world["price"] / USD_PER_MUSD, ("region", "year", "slice"), symbol=r"\pi",
+                unit="million USD/MWh", meaning="wholesale price",
+            )  # fmt: skip
+            build.cost(
+                "bills.energy", over,
+                lambda r, a: hourly(a, lambda s: price[r, a, s] * operation.purchase[r, a, s]),
+                meaning="Energy bought at wholesale.",
+            )  # fmt: skip
         build.cost(
             "bills.rider", over, lambda r, a: hourly(a, lambda s: rider[r] * operation.purchase[r, a, s]),
             meaning="Delivery charges and riders per MWh.",

@@ -46,6 +46,10 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "dc_line": ("d", "D"),
     "curve": ("w", "W"),
     "cut": ("h", "H"),
+    "offer": ("j", "J"),
+    "area": ("t", "T"),
+    "island": ("y", "Y"),
+    "watch": ("f", "F"),
 }
 """Every dimension of the model: the letter of its index and of its set."""
 

@@ -10,6 +10,7 @@ Minimize the goal of the case over
 * :class:`~grid_opt.formulation.connection.Connection`: what the grid connects by then;
 * :class:`~grid_opt.formulation.network.Network`: what the network delivers at stress hours;
 * :class:`~grid_opt.formulation.operation.Operation`: hourly power of every region and year;
+* :class:`~grid_opt.formulation.nodal.Dispatch`: generation and line limits of the network whose buses the regions are;
 * :class:`~grid_opt.formulation.capital.Capital`, :class:`~grid_opt.formulation.bills.Bills` and
   :class:`~grid_opt.formulation.goal.Goal`: the money, and what is minimized.
 
@@ -33,6 +34,7 @@ from grid_opt.formulation.connection import Connection
 from grid_opt.formulation.fleet import Fleet
 from grid_opt.formulation.goal import Goal
 from grid_opt.formulation.network import Network
+from grid_opt.formulation.nodal import Dispatch, Generation, compose_base
 from grid_opt.formulation.one_kind import OneKind, SteadyUse
 from grid_opt.formulation.operation import FixedCapacity, Operation
 from grid_opt.formulation.pyomo_builder import PyomoBuilder
@@ -76,6 +78,8 @@ def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
         Capital(build, case, world, campus, computers=OneKind(build, case, world, campus))
         operation = Operation(build, case, world, load=SteadyUse(build, case, world, campus))
     Bills(build, case, world, operation, campus)
+    if case.is_nodal:
+        Generation(build, case, world, Dispatch(build, world, load=operation))
     Goal(build, case, world, service)
 
 
@@ -104,6 +108,14 @@ def build_model(case: Case, world: xr.Dataset) -> Model:
         builder = PyomoBuilder(labels(world))
         compose(builder, case, world)
         return Model(builder.model, builder)
+
+
+def build_base(case: Case, world: xr.Dataset) -> Model:
+    """Build the LP of the dispatch without campuses; see :func:`~grid_opt.formulation.nodal.compose_base`."""
+    builder = PyomoBuilder(labels(world))
+    compose_base(builder, case, world)
+    builder.objective(builder.costs, unit="USD/h", meaning="All costs of the hours, each counted once.")
+    return Model(builder.model, builder)
 
 
 def build_operation(case: Case, world: xr.Dataset, it_mw: xr.DataArray) -> Model:

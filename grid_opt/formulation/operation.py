@@ -67,6 +67,10 @@ class Operation:
             unit="MW", meaning="Power bought covers IT, cooling and delivery losses.",
         )  # fmt: skip
 
+    def bought_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return the power bought in ``region`` in a slice [MW]."""
+        return self.purchase[region, year, slice_]
+
 
 def quarter_of(case: Case, world: xr.Dataset) -> Mapping[tuple[int, int], str]:
     """Return the quarter whose capacity serves each (year, slice): the last quarter in the long-run year."""

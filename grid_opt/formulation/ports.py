@@ -27,6 +27,14 @@ class Load(Protocol):
         ...
 
 
+class Bought(Protocol):
+    """What the campuses draw from the network, delivery losses included."""
+
+    def bought_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return the power bought in ``region`` in a slice [MW]."""
+        ...
+
+
 class Computers(Protocol):
     """What the computers of a region cost, whoever chose them."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from grid_opt.config import Case
 from grid_opt.inputs.schema import WORLD, WorldArray, text
+from grid_opt.inputs.schema_nodal import nodal_arrays
 
 ONE_KIND = ("hardware_price",)
 """Arrays that only a world without a fleet has."""
@@ -59,8 +61,10 @@ FLEET: dict[str, WorldArray] = {
 }
 
 
-def declared_arrays(has_fleet: bool) -> dict[str, WorldArray]:
-    """Return the declarations of every array that a world holds, with a fleet or with one kind of accelerator."""
-    if not has_fleet:
+def declared_arrays(case: Case) -> dict[str, WorldArray]:
+    """Return the declarations of every array that the world of a case holds."""
+    if case.is_nodal:
+        return nodal_arrays()
+    if not case.has_fleet:
         return WORLD
     return {name: array for name, array in WORLD.items() if name not in ONE_KIND} | FLEET

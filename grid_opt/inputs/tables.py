@@ -341,6 +341,8 @@ def _check_bounds(path: Path, lines: list[int], table: Table, frame: pd.DataFram
 
 
 def _check_key(path: Path, lines: list[int], table: Table, frame: pd.DataFrame) -> None:
+    if not table.key:
+        return
     seen: dict[tuple[object, ...], int] = {}
     keys = zip(*(frame[name] for name in table.key), strict=True)
     for line, key in zip(lines, keys, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,8 +16,9 @@ from grid_opt.errors import InputError
 from grid_opt.inputs.fleet import fleet_world
 from grid_opt.inputs.hours import generate_hours
 from grid_opt.inputs.hours_file import read_hours
+from grid_opt.inputs.nodal import System, read_system
 from grid_opt.inputs.outlook import outlook_factor
-from grid_opt.inputs.schema import WORLD, WorldArray
+from grid_opt.inputs.schema import WorldArray
 from grid_opt.inputs.schema_fleet import declared_arrays
 from grid_opt.inputs.tables import check_tables, read_tables
 from grid_opt.inputs.timeslices import choose_slices
@@ -39,40 +41,67 @@ def build_world(case: Case) -> xr.Dataset:
     """
     tables = read_tables(case.tables_dir)
     check_tables(tables)
+    system = read_system(case, tables) if case.is_nodal else None
+    if system is not None:
+        tables = system.tables
     regions = choose_regions(case, tables)
-    zones = tables["zones"]
-    hours, note = _hours(case, zones, regions)
-    slices = choose_slices(hours, regions, case.energy.days, case.energy.extreme_days)
     parts: dict[str, Any] = {
-        **_zone_arrays(zones, case),
-        **_link_arrays(tables["links"], case),
+        **_zone_arrays(tables["zones"]),
         **_region_arrays(tables, regions),
         **_dated_arrays(tables, regions, case),
-        **_prices(slices, zones, regions, case),
     }
-    if not case.has_fleet:
-        accelerator = load_accelerator(case.compute.accelerator, case.resolve("."))
-        parts["hardware_price"] = USD_PER_MUSD * accelerator.hardware_musd_per_mw
-    coords = {
-        "zone": zones["zone"].tolist(),
+    coords: dict[str, Any] = {
+        "zone": tables["zones"]["zone"].tolist(),
         "region": regions,
-        "link": _link_ids(tables["links"]),
         "quarter": list(case.quarters),
         "year": list(case.years),
         "season": list(SEASONS),
         "stress": list(STRESS),
-        "slice": slices["slice"].values,
     }
-    world = xr.Dataset({name: (WORLD[name].dims, value) for name, value in parts.items()}, coords=coords)
-    for name, array in ((name, WORLD[name]) for name in parts):
-        world[name].attrs = {"units": array.unit, "long_name": array.meaning}
-    world.attrs["hours_source"] = note
-    world.attrs["largest_price_correction_usd_per_mwh"] = slices["price"].attrs["largest_correction_usd_per_mwh"]
+    if system is not None:
+        arrays, more, attrs = system.arrays, system.coords, _nodal_notes(case, system)
+    else:
+        arrays, more, attrs = _zonal_arrays(case, tables, regions)
+    parts |= arrays
+    if not case.has_fleet:
+        accelerator = load_accelerator(case.compute.accelerator, case.resolve("."))
+        parts["hardware_price"] = USD_PER_MUSD * accelerator.hardware_musd_per_mw
+    declared = declared_arrays(case)
+    world = xr.Dataset({name: (declared[name].dims, value) for name, value in parts.items()}, coords=coords | more)
+    for name in parts:
+        world[name].attrs = {"units": declared[name].unit, "long_name": declared[name].meaning}
+    world.attrs |= attrs
     world.attrs["price_base_year"] = case.finance.price_base_year
     if case.has_fleet:
         world = fleet_world(case, world)
-    _check_bounds(world, declared_arrays(case.has_fleet))
+    _check_bounds(world, declared_arrays(case))
     return world
+
+
+def _zonal_arrays(
+    case: Case, tables: dict[str, pd.DataFrame], regions: list[str]
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return the arrays, labels and notes that only a world of zones has: links, surplus, prices and their hours."""
+    zones = tables["zones"]
+    hours, note = _hours(case, zones, regions)
+    slices = choose_slices(hours, regions, case.energy.days, case.energy.extreme_days)
+    arrays = {
+        **_link_arrays(tables["links"], case),
+        "surplus": _surplus(tables["surplus"], zones["zone"].tolist(), case),
+        "redispatch": case.grid.redispatch_share * zones[[f"base_output_{stress}_mw" for stress in STRESS]].to_numpy(),
+        **_prices(slices, zones, regions, case),
+    }
+    correction = slices["price"].attrs["largest_correction_usd_per_mwh"]
+    attrs = {"hours_source": note, "largest_price_correction_usd_per_mwh": correction}
+    return arrays, {"link": _link_ids(tables["links"]), "slice": slices["slice"].values}, attrs
+
+
+def _nodal_notes(case: Case, system: System) -> dict[str, Any]:
+    count = len(system.coords["slice"])
+    return {
+        "hours_source": f"read from {case.nodal_paths['hours'].name}: {count} hours stand for a year",
+        "network_notes": json.dumps(list(system.notes)),
+    }
 
 
 def choose_regions(case: Case, tables: dict[str, pd.DataFrame]) -> list[str]:
@@ -122,14 +151,12 @@ def _hours(case: Case, zones: pd.DataFrame, regions: list[str]) -> tuple[xr.Data
     return hours, note + (f"; {', '.join(filled)} generated, seed {case.energy.seed}" if filled else "")
 
 
-def _zone_arrays(zones: pd.DataFrame, case: Case) -> dict[str, Any]:
+def _zone_arrays(zones: pd.DataFrame) -> dict[str, Any]:
     columns = {
         "zone_name": "name", "zone_market": "market", "zone_state": "state", "zone_interconnect": "interconnect",
         "zone_lat": "latitude_deg", "zone_lon": "longitude_deg",
     }  # fmt: skip
-    output = zones[[f"base_output_{stress}_mw" for stress in STRESS]].to_numpy()
-    known = {name: zones[column].to_numpy() for name, column in columns.items()}
-    return known | {"redispatch": case.grid.redispatch_share * output}
+    return {name: zones[column].to_numpy() for name, column in columns.items()}
 
 
 def _link_ids(links: pd.DataFrame) -> list[str]:
@@ -173,7 +200,6 @@ def _dated_arrays(tables: dict[str, pd.DataFrame], regions: list[str], case: Cas
     return {
         "target": np.array([case.target_mw(q) for q in case.quarters]),
         "headroom": _headroom(tables["headroom"], regions, case),
-        "surplus": _surplus(tables["surplus"], tables["zones"]["zone"].tolist(), case),
         "capacity_charge": _capacity_charge(tables, regions, case),
     }
 

@@ -185,7 +185,7 @@ def _at(cells: Cells, column: int, field: str, place_of: dict[int, int]) -> Plac
     missing = next((row for row, number in enumerate(numbers) if number not in place_of), None)
     if missing is not None:
         raise cells.error(
-            missing, field, f"bus {numbers[missing]:g} is not in mpc.bus", "the number of a bus of the case",
+            missing, field, f"bus {numbers[missing]:.12g} is not in mpc.bus", "the number of a bus of the case",
             "correct the number or add the bus",
         )  # fmt: skip
     return np.array([place_of[int(number)] for number in numbers], dtype=np.int64)
@@ -193,7 +193,7 @@ def _at(cells: Cells, column: int, field: str, place_of: dict[int, int]) -> Plac
 
 def _branches(cells: Cells, place_of: dict[int, int]) -> Branches:
     ends = [cells.column(k).tolist() for k in (0, 1)]
-    names = [f"{k + 1} ({i:g}-{j:g})" for k, (i, j) in enumerate(zip(*ends, strict=True))]
+    names = [f"{k + 1} ({i:.0f}-{j:.0f})" for k, (i, j) in enumerate(zip(*ends, strict=True))]
     rating = cells.column(5)
     limit = np.where((rating == 0) | (rating >= _UNLIMITED_MW), np.inf, rating)
     tap = cells.column(8)
@@ -210,7 +210,7 @@ def _branches(cells: Cells, place_of: dict[int, int]) -> Branches:
 
 
 def _generators(cells: Cells, place_of: dict[int, int]) -> Generators:
-    names = [f"{k + 1} (bus {bus:g})" for k, bus in enumerate(cells.column(0).tolist())]
+    names = [f"{k + 1} (bus {bus:.0f})" for k, bus in enumerate(cells.column(0).tolist())]
     return Generators(
         name=text_array(names), bus=_at(cells, 0, "GEN_BUS", place_of), p_min_mw=cells.column(9),
         p_max_mw=cells.column(8), online=cells.column(7) > 0,
@@ -222,7 +222,7 @@ def _dc_lines(tables: dict[str, Cells], place_of: dict[int, int], file: Path) ->
         return no_dc_lines(), Costs.none(0)
     cells = tables["dcline"]
     ends = [cells.column(k).tolist() for k in (0, 1)]
-    names = [f"{k + 1} ({i:g}-{j:g})" for k, (i, j) in enumerate(zip(*ends, strict=True))]
+    names = [f"{k + 1} ({i:.0f}-{j:.0f})" for k, (i, j) in enumerate(zip(*ends, strict=True))]
     count = len(names)
     costs = Costs.none(count)
     if "dclinecost" in tables:

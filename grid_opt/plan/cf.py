@@ -48,6 +48,12 @@ _DIM_NAMES: Final = {
     "stream": "Requests of one class from users that the same regions can serve",
     "lost": "Region that is lost",
     "user": "Part of the country that users are in",
+    "bus": "Bus of the network",
+    "branch": "Branch of the network",
+    "offer": "Offered step of generation: its bus and a number, the cheapest first",
+    "area": "Area of load: buses of one island whose loads vary alike",
+    "island": "Island of the network, by its reference bus",
+    "watch": "Limit of a branch that the model watches",
     "block": "Block of the day, hours of Eastern Standard Time",
 }
 _KEYWORDS: Final = "data centers, energy planning, electricity prices, siting, power systems, mixed-integer programming"

@@ -70,6 +70,21 @@ LOSS_DECISIONS: Final[dict[str, Spec]] = {
 }  # fmt: skip
 """The further decision of a case that must survive the loss of a region."""
 
+_HOURLY = ("year", "slice")
+NODAL_DECISIONS: Final[dict[str, Spec]] = {
+    "dispatch": Spec(("offer", *_HOURLY), "MW", "Power taken of the offer"),
+    "shed": Spec(("area", *_HOURLY), "MW", "Existing load that is not served"),
+    "base_dispatch": Spec(("offer", *_HOURLY), "MW", "Power taken of the offer in the dispatch without campuses"),
+    "base_shed": Spec(("area", *_HOURLY), "MW", "Existing load not served in the dispatch without campuses"),
+    "watch_branch": Spec(("watch",), "", "Branch whose limit is watched"),
+    "watch_outage": Spec(("watch",), "", "Branch that is out; none in the base case"),
+    "watch_sign": Spec(("watch",), "1", "Direction of the limit: 1 from start to end, -1 the other way"),
+    "watch_year": Spec(("watch",), "year", "Operating year of the limit"),
+    "watch_slice": Spec(("watch",), "1", "Slice of the limit"),
+    "watch_limit": Spec(("watch",), "MW", "Limit of the flow in its direction, or that flow without campuses if more"),
+}
+"""The further decisions of a case whose campuses stand at buses, and the limits of lines that its model has."""
+
 COSTS: Final[dict[str, Spec]] = {
     "site_capex": Spec(("region", "quarter"), MONEY, "Cost of opening sites"),
     "shell_capex": Spec(("region", "quarter"), MONEY, "Cost of the building and electrical shell"),
@@ -82,6 +97,12 @@ COSTS: Final[dict[str, Spec]] = {
     "lost_compute": Spec(("region", "year"), MONEY, "Value of the compute lost to curtailment"),
 }
 """The cost terms of every plan; it stores each as ``cost_<term>``."""
+
+NODAL_COSTS: Final[dict[str, Spec]] = {
+    "generation": Spec(("year",), MONEY, "Generation, above that of the dispatch without campuses"),
+    "lost_load": Spec(("year",), MONEY, "Worth of existing load lost, above that of the dispatch without campuses"),
+}
+"""The terms that stand in place of wholesale energy where campuses stand at buses."""
 
 FLEET_COSTS: Final[dict[str, Spec]] = {
     "idle_hardware": Spec(("accelerator", "quarter"), MONEY, "Systems that wait for a hall"),
@@ -111,6 +132,9 @@ DUALS: Final[dict[str, Spec]] = {
     "dual_latency": Spec(
         ("stream", "region", *_WHEN), "USD/Mtok", "Value of a million tokens from a region beyond the latency"
     ),
+    "dual_energy": Spec(("island", *_HOURLY), "USD/MWh", "Price of energy at the reference bus of the island"),
+    "dual_limit": Spec(("watch",), "USD/MWh", "Value of one more MW of the watched limit, in its hour"),
+    "local_price": Spec(("region", *_HOURLY), "USD/MWh", "Local price of energy at the candidate bus"),
     "dual_surplus": Spec(("zone", "quarter", "stress"), "USD/MW", "Value of one more MW that the zone can spare"),
 }
 """Prices of the linear program with whole numbers fixed; a plan without them is still a plan."""
@@ -135,9 +159,10 @@ STATUSES: Final = ("optimal", "feasible")
 
 def specs() -> dict[str, Spec]:
     """Return every array that a model may add to the world, by its name in the file."""
-    terms = {**COSTS, **FLEET_COSTS, **VALUE_COSTS}
+    terms = {**COSTS, **NODAL_COSTS, **FLEET_COSTS, **VALUE_COSTS}
     return {
         **DECISIONS,
+        **NODAL_DECISIONS,
         **FLEET_DECISIONS,
         **LOSS_DECISIONS,
         **{f"cost_{name}": spec for name, spec in terms.items()},
@@ -148,6 +173,7 @@ def specs() -> dict[str, Spec]:
 def decisions_of(case: Case) -> dict[str, Spec]:
     """Return the decisions that the plan of a case holds."""
     found = {n: spec for n, spec in DECISIONS.items() if case.grid.network or n not in NETWORK_DECISIONS}
+    found |= NODAL_DECISIONS if case.is_nodal else {}
     found |= FLEET_DECISIONS if case.has_fleet else {}
     return found | (LOSS_DECISIONS if case.has_fleet and case.fleet.region_loss else {})
 
@@ -155,4 +181,6 @@ def decisions_of(case: Case) -> dict[str, Spec]:
 def cost_terms_of(case: Case) -> dict[str, Spec]:
     """Return the cost terms that the plan of a case holds. Their sum is the objective where it is money."""
     found = COSTS | (FLEET_COSTS if case.has_fleet else {})
+    if case.is_nodal:
+        found = {name: spec for name, spec in found.items() if name != "energy"} | NODAL_COSTS
     return found | (VALUE_COSTS if case.objective.goal == "net_value" else {})

@@ -22,7 +22,8 @@ from grid_opt.config.quarters import SEASONS_PER_YEAR
 from grid_opt.errors import InputError
 from grid_opt.finance import quarter_discount_factor
 from grid_opt.plan.fleet_summary import binding_deliveries, summarize_fleet
-from grid_opt.plan.schema import COSTS, FORGONE, POWER_COSTS, cost_terms_of
+from grid_opt.plan.nodal_summary import binding_lines, summarize_nodal
+from grid_opt.plan.schema import FORGONE, POWER_COSTS, cost_terms_of
 from grid_opt.units import HOURS_PER_YEAR, USD_PER_MUSD
 
 BUILT_MW: Final = 1e-6
@@ -58,6 +59,7 @@ def summarize(plan: xr.Dataset) -> dict[str, Any]:
         "energy": _energy(plan, case),
         "compute": None if case.has_fleet else _compute(plan, case, warnings),
         "fleet": summarize_fleet(plan, case) if case.has_fleet else None,
+        "nodal": summarize_nodal(plan, case) if case.is_nodal else None,
         "binding_limits": _binding(plan, case),
         "warnings": warnings,
         "inputs_sha256": _json(plan, "inputs_sha256"),
@@ -136,7 +138,7 @@ def _sites(plan: xr.Dataset, case: Case) -> list[dict[str, Any]]:
     draw = power * plan["pue_peak"]
     quarters = [str(q) for q in plan["quarter"].values]
     delivered = _delivered_mwh(plan, case)
-    bill = _power_bill(plan)
+    bill = xr.concat(power_bill(plan, case).values(), dim="term").sum("term")
     found = []
     for row, region in enumerate(plan["region"].values.tolist()):
         mw = power.values[row]
@@ -158,10 +160,16 @@ def _sites(plan: xr.Dataset, case: Case) -> list[dict[str, Any]]:
     return sorted(found, key=lambda site: (-site["it_mw"], site["region"]))
 
 
-def _power_bill(plan: xr.Dataset) -> xr.DataArray:
-    """Return all that delivered power costs [USD], present value, (region)."""
-    bills = [cost_usd(plan, term).sum("year") for term in POWER_COSTS]
-    return xr.concat(bills, dim="term").sum("term")
+def power_bill(plan: xr.Dataset, case: Case) -> dict[str, xr.DataArray]:
+    """Return what delivered power costs by term [USD], present value, (region).
+
+    At the buses of a network, energy is what is bought at its local price.
+    """
+    found = {term: cost_usd(plan, term).sum("year") for term in POWER_COSTS if f"cost_{term}" in plan}
+    if "energy" not in found:
+        spent = (plan["purchase"] * plan["local_price"] * worth(plan, case)).sum(("year", "slice"))
+        found = {"energy": spent} | found
+    return found
 
 
 def _quarters(plan: xr.Dataset, case: Case) -> list[dict[str, Any]]:
@@ -196,7 +204,7 @@ def _delivered_mwh(plan: xr.Dataset, case: Case) -> xr.DataArray:
 def _energy(plan: xr.Dataset, case: Case) -> dict[str, Any]:
     """Return energy by operating year; a long-run year is a mean year of those that it stands for."""
     delivered = float(_delivered_mwh(plan, case).sum())
-    prices = {term: float(cost_usd(plan, term).sum()) for term in POWER_COSTS}
+    prices = {term: float(usd.sum()) for term, usd in power_bill(plan, case).items()}
     by_year = (plan["purchase"] * plan["slice_weight"]).sum(("region", "slice"))
     shed = (plan["curtailment"] * plan["slice_weight"]).sum(("region", "slice"))
     years = [int(year) for year in plan["year"].values]
@@ -216,7 +224,7 @@ def _compute(plan: xr.Dataset, case: Case, warnings: list[str]) -> dict[str, Any
     running = computed_mw(plan, case)
     last_mwh = float((running.isel(year=-1) * plan["slice_weight"]).sum())
     discounted_mwh = float((running * worth(plan, case)).sum())
-    total_usd = sum(float(cost_usd(plan, term).sum()) for term in COSTS)
+    total_usd = sum(float(cost_usd(plan, term).sum()) for term in cost_terms_of(case))
     found: dict[str, Any] = {
         "accelerator": accelerator.name,
         "accelerator_title": accelerator.title,
@@ -272,7 +280,9 @@ def _binding(plan: xr.Dataset, case: Case) -> dict[str, Any]:
         found[key].sort(key=lambda item: -item["usd_per_mw"])
     if case.has_fleet:
         found["deliveries"] = binding_deliveries(plan)
-    if not case.grid.network:
+    if case.is_nodal:
+        found |= binding_lines(plan)
+    elif not case.grid.network:
         found["network"] = "not checked (grid.network = false)"
     elif "dual_link" not in plan:
         found["network"] = "not known: the plan has no prices of links"
@@ -288,7 +298,7 @@ def _warnings(plan: xr.Dataset, case: Case) -> list[str]:
     gap = float(plan.attrs["gap"])
     if plan.attrs["status"] != "optimal":
         found.append(f"the search ended before the asked gap: {100 * gap:.3f} %, not {100 * case.solve.gap:.3f} %")
-    if not case.grid.network and not any("grid.network" in text for text in said):
+    if not case.grid.network and not case.is_nodal and not any("grid.network" in text for text in said):
         found.append("deliverability on the network was not checked (grid.network = false)")
     if "dual_target" not in plan:
         found.append("prices of headroom and targets are not given")

@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from grid_opt.config import Case, case_from_toml
-from grid_opt.plan.schema import COSTS, FLEET_COSTS, POWER_COSTS, VALUE_COSTS
-from grid_opt.plan.summary import BINDING_USD_PER_MW, BUILT_MW, cost_usd, worth
+from grid_opt.plan.schema import COSTS, FLEET_COSTS, NODAL_COSTS, VALUE_COSTS
+from grid_opt.plan.summary import BINDING_USD_PER_MW, BUILT_MW, cost_usd, power_bill, worth
 from grid_opt.units import USD_PER_MUSD
 
 FULL_LINK = 0.999
@@ -68,9 +68,14 @@ def last_quarter(plan: xr.Dataset) -> str:
     return str(plan["quarter"].values[-1])
 
 
+def energy_price(plan: xr.Dataset) -> xr.DataArray:
+    """Return the price of energy (region, year, slice) [USD/MWh]: wholesale, or at the bus of a network its own."""
+    return plan["price"] if "price" in plan else plan["local_price"]
+
+
 def wholesale_price(plan: xr.Dataset, year: int) -> pd.Series:
     """Return the mean wholesale price over the hours of ``year``, by region [USD/MWh]."""
-    price = plan["price"].sel(year=year).weighted(plan["slice_weight"]).mean("slice")
+    price = energy_price(plan).sel(year=year).weighted(plan["slice_weight"]).mean("slice")
     return pd.Series(price.values, index=_ids(plan, "region"), dtype=float)
 
 
@@ -81,7 +86,7 @@ def power_costs(plan: xr.Dataset) -> pd.DataFrame:
     """
     metered = plan["purchase"] / (1.0 + plan["loss"]) * worth(plan, case_of(plan))
     delivered = metered.sum(["year", "slice"]).values
-    cost = np.sum([cost_usd(plan, term).sum("year").values for term in POWER_COSTS], axis=0)
+    cost = np.sum([usd.values for usd in power_bill(plan, case_of(plan)).values()], axis=0)
     price = np.divide(cost, delivered, out=np.full(len(cost), np.nan), where=delivered > 0)
     found = {"power_cost_musd": cost / USD_PER_MUSD, "all_in_price_usd_per_mwh": price}
     return pd.DataFrame(found, index=_ids(plan, "region"))
@@ -234,7 +239,7 @@ def build_out(plan: xr.Dataset) -> pd.DataFrame:
 def cost_terms(plan: xr.Dataset) -> list[str]:
     """Return the names of the cost terms that the plan carries: the known ones in their order, then others."""
     names = sorted(str(name).removeprefix("cost_") for name in plan.data_vars if str(name).startswith("cost_"))
-    known = [*COSTS, *FLEET_COSTS, *VALUE_COSTS]
+    known = [*COSTS, *NODAL_COSTS, *FLEET_COSTS, *VALUE_COSTS]
     return [name for name in known if name in names] + [name for name in names if name not in known]
 
 
@@ -261,7 +266,7 @@ def energy(plan: xr.Dataset) -> pd.DataFrame:
     hours = plan["slice_weight"]
     chosen = list(sites(plan).index)
     bought = (plan["purchase"] * hours).sum("slice").sel(region=chosen).transpose("region", "year")
-    spent = (plan["purchase"] * plan["price"] * hours).sum("slice").sel(region=chosen).transpose("region", "year")
+    spent = (plan["purchase"] * energy_price(plan) * hours).sum("slice").sel(region=chosen).transpose("region", "year")
     cut = (plan["curtailment"] * hours).sum("slice").sel(region=chosen).transpose("region", "year")
     index = pd.MultiIndex.from_product([chosen, plan["year"].values.tolist()], names=["region", "year"])
     mwh, usd = bought.values.ravel(), spent.values.ravel()
@@ -275,7 +280,7 @@ def energy(plan: xr.Dataset) -> pd.DataFrame:
 def prices(plan: xr.Dataset) -> pd.DataFrame:
     """Return the mean wholesale and shadow price of power by candidate region and year [USD/MWh]."""
     hours = plan["slice_weight"]
-    wholesale = plan["price"].weighted(hours).mean("slice").transpose("region", "year")
+    wholesale = energy_price(plan).weighted(hours).mean("slice").transpose("region", "year")
     shadow = _dual(plan, "dual_power").weighted(hours).mean("slice").transpose("region", "year")
     index = pd.MultiIndex.from_product(
         [list(_ids(plan, "region")), plan["year"].values.tolist()], names=["region", "year"]

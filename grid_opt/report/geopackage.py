@@ -23,8 +23,8 @@ from shapely.geometry import LineString
 from grid_opt.atomic import replacing
 from grid_opt.plan.geometry import Outlines
 from grid_opt.plan.schema import PROVENANCE
-from grid_opt.report import fleet_frames, frames
-from grid_opt.report.places import CRS, zone_outlines, zone_points
+from grid_opt.report import fleet_frames, frames, nodal_frames
+from grid_opt.report.places import CRS, bus_points, zone_outlines, zone_points
 
 FIXED_TIME = "2000-01-01T00:00:00.000Z"
 """Stands where the format asks for a time of writing, so that the same plan gives the same bytes."""
@@ -46,6 +46,9 @@ DESCRIPTIONS = {
     "regions": "Zones of the network; facts and shadow prices of candidate regions at the last quarter",
     "links": "Links: limits for new flows; flow (positive from from_zone to to_zone) and utilization at the "
     "stress hours of the last quarter",
+    "lines": "Branches of the network: limit; flow and loading in the hour of the largest loading in the last "
+    "quarter's year, flow without campuses then; worth of one MW more of the limit in the year, outages included",
+    "candidates": "Candidate buses: headroom, campus, mean local price in the last quarter's year",
     "build_out": "Halls and MW in service through every quarter, by built region",
     "fleet": "Systems in service and bought, by accelerator, region and quarter",
     "requests": "Output tokens of a year by stream of requests, accelerator, region and operating year",
@@ -93,15 +96,31 @@ def layers_of(plan: xr.Dataset, outlines: Outlines | None = None) -> dict[str, g
         sites = sites.join(fleet_frames.standing(plan))
         tables |= {"fleet": fleet_frames.fleet(plan), "requests": fleet_frames.requests(plan)}
     sites = sites.reset_index()
+    common = {
+        "sites": gpd.GeoDataFrame(sites, geometry=[points[region] for region in sites["region"]], crs=CRS),
+        **tables,
+        "provenance": _provenance(plan),
+    }
+    if "bus" in plan.dims:
+        return _network_layers(plan, points) | common
     links = frames.links(plan).reset_index()
     regions = frames.regions(plan)
     lines = [LineString([points[a], points[b]]) for a, b in zip(links["from_zone"], links["to_zone"], strict=True)]
     return {
         "regions": gpd.GeoDataFrame(regions.reset_index(), geometry=list(zone_outlines(plan, outlines)), crs=CRS),
         "links": gpd.GeoDataFrame(links, geometry=lines, crs=CRS),
-        "sites": gpd.GeoDataFrame(sites, geometry=[points[region] for region in sites["region"]], crs=CRS),
-        **tables,
-        "provenance": _provenance(plan),
+        **common,
+    }
+
+
+def _network_layers(plan: xr.Dataset, points: gpd.GeoSeries) -> dict[str, gpd.GeoDataFrame | pd.DataFrame]:
+    """Return the layers of a plan at the buses of a network: its lines and the candidate buses."""
+    buses, lines = bus_points(plan), nodal_frames.lines(plan).reset_index()
+    drawn = [LineString([buses[a], buses[b]]) for a, b in zip(lines["from_bus"], lines["to_bus"], strict=True)]
+    table = nodal_frames.candidates(plan).reset_index()
+    return {
+        "lines": gpd.GeoDataFrame(lines, geometry=drawn, crs=CRS),
+        "candidates": gpd.GeoDataFrame(table, geometry=[points[one] for one in table["region"]], crs=CRS),
     }
 
 

@@ -191,7 +191,7 @@ def draw_legend(
     canvas = figure.add_axes(LEGEND_BOX)
     canvas.set(xlim=(0, wide), ylim=(0, high))
     canvas.set_axis_off()
-    _title(canvas, high - 6, title)
+    write_title(canvas, high - 6, title)
     bar = figure.add_axes((x + 0.001, y + height * (1 - 32 / high), width * 0.6, height * 13 / high))
     figure.colorbar(ScalarMappable(norm, colors), cax=bar, orientation="horizontal", spacing="proportional")
     bar.tick_params(labelsize=8.5, length=0)
@@ -208,16 +208,18 @@ def draw_legend(
         canvas.add_patch(Rectangle((1, high - 65), 16, 13, **hatch))
         why = f"candidate without headroom for a campus by {too_small_by}"
         canvas.text(22, high - 59, why, va="center", fontsize=8.5, color=style.MUTED)
-    _explain_circles(canvas, high - 90, scale)
+    explain_circles(canvas, high - 90, scale)
     _explain_lines(canvas, high - 160, scale, hour, binds)
 
 
-def _title(canvas: Any, y: float, title: str) -> None:
+def write_title(canvas: Any, y: float, title: str) -> None:
+    """Write the title of a part of the legend."""
     canvas.text(0, y, title, fontsize=9.5, fontweight="bold", va="center")
 
 
-def _explain_circles(canvas: Any, y: float, scale: Scale) -> None:
-    _title(canvas, y, "Site: area shows IT MW; label, its first quarter")
+def explain_circles(canvas: Any, y: float, scale: Scale) -> None:
+    """Explain the circles of the sites."""
+    write_title(canvas, y, "Site: area shows IT MW; label, its first quarter")
     top = round_up(scale.full_power_mw)
     x = 2.0
     for power in (top / 10, top / 2, top):
@@ -231,7 +233,7 @@ def _explain_circles(canvas: Any, y: float, scale: Scale) -> None:
 def _explain_lines(canvas: Any, y: float, scale: Scale, hour: str, binds: bool) -> None:
     if not hour or scale.full_flow_mw <= 1.0:
         return
-    _title(canvas, y, f"Link: flow added at the {words.plain(hour, 12)} stress hour")
+    write_title(canvas, y, f"Link: flow added at the {words.plain(hour, 12)} stress hour")
     top = round_number(scale.full_flow_mw)
     for k, flow in enumerate((top / 10, top / 2, top)):
         x = 2.0 + 84 * k
@@ -244,14 +246,14 @@ def _explain_lines(canvas: Any, y: float, scale: Scale, hour: str, binds: bool) 
     canvas.text(34, y - 37, "its limit binds, more saves money", va="center", fontsize=8.5, color=style.MUTED)
 
 
-def draw_scale_bar(axes: Any) -> None:
-    """Draw a bar of 500 km in the lower left corner of the map."""
+def draw_scale_bar(axes: Any, km: float = SCALE_KM) -> None:
+    """Draw a bar of so many km (500) in the lower left corner of the map."""
     x0, x1 = axes.get_xlim()
     y0, y1 = axes.get_ylim()
     x, y = x0 + 0.035 * (x1 - x0), y0 + 0.045 * (y1 - y0)
-    length = 1000.0 * SCALE_KM
-    axes.plot([x, x, x + length, x + length], [y + 2.5e4, y, y, y + 2.5e4], color=style.MUTED, linewidth=1.0)
-    axes.text(x + length / 2, y + 3.5e4, f"{SCALE_KM} km", ha="center", va="bottom", fontsize=8.5, color=style.MUTED)
+    length, tick = 1000.0 * km, 50.0 * km
+    axes.plot([x, x, x + length, x + length], [y + tick, y, y, y + tick], color=style.MUTED, linewidth=1.0)
+    axes.text(x + length / 2, y + 1.4 * tick, f"{km:g} km", ha="center", va="bottom", fontsize=8.5, color=style.MUTED)
 
 
 def draw_provenance(figure: Figure, plan: xr.Dataset) -> None:

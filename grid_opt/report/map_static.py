@@ -13,14 +13,11 @@ import xarray as xr
 from matplotlib.collections import PathCollection
 from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
-from matplotlib.path import Path as PlotPath
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from grid_opt.plan.geometry import Outlines
-from grid_opt.plan.summary import BUILT_MW
-from grid_opt.report import frames, map_panel, style, words
-from grid_opt.report.labels import Box, Circle, place
+from grid_opt.report import frames, map_nodal, map_panel, style
+from grid_opt.report.map_sites import draw_sites, path_of, sites_on
 from grid_opt.report.places import zone_outlines, zone_points
 
 WIDTH_IN, HEIGHT_IN = 13.2, 7.4
@@ -56,6 +53,8 @@ def write_map(plan: xr.Dataset, path: str | Path, quarter: str | None = None, ou
 
 def draw(plan: xr.Dataset, quarter: str, outlines: Outlines | None = None) -> Figure:
     """Return the finished figure of what is in service through ``quarter``."""
+    if "bus" in plan.dims:
+        return map_nodal.draw(plan, quarter, outlines)
     figure = style.new_figure(WIDTH_IN, HEIGHT_IN)
     regions = frames.regions(plan, quarter)
     shapes = zone_outlines(plan, outlines).dropna()
@@ -74,7 +73,7 @@ def draw(plan: xr.Dataset, quarter: str, outlines: Outlines | None = None) -> Fi
     shown = links[links["flow_mw"].abs() >= scale.least_flow_mw].sort_values("binds", kind="stable")
     dots = _draw_links(axes, shown, points, scale)
     colors = map_panel.region_colors(plan)
-    _draw_sites(axes, _sites_on(plan, quarter), points, scale=scale, colors=colors, dots=dots)
+    draw_sites(axes, sites_on(plan, quarter), points, scale=scale, colors=colors, dots=dots)
     map_panel.draw_scale_bar(axes)
     map_panel.draw_heading(figure, plan, quarter)
     map_panel.draw_build_out(figure, plan, quarter)
@@ -101,9 +100,9 @@ def _draw_land(axes: Any, outlines: gpd.GeoSeries, regions: pd.DataFrame, fill: 
     """Shade the candidates by price; hatch those in which even the smallest campus never finds its headroom."""
     values = regions[fill.column].drop(too_small).reindex(outlines.index)
     colors = [style.LAND if np.isnan(value) else to_hex(fill.colors(fill.norm(value))) for value in values]
-    zones = [_path(shape) for shape in outlines]
+    zones = [path_of(shape) for shape in outlines]
     axes.add_collection(PathCollection(zones, facecolors=colors, edgecolors="#ffffff", linewidths=0.7, zorder=1))
-    hatched = [_path(shape) for shape in outlines[outlines.index.isin(too_small)]]
+    hatched = [path_of(shape) for shape in outlines[outlines.index.isin(too_small)]]
     lines: dict[str, Any] = {
         "facecolors": "none",
         "edgecolors": style.HATCH,
@@ -111,7 +110,7 @@ def _draw_land(axes: Any, outlines: gpd.GeoSeries, regions: pd.DataFrame, fill: 
         "hatch": style.HATCH_PATTERN,
     }
     axes.add_collection(PathCollection(hatched, zorder=1.5, **lines))
-    coast = [_path(outlines.union_all())]
+    coast = [path_of(outlines.union_all())]
     axes.add_collection(PathCollection(coast, facecolors="none", edgecolors="#9aa5b1", linewidths=0.6, zorder=2))
     x0, y0, x1, y1 = outlines.total_bounds
     pad_x, pad_y = 0.02 * (x1 - x0), 0.02 * (y1 - y0)
@@ -119,12 +118,6 @@ def _draw_land(axes: Any, outlines: gpd.GeoSeries, regions: pd.DataFrame, fill: 
     axes.set_ylim(y0 - pad_y, y1 + pad_y)
     axes.set_aspect("equal", anchor="W")
     axes.set_axis_off()
-
-
-def _path(shape: Any) -> PlotPath:
-    """Return the outline of a polygon or of several, holes included."""
-    rings = [ring for part in getattr(shape, "geoms", [shape]) for ring in (part.exterior, *part.interiors)]
-    return PlotPath.make_compound_path(*[PlotPath(np.asarray(ring.coords)[:, :2], closed=True) for ring in rings])
 
 
 def _draw_links(
@@ -156,71 +149,3 @@ def _draw_links(
             x, y = start.x + share * (end.x - start.x), start.y + share * (end.y - start.y)
             dots.append((x, y, max(width / 2, (3.5 + 0.6 * width) * (abs(share - 0.5) < 0.05))))
     return dots
-
-
-def _sites_on(plan: xr.Dataset, quarter: str) -> pd.DataFrame:
-    """Return name, opening quarter and IT power [MW] of the sites in service through ``quarter``, largest first."""
-    sites = frames.sites(plan)
-    power = frames.it_mw(plan).sel(quarter=quarter, region=list(sites.index)).values
-    sites = sites[["name", "opens"]].assign(power_mw=power)
-    return sites[sites["power_mw"] > BUILT_MW].sort_values("power_mw", ascending=False, kind="stable")
-
-
-def _draw_sites(
-    axes: Any,
-    sites: pd.DataFrame,
-    points: gpd.GeoSeries,
-    *,
-    scale: map_panel.Scale,
-    colors: dict[str, str],
-    dots: list[tuple[float, float, float]],
-) -> None:
-    for region, power in sites["power_mw"].items():
-        axes.plot(
-            points[region].x, points[region].y, marker="o", markersize=scale.diameter(power),
-            markerfacecolor=colors[str(region)], markeredgecolor="#ffffff", markeredgewidth=1.1, zorder=6,
-        )  # fmt: skip
-    axes.apply_aspect()
-    pixels_per_point = axes.figure.dpi / 72.0
-    to_page, to_map = axes.transData.transform, axes.transData.inverted().transform
-    texts = [_label(axes, row["name"], row["power_mw"], row["opens"]) for row in sites.to_dict("records")]
-    circles = []
-    for region, power in sites["power_mw"].items():
-        x, y = to_page((points[region].x, points[region].y))
-        circles.append(Circle(float(x), float(y), scale.diameter(power) / 2 * pixels_per_point))
-    sizes = []
-    for text in texts:
-        extent = text.get_window_extent(axes.figure.canvas.get_renderer())
-        sizes.append((extent.width + 3 * pixels_per_point, extent.height + 2 * pixels_per_point))
-    page = Box(*axes.get_window_extent().extents)
-    at = to_page(np.array([dot[:2] for dot in dots]).reshape(-1, 2))
-    marks = [Circle(float(x), float(y), dot[2] * pixels_per_point) for (x, y), dot in zip(at, dots, strict=True)]
-    boxes = place(circles, sizes, page, dots=marks)
-    for text, circle, box in zip(texts, circles, boxes, strict=True):
-        _settle(text, circle, box, to_map)
-        if box.gap(circle) > 9 * pixels_per_point:
-            _draw_leader(axes, circle, box)
-
-
-def _label(axes: Any, name: str, power_mw: float, opens: str) -> Any:
-    label = f"{words.short(name, 27)}\n{power_mw:,.0f} MW IT · {opens}"
-    halo = [withStroke(linewidth=3.2, foreground="#ffffff", alpha=0.9)]
-    return axes.text(0, 0, label, fontsize=8.6, linespacing=1.2, va="center", path_effects=halo, zorder=9)
-
-
-def _settle(text: Any, circle: Circle, box: Box, to_map: Any) -> None:
-    """Move ``text`` into ``box``, its lines flush with the side that faces ``circle``."""
-    x, side = box.center[0], "center"
-    if box.x0 > circle.x:
-        x, side = box.x0, "left"
-    elif box.x1 < circle.x:
-        x, side = box.x1, "right"
-    text.set(position=to_map((x, box.center[1])), horizontalalignment=side, multialignment=side)
-
-
-def _draw_leader(axes: Any, circle: Circle, box: Box) -> None:
-    nearest = np.clip([circle.x, circle.y], [box.x0, box.y0], [box.x1, box.y1])
-    direction = nearest - [circle.x, circle.y]
-    rim = np.array([circle.x, circle.y]) + direction * circle.radius / np.hypot(*direction)
-    ends = axes.transData.inverted().transform([rim, nearest])
-    axes.plot(ends[:, 0], ends[:, 1], color=style.INK, linewidth=0.7, alpha=0.8, zorder=8)

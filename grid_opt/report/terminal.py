@@ -22,6 +22,8 @@ COST_WORDS = {
     "hardware_capex": "Accelerators",
     "fixed_om": "Fixed operation and maintenance",
     "energy": "Wholesale energy",
+    "generation": "Generation, above that without campuses",
+    "lost_load": "Existing load lost, likewise",
     "rider": "Delivery riders",
     "delivery": "Delivery demand charges",
     "capacity": "Capacity obligation",

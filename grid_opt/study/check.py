@@ -8,6 +8,7 @@ from typing import Any
 
 from grid_opt.config import Case
 from grid_opt.formulation.model import build_model
+from grid_opt.formulation.nodal import unwatched
 from grid_opt.inputs.geography import read_outlines
 from grid_opt.inputs.world import build_world
 from grid_opt.solve.standard_form import to_matrix
@@ -15,7 +16,7 @@ from grid_opt.study.plan_case import hash_inputs, model_size
 from grid_opt.study.run import resolve_case
 from grid_opt.study.warnings import warnings
 
-_SIZES = ("zone", "region", "link", "quarter", "year", "slice")
+_SIZES = ("zone", "region", "link", "bus", "branch", "offer", "quarter", "year", "slice")
 
 
 def check(
@@ -30,6 +31,6 @@ def check(
     read_outlines(asked.tables_dir)
     world = build_world(asked)
     hash_inputs(asked)
-    size = model_size(to_matrix(build_model(asked, world).pyomo))
-    dims = {dim: int(world.sizes[dim]) for dim in _SIZES}
+    size = model_size(to_matrix(build_model(asked, unwatched(world) if asked.is_nodal else world).pyomo))
+    dims = {dim: int(world.sizes[dim]) for dim in _SIZES if dim in world.sizes}
     return {"case": asked.name, **size, **dims, "warnings": list(warnings(asked, world))}

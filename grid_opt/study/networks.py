@@ -18,8 +18,7 @@ from grid_opt.network.convention import Convention
 from grid_opt.network.elements import Places, Topology
 from grid_opt.network.factors import Factors
 from grid_opt.network.hosting import Base, Bounds, at_most_mw, bound_hosting, bound_hosting_n_1
-from grid_opt.network.matpower import read_matpower
-from grid_opt.network.pypsa import read_pypsa
+from grid_opt.network.reading import read_file
 from grid_opt.network.zones import free_limits, zonal_topology
 from grid_opt.solve.highs import Options
 from grid_opt.solve.hosting import Hosting, host
@@ -50,13 +49,7 @@ def read_network(path: str | Path, zones: ZoneChoice | None = None) -> Topology:
     file = Path(path)
     if file.is_dir():
         return _read_zones(file, zones or ZoneChoice())
-    if file.suffix in (".nc", ".h5"):
-        return read_pypsa(file)
-    if file.suffix == ".m" or not file.exists():
-        return read_matpower(file)
-    raise InputError(
-        "this kind of file is not read", file=file, expected="a .m case, a PyPSA .nc or .h5, or a folder with links.csv"
-    )
+    return read_file(file)
 
 
 def _read_zones(folder: Path, choice: ZoneChoice) -> Topology:

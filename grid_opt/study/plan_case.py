@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import platform
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from grid_opt import __version__
 from grid_opt.compute.constants import constants_path
 from grid_opt.compute.definitions import definition_path, load_accelerator, load_workload
 from grid_opt.config import Case, case_to_toml
-from grid_opt.errors import InterruptedRunError, SolverError
+from grid_opt.errors import InfeasibleError, InterruptedRunError, SolverError
 from grid_opt.formulation.model import Model, build_model
 from grid_opt.inputs.fleet import Offer, definition_files
 from grid_opt.inputs.tables import inputs_sha256
@@ -25,6 +26,8 @@ from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.diagnose import explain_infeasible
 from grid_opt.solve.extract import costs, counted, polish, price_fleet, price_siting, store, variables
 from grid_opt.solve.highs import Answer, Options, Progress, relative_gap
+from grid_opt.solve.nodal import site
+from grid_opt.solve.nodal_prices import nodal_prices
 from grid_opt.solve.prices import fleet_prices, power_price, siting_prices
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Array, Matrix, to_matrix
@@ -66,6 +69,28 @@ def plan_case(
         stop=stop,
     )
     trust_solver(options.threads)
+    world, model, matrix, answer, linear = (_at_buses if case.is_nodal else _in_regions)(case, world, options, log)
+    assert linear.x is not None and linear.row_dual is not None
+    size = model_size(matrix)
+    store(matrix, least_flow(matrix, linear.x, options), model)
+    plan = world.assign(variables(model, world)).assign(costs(model, world))
+    plan = plan.assign(dual_power=power_price(case, matrix, linear.row_dual, model, world))
+    if case.is_nodal:
+        plan = plan.assign(nodal_prices(case, matrix, linear.row_dual, model, world))
+    if case.objective.goal != "most_tokens":  # there, money hardly counts: limits have no price in it
+        plan = plan.assign(_prices(case, matrix, linear.x, model, world, options))
+    final = replace(answer, objective=linear.objective, bound=min(answer.bound, linear.objective))
+    plan.attrs |= provenance(case, final, inputs)
+    plan.attrs["warnings"] = json.dumps(list(warnings(case, world)))
+    return Planned(plan, final, size)
+
+
+_Solved = tuple[xr.Dataset, Model, Matrix, Answer, Answer]
+"""World, model of record, its matrix, the answer of the search, and that of the program with whole numbers fixed."""
+
+
+def _in_regions(case: Case, world: xr.Dataset, options: Options, log: Log) -> _Solved:
+    """Search for the best plan of campuses in regions."""
     log.stage("building the model")
     model = build_model(case, world)
     matrix = to_matrix(model.pyomo)
@@ -75,17 +100,27 @@ def plan_case(
     log.stage(how_it_ended(case, answer))
     _require_plan(answer, matrix, options, case, world)
     log.stage("pricing the plan")
-    linear = polish(matrix, answer, options)
-    assert linear.x is not None and linear.row_dual is not None
-    store(matrix, least_flow(matrix, linear.x, options), model)
-    plan = world.assign(variables(model, world)).assign(costs(model, world))
-    plan = plan.assign(dual_power=power_price(case, matrix, linear.row_dual, model, world))
-    if case.objective.goal != "most_tokens":  # there, money hardly counts: limits have no price in it
-        plan = plan.assign(_prices(case, matrix, linear.x, model, world, options))
-    final = replace(answer, objective=linear.objective, bound=min(answer.bound, linear.objective))
-    plan.attrs |= provenance(case, final, inputs)
-    plan.attrs["warnings"] = json.dumps(list(warnings(case, world)))
-    return Planned(plan, final, size)
+    return world, model, matrix, answer, polish(matrix, answer, options)
+
+
+def _at_buses(case: Case, world: xr.Dataset, options: Options, log: Log) -> _Solved:
+    """Search for the best plan of campuses at the buses of a network, with its dispatch."""
+    log.stage("dispatching the network without campuses")
+    found = site(case, world, options, log.stage)
+    log.stage(how_it_ended(case, found.answer))
+    if found.linear is None:
+        if found.shortage:
+            raise InfeasibleError("\n".join(_lines_in_the_way(found.shortage)))
+        _require_plan(found.answer, found.matrix, options, case, found.world)
+    assert found.linear is not None
+    rounds = json.dumps(found.rounds, sort_keys=True)
+    return found.world.assign_attrs(limit_rounds=rounds), found.model, found.matrix, found.answer, found.linear
+
+
+def _lines_in_the_way(shortage: Sequence[str]) -> Iterator[str]:
+    yield "The campuses that the targets ask for overload lines, wherever they stand. Least, in all, by:"
+    yield from (f"  - {one}" for one in shortage)
+    yield "Lower or later targets, more candidates, or (as studies) nodal.line_scale, nodal.outage_rating or nodal.n_1."
 
 
 def _prices(
@@ -162,6 +197,7 @@ def hash_inputs(case: Case) -> dict[str, str]:
         ]
     if case.hours_path is not None:
         named.append(case.hours_path)
+    named += case.nodal_paths.values()
     return inputs_sha256(case.tables_dir) | {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in named}
 
 

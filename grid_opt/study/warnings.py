@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -28,6 +29,9 @@ def warnings(case: Case, world: xr.Dataset) -> Iterator[str]:
     shut = world["region"].values[~hosts_a_campus(case, world)].tolist()
     if shut:
         yield f"headroom or construction time never lets a campus of the smallest size stand in: {', '.join(shut)}"
+    if case.is_nodal:
+        yield from json.loads(str(world.attrs.get("network_notes", "[]")))
+        return
     correction = float(world.attrs["largest_price_correction_usd_per_mwh"])
     if correction > _LARGE_CORRECTION_USD_PER_MWH:
         yield (

@@ -18,6 +18,8 @@ from grid_opt.verify import (  # noqa: F401
     contents,
     fleet,
     network,
+    nodal,
+    nodal_prices,
     operation,
     prices,
     resilience,

@@ -119,17 +119,19 @@ def _installed(case: Case) -> dict[str, str]:
     from grid_opt.inputs.tables import inputs_sha256  # noqa: PLC0415 - as above
 
     found = inputs_sha256(case.tables_dir)
-    if case.hours_path is not None:
-        if not case.hours_path.is_file():
-            raise NotMadeError(f"the case's file of hours {case.hours_path.name} is not at hand")
-        found[case.hours_path.name] = hashlib.sha256(case.hours_path.read_bytes()).hexdigest()
+    named = [*([] if case.hours_path is None else [case.hours_path]), *case.nodal_paths.values()]
+    for path in named:
+        if not path.is_file():
+            raise NotMadeError(f"the case's file {path.name} is not at hand")
+        found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
 
 def _require_comparable(e: Evidence) -> None:
     """Raise NotMadeError where the world made again could differ without anything being wrong with the plan."""
     e.tables.require_folder()
-    if str(e.plan.attrs.get("hours_source", "")).startswith("read") and e.case.energy.hours_file is None:
+    read = str(e.plan.attrs.get("hours_source", "")).startswith("read")
+    if read and e.case.energy.hours_file is None and not e.case.is_nodal:
         raise NotMadeError("the plan was made with hours from a file that its case does not name")
     writer = e.json("versions").get("grid-opt")
     if writer not in (None, __version__):
@@ -154,7 +156,7 @@ def _differences(e: Evidence, world: xr.Dataset) -> Excess:
     wrong = {}
     declared = e.inputs
     of_fleet = [name for name in declared if name not in WORLD and declared[name].unit]
-    for name in (*GENERATED, *of_fleet):
+    for name in (*(one for one in GENERATED if one in declared), *of_fleet):
         dims = declared[name].dims
         found, fresh = e[name], world[name].transpose(*dims)
         fresh = fresh.sel({dim: e.labels(dim) for dim in dims}) if _same_labels(e, world, dims) else fresh[..., :0]

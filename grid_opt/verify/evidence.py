@@ -18,6 +18,7 @@ from grid_opt.config.loading import case_from_toml
 from grid_opt.errors import GridOptError
 from grid_opt.inputs.schema import WORLD, WorldArray
 from grid_opt.inputs.schema_fleet import FLEET, declared_arrays
+from grid_opt.inputs.schema_nodal import NODAL
 from grid_opt.plan.schema import specs
 from grid_opt.verify.table_files import NotMadeError, TableFiles
 
@@ -33,7 +34,7 @@ def declared_dims(name: str) -> tuple[str, ...] | None:
     spec = specs().get(name)
     if spec is not None:
         return spec.dims
-    declared = {**WORLD, **FLEET}.get(name)
+    declared = {**WORLD, **FLEET, **NODAL}.get(name)
     return None if declared is None else declared.dims
 
 
@@ -42,7 +43,7 @@ class Evidence:
     """A plan as the checks see it.
 
     ``case_folder`` is where the files that the case names are looked for. ``warnings`` collects remarks that are
-    not failures.
+    not failures; ``shared`` what several checks work out once.
     """
 
     plan: xr.Dataset
@@ -50,6 +51,7 @@ class Evidence:
     case_folder: Path | None = None
     from_file: bool = False
     warnings: list[str] = field(default_factory=list)
+    shared: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, name: str) -> xr.DataArray:
         """Return an array of the plan as floats where it is numeric.
@@ -139,7 +141,7 @@ class Evidence:
     @property
     def inputs(self) -> dict[str, WorldArray]:
         """The inputs that the plan of this case must hold."""
-        return declared_arrays(self.case.has_fleet)
+        return declared_arrays(self.case)
 
     @cached_property
     def tables(self) -> TableFiles:

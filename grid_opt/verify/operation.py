@@ -70,7 +70,8 @@ def slice_seasons(e: Evidence) -> Excess:
     return Excess(xr.DataArray(missing, dims="season", coords={"season": list(HOURS_OF_SEASON)}), 1e-9)
 
 
-@check("time.slice_days", "A slice is one hour of a day, and every day has its 24 hours in order.", "1")
+@check("time.slice_days", "A slice is one hour of a day, and every day has its 24 hours in order.", "1",
+       when=lambda e: not e.case.is_nodal)  # fmt: skip
 def slice_days(e: Evidence) -> Excess:
     """Compare the day and hour of every slice with its position, and the season within each day."""
     number = np.arange(e.plan.sizes["slice"])

@@ -35,7 +35,8 @@ def duals(e: Evidence) -> Excess:
 
     if "dual_power" in e.plan.variables:
         rider = e["delivery_rider"] / (1.0 + e["loss"])
-        wanted = (e["price"] + rider).transpose("region", "year", "slice").values
+        energy = e["local_price"] if e.case.is_nodal else e["price"]
+        wanted = (energy + rider).transpose("region", "year", "slice").values
         apart = np.where(e["purchase"].values > 0, abs(e["dual_power"].values - wanted), 0.0)
         ask("dual_power", apart, FEASIBILITY * np.maximum(1.0, abs(wanted)))
     for name, must_be_zero in _nothing_there(e).items():

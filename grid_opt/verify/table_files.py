@@ -54,6 +54,16 @@ class TableFiles:
         path = data_dir() / name
         if self.own is not None and (self.own / name).is_file():
             path = self.own / name
+        return self._rows_in(path, name)
+
+    def rows_at(self, path: Path) -> list[Row]:
+        """Return the rows of another file that the case names. Raises: NotMadeError as :meth:`rows` does."""
+        key = f"at {path}"
+        if key not in self._read:
+            self._read[key] = self._rows_in(path, path.name)
+        return self._read[key]
+
+    def _rows_in(self, path: Path, name: str) -> list[Row]:
         try:
             content = path.read_bytes()
         except OSError as error:

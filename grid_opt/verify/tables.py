@@ -33,11 +33,21 @@ Maker = Callable[..., float | str]
 
 
 def _zone(e: Evidence, zone: str) -> Row:
-    return e.tables.row("zones", zone=zone)
+    if not e.case.is_nodal:
+        return e.tables.row("zones", zone=zone)
+    bus = e.labels("bus").index(zone)
+    place = {f"{axis}itude_deg": str(float(e[name][bus])) for axis, name in (("lat", "bus_lat"), ("long", "bus_lon"))}
+    candidate = _candidate(e, zone)[0]
+    return e.tables.row("zones", zone=candidate["like"]) | {"name": candidate["name"]} | place
 
 
 def _region(e: Evidence, region: str) -> Row:
-    return e.tables.row("regions", region=region)
+    return e.tables.row("regions", region=_candidate(e, region)[0]["like"] if e.case.is_nodal else region)
+
+
+def _candidate(e: Evidence, bus: str) -> list[Row]:
+    """Return the rows of a bus in the table of candidates."""
+    return [row for row in e.tables.rows_at(e.case.nodal_paths["candidates"]) if row["bus"] == bus]
 
 
 def _link(e: Evidence, link: str) -> Row:
@@ -61,11 +71,14 @@ def surplus(e: Evidence, zone: str, quarter: str, stress: str) -> float:
 
 def headroom(e: Evidence, region: str, quarter: str) -> float:
     """Return the row of the table that is latest in force, every row coming into force late by the delay [MW]."""
-    grid = e.case.grid
-    latest, in_force = -1, 0.0
-    for row in e.tables.rows("headroom"):
+    grid, latest, in_force = e.case.grid, -1, 0.0
+    if e.case.is_nodal:
+        rows = [row | {"quarter": row["from_quarter"]} for row in _candidate(e, region)]
+    else:
+        rows = [row for row in e.tables.rows("headroom") if row["region"] == region]
+    for row in rows:
         age = quarter_count(row["quarter"], quarter) - grid.connection_delay_quarters
-        if row["region"] == region and age >= 0 and (latest < 0 or age < latest):
+        if age >= 0 and (latest < 0 or age < latest):
             latest, in_force = age, float(row["headroom_mw"])
     return in_force * grid.headroom_scale
 
@@ -197,19 +210,30 @@ def _as_in_tables(name: str, e: Evidence) -> Excess:
     return Excess(xr.DataArray(other.astype(float), dims=dims, coords={d: e.plan[d] for d in dims}), 0.5)
 
 
+def _holds(name: str, e: Evidence) -> bool:
+    """Whether plans of the case hold the array."""
+    return name in e.inputs
+
+
 for _name in MAKERS:
     _unit = WORLD[_name].unit or "1"
-    check(f"tables.{_name}", f"`{_name}` is what tables and case give.", _unit)(partial(_as_in_tables, _name))
+    check(f"tables.{_name}", f"`{_name}` is what tables and case give.", _unit, when=partial(_holds, _name))(
+        partial(_as_in_tables, _name)
+    )
 
 
 @check("tables.labels", "Zones, links and regions are those of the tables and of the case.", "1")
 def table_labels(e: Evidence) -> Excess:
     """Count the labels that are too many or missing; the order of rows does not matter."""
-    asked = e.case.regions.include
-    regions = {row["region"] for row in e.tables.rows("regions")} if asked == "candidate40" else set(asked)
+    asked, of_zones = e.case.regions.include, not e.case.is_nodal
+    if of_zones:
+        known = {row["region"] for row in e.tables.rows("regions")}
+    else:
+        known = {row["bus"] for row in e.tables.rows_at(e.case.nodal_paths["candidates"])}
+    regions = known if asked == "candidate40" else set(asked)
     wanted: dict[str, AbstractSet[object]] = {
-        "zone": {row["zone"] for row in e.tables.rows("zones")},
-        "link": {f"{row['from_zone']}>{row['to_zone']}" for row in e.tables.rows("links")},
+        "zone": {row["zone"] for row in e.tables.rows("zones")} if of_zones else known,
+        **({"link": {f"{row['from_zone']}>{row['to_zone']}" for row in e.tables.rows("links")}} if of_zones else {}),
         "region": regions - set(e.case.regions.exclude),
         "season": set(SEASONS),
         "stress": set(STRESS),

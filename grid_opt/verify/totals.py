@@ -9,7 +9,7 @@ from functools import partial
 import xarray as xr
 
 from grid_opt.plan.schema import FORGONE, PROVENANCE, STATUSES, cost_terms_of, specs
-from grid_opt.verify import bills, capital, tokens
+from grid_opt.verify import bills, capital, nodal, tokens
 from grid_opt.verify.check import (
     FEASIBILITY,
     MONEY_RELATIVE,
@@ -28,6 +28,8 @@ RECOMPUTED: dict[str, Callable[[Evidence], xr.DataArray]] = {
     "hardware_capex": capital.recomputed_hardware,
     "fixed_om": bills.recomputed_fixed_om,
     "energy": bills.recomputed_energy,
+    "generation": nodal.recomputed_generation,
+    "lost_load": nodal.recomputed_lost_load,
     "rider": bills.recomputed_rider,
     "delivery": bills.recomputed_delivery,
     "capacity": bills.recomputed_capacity,

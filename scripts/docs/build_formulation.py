@@ -18,14 +18,17 @@ from grid_opt.formulation import (  # noqa: E402
     fleet,
     goal,
     network,
+    nodal,
     operation,
     resilience,
     service,
 )
 from grid_opt.formulation.block import DIMENSIONS, Declaration  # noqa: E402
 from grid_opt.formulation.model import print_formulas  # noqa: E402
+from grid_opt.formulation.tex_builder import TexBuilder  # noqa: E402
 from tests.tiny import tiny_case, tiny_world  # noqa: E402
 from tests.tiny_fleet import fleet_case, fleet_tiny_world  # noqa: E402
+from tests.tiny_nodal import nodal_world  # noqa: E402
 
 PAGE = ROOT / "docs" / "formulation.md"
 BLOCKS = {
@@ -39,6 +42,8 @@ BLOCKS = {
     "capital": capital.Capital,
     "budget": capital.Capital,
     "bills": bills.Bills,
+    "nodal": nodal.Dispatch,
+    "base": nodal.Overload,
     "plan": goal.Goal,
 }
 HEAD = """# Formulation
@@ -47,7 +52,10 @@ This page is generated: `scripts/docs/build_formulation.py` runs the rules that 
 prints what they say. A test compares it with the code, so it cannot drift. Do not edit it.
 
 What is minimized stands at the end; cost terms are in million USD of present value. A case with a fleet has the blocks
-`fleet` and `service`; one without has `operation.utilization` and the hardware terms of `capital`. Upper-case letters
+`fleet` and `service`; one without has `operation.utilization` and the hardware terms of `capital`. One whose campuses
+stand at buses of a network has `nodal` in place of `network` and `bills.energy`; `base` is the dispatch without
+campuses, solved before it with the constraints of `nodal` for no new load and limits that may be exceeded. Upper-case
+letters
 with a calligraphic hand are sets; an index set's own letter in upper case, as in $n_{r,Q}$, is its last element. A
 variable one step before the first quarter is zero.
 
@@ -57,11 +65,17 @@ variable one step before the first quarter is zero.
 
 
 def declarations() -> dict[str, Declaration]:
-    """Print cases in which every block and every budget is present: with one kind of accelerator, and with a fleet."""
+    """Print cases in which every block and budget is present: one kind of accelerator, a fleet, and at buses."""
     limits = {"total_musd": 1.0, "annual_musd": {2026: 1.0}, "present_value_musd": 1.0}
     case = tiny_case(grid={"network": True}, budget=limits)
     chosen = fleet_case(grid={"network": True}, budget=limits, fleet={"region_loss": True})
-    return print_formulas(case, tiny_world(case)) | print_formulas(chosen, fleet_tiny_world(chosen))
+    at_buses, world = nodal_world()
+    world = nodal.unwatched(world)
+    found = print_formulas(at_buses, world)
+    base = TexBuilder()
+    nodal.compose_base(base, at_buses, world)
+    found |= {name: one for name, one in base.declarations.items() if name.startswith("base.")}
+    return found | print_formulas(case, tiny_world(case)) | print_formulas(chosen, fleet_tiny_world(chosen))
 
 
 def page() -> str:
