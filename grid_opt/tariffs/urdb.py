@@ -11,6 +11,7 @@ Units: rates in USD/kWh and USD/kW become USD/MWh and USD/(kW month); a tier's `
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,9 +70,17 @@ class _Record:
         value = self.values.get(key)
         if value in (None, ""):
             return 0.0
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise self.bad(key, "not a number", value, "a number")
         return float(value)
+
+    def twelve(self, key: str, kind: type) -> list[Any]:
+        """Return a value for every month; an absent list is empty."""
+        values = self.values.get(key) or []
+        right = isinstance(values, list) and len(values) in (0, 12)
+        if not right or not all(isinstance(v, int | float) and math.isfinite(v) for v in values):
+            raise self.bad(key, "not a value for every month", values, f"12 values: {kind.__name__}")
+        return list(values)
 
     def bad(self, key: str, problem: str, value: object, expected: str, fix: str | None = None) -> InputError:
         """Make an error that names the file and the key."""
@@ -135,7 +144,7 @@ def _source(record: _Record) -> str:
 
 def _refuse_coincident(record: _Record) -> None:
     structure = record.values.get("coincidentratestructure")
-    if structure and any(tier.get("rate") or tier.get("adj") for period in structure for tier in period):
+    if structure and not _nothing(structure):
         raise record.bad(
             "coincidentratestructure",
             "a coincident-peak rate whose peak hours the database does not give",
@@ -143,6 +152,13 @@ def _refuse_coincident(record: _Record) -> None:
             "a rate without it",
             "write the charge by hand as schedules.NAME.coincident, with its peak hours",
         )
+
+
+def _nothing(structure: object) -> bool:
+    """Whether no rate of a structure is anything but 0."""
+    if isinstance(structure, list):
+        return all(_nothing(part) for part in structure)
+    return isinstance(structure, dict) and not structure.get("rate") and not structure.get("adj")
 
 
 def _dates(record: _Record, given: str | None) -> tuple[str, str, str | None]:
@@ -187,8 +203,7 @@ def _energy(record: _Record, named: Named) -> dict[str, Any]:
     found = {}
     if record.values.get("energyratestructure"):
         found["energy"] = {**named.cited, "periods": rate_periods(named, "energy")}
-    fuel = record.values.get("fueladjustmentsmonthly")
-    if fuel and any(fuel):
+    if any(record.twelve("fueladjustmentsmonthly", float)):
         found["fuel_adjustment"] = {**named.cited, "periods": month_periods(named, "fueladjustmentsmonthly")}
     return found
 
@@ -214,7 +229,7 @@ def _demand(record: _Record, named: Named, cited: Mapping[str, str]) -> dict[str
 
 
 def _ratchet(record: _Record, cited: Mapping[str, str]) -> dict[str, Any] | None:
-    percentages = record.values.get("demandratchetpercentage") or []
+    percentages = record.twelve("demandratchetpercentage", float)
     shares = {value / 100.0 if value > 1 else float(value) for value in percentages}
     share, back = max(shares, default=0.0), record.number("lookbackpercent")
     if len(shares) > 1:
@@ -226,7 +241,7 @@ def _ratchet(record: _Record, cited: Mapping[str, str]) -> dict[str, Any] | None
     if share:
         record.notes.append(f"the ratchet looks back {_LOOK_BACK} months (ASSUMPTION: the database does not say)")
         return {**cited, "share": share, "lookback_months": _LOOK_BACK}
-    months = [n + 1 for n, flag in enumerate(record.values.get("lookbackmonths") or []) if flag]
+    months = [n + 1 for n, flag in enumerate(record.twelve("lookbackmonths", bool)) if flag]
     span = round(record.number("lookbackrange"))
     if not back or not (months or span):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -152,6 +153,6 @@ def _check_unit(rate: Named, structure: Structure, key: str, tiers: Sequence[Any
 def _number(rate: Named, key: str, value: object) -> float:
     if value is None:
         return 0.0
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise rate.bad(key, "not a number", value, "a number")
     return float(value)
