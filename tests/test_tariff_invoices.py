@@ -220,6 +220,23 @@ def test_collateral_is_posted_carried_and_returned() -> None:
     assert b.usd == pytest.approx(-294_000.00)
 
 
+def test_collateral_of_a_schedule_that_comes_and_goes() -> None:
+    deposit = {"deposit": {**CITED, "usd_per_kw": 100.0, "form": "cash", "fraction_per_year": 0.0, "years": 10}}
+    demand = {"d": demand_rate(1.0)}
+    t = tariff(schedules={
+        "before": schedule(last_month="2026-03", demand=demand),
+        "with": schedule(first_month="2026-04", last_month="2026-08", demand=demand, collateral=deposit),
+        "after": schedule(first_month="2026-09", demand=demand),
+    })  # fmt: skip
+    b = bill(t, load(10.0, "2026-01-01", "2027-01-01"), Context(contract_mw={"2026-01": 30.0, "2026-06": 50.0}))
+    # Posted in April on the contract of April, 30,000 kW x 100, and that much returned in September.
+    cash = b.lines[b.lines["cash"]].set_index("month")["usd"].to_dict()
+    assert cash == {"2026-04": 3_000_000.00, "2026-09": -3_000_000.00}
+    # A load that ends in June says nothing of a return.
+    b = bill(t, load(10.0, "2026-01-01", "2026-07-01"), Context(contract_mw=30.0))
+    assert list(b.lines.loc[b.lines["cash"], "part"]) == ["posted"]
+
+
 def test_leaving_early() -> None:
     take = {**CITED, "share": 0.85, "ramp": [0.5, 0.75], "years": 3}
     t = tariff(
@@ -232,6 +249,9 @@ def test_leaving_early() -> None:
     assert (
         b.lines["month"].max() == "2027-03" and not (b.lines[b.lines["month"] == "2027-03"]["kind"] == "demand").any()
     )
+    # Leaving after the load that is billed is no matter of this bill.
+    later = bill(t, load(100.0, "2026-01-01", "2027-01-01"), Context(contract_mw=100.0, leaves="2027-01"))
+    assert later.lines["month"].max() == "2026-12"
     # 22 of 36 months are left: 10 of the second year at 63,750 kW x 6, 12 of the third at 85,000 kW x 6.
     assert cost(b, "2027-03", "exit", "delivery.all") == 10 * 382_500.00 + 12 * 510_000.00
     assert cost(b, "2027-03", "exit", "contract") == 200_000.00

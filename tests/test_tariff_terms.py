@@ -102,6 +102,22 @@ def test_naive_times_are_utc_and_offsets_are_heeded() -> None:
     assert bill(t, utc).usd == bill(t, naive).usd == bill(t, eastern).usd
 
 
+def test_peak_hours_and_prices_that_are_none_are_refused() -> None:
+    used = load(10.0, "2026-01-01", "2027-01-01", "America/Chicago")
+    prices = np.full(len(used), 30.0)
+    bad_hour = Context(wholesale_usd_per_mwh=prices, peak_hours={"ERCOT 4CP": ("26-07-18 16",)})
+    bad_price = Context(wholesale_usd_per_mwh=np.where(np.arange(len(used)) == 3, np.nan, prices))
+    late = Context(wholesale_usd_per_mwh=prices, start="2027-01")
+    for context, field in (
+        (bad_hour, "peak_hours.ERCOT 4CP"),
+        (bad_price, "wholesale_usd_per_mwh[3]"),
+        (late, "start"),
+    ):
+        with pytest.raises(InputError) as refused:
+            bill(load_tariff("ercot_tsp"), used, context)
+        assert refused.value.field == field
+
+
 # -- representative days -------------------------------------------------------------------------------------------
 
 FOUR = RepresentativeDays(quarter=(1, 2, 3, 4), weight_days=(90.0, 91.0, 92.0, 92.0), peak_of=((), (), (), ()))

@@ -18,7 +18,7 @@ from grid_opt.errors import InputError
 from grid_opt.tariffs.clock import Calendar, Floats, RepresentativeDays, hourly_calendar, representative_calendar
 from grid_opt.tariffs.compile import compile_terms
 from grid_opt.tariffs.context import Context
-from grid_opt.tariffs.months import month_text
+from grid_opt.tariffs.months import month_text, year_of
 from grid_opt.tariffs.schema import Tariff
 from grid_opt.tariffs.terms import Highest, Linear, Term, Terms, cost_of_blocks
 
@@ -193,7 +193,8 @@ def representative_errors(
     highest load of the whole year in both. Wholesale prices, where the tariff needs them, must be flat: what days do to
     prices is not measured here.
     """
-    first = int(load_mw.index.tz_convert(tariff.timezone)[0].year)  # type: ignore[attr-defined]
+    times = pd.DatetimeIndex(load_mw.index)
+    first = year_of(hourly_calendar(times, tariff.timezone, tariff.holidays).months[0])
     contract = context.contract_mw if context.contract_mw is not None else float(load_mw.max())
     both = replace(context, contract_mw=contract)
     reduced = both

@@ -24,15 +24,15 @@ _COMMON_YEAR = 2023
 _PEAK_HOUR = re.compile(r"(?P<month>\d{2})-(?P<day>\d{2})T(?P<hour>\d{2})")
 
 
-def peak_hour(text: str) -> tuple[int, int, int]:
-    """Return month, day and hour of a local hour written ``07-18T16`` (the hour from 4 to 5 pm).
+def peak_hour(text: str, year: int = _COMMON_YEAR) -> tuple[int, int, int]:
+    """Return month, day and hour of a local hour written ``07-18T16`` (the hour from 4 to 5 pm), in a year.
 
     Raises: ValueError when there is no such hour.
     """
     match = _PEAK_HOUR.fullmatch(text)
     if match is None or not 0 <= int(match["hour"]) < 24:
         raise ValueError(text)
-    day = date(_COMMON_YEAR, int(match["month"]), int(match["day"]))
+    day = date(year, int(match["month"]), int(match["day"]))
     return day.month, day.day, int(match["hour"])
 
 
@@ -228,7 +228,7 @@ class MinimumBill(Cited):
 
 
 class Collateral(Cited):
-    """Security for the contract: posted in the first month of service, returned after some years or on leaving.
+    """Security for the contract: posted when the schedule begins to hold, returned after some years or when it ends.
 
     ``cash``: the amount is paid and comes back, and the utility pays interest a month, a twelfth of the yearly rate.
     ``letter_of_credit``: no money moves but the bank's fee, the cost of carry, a twelfth of the yearly rate a month.

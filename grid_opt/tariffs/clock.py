@@ -131,6 +131,8 @@ def _step_minutes(utc: pd.DatetimeIndex) -> int:
         raise InputError(
             f"hours are missing after {utc[at]}", field="time", value=f"{minutes[at]:g} minutes", expected=f"{step:g}"
         )
+    if utc[0].minute % int(step):
+        raise InputError("the steps do not begin on the hour", field="time", value=utc[0], expected="whole steps")
     return int(step)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from grid_opt.errors import InputError
 from grid_opt.tariffs.cash import cash_terms
 from grid_opt.tariffs.charges import DemandCharge, EnergyCharge
@@ -37,21 +39,24 @@ def compile_terms(tariff: Tariff, calendar: Calendar, context: Context, choice: 
             value=context.leaves,
             expected=f"after {month_text(start)}",
         )
+    if start > calendar.months[-1]:
+        raise InputError(
+            "service starts after the last month of the load",
+            field="start",
+            value=context.start,
+            expected=f"{month_text(calendar.months[-1])} or earlier",
+        )
     setting = Setting(tariff, calendar, context, start, leaves)
-    terms: list[Term] = []
+    served = [month for month in calendar.months if start <= month and (leaves is None or month < leaves)]
+    names = {month: choice(month) for month in served}
+    terms: list[Term] = list(cash_terms(setting, names))
     least: list[LeastBill] = []
-    for index, month in enumerate(calendar.months):
-        if month < start or (leaves is not None and month > leaves):
-            continue
-        name = choice(month)
+    for month, name in names.items():
         schedule = tariff.schedules[name]
-        terms.extend(cash_terms(setting, schedule, name, month))
-        if month == leaves:
-            continue
-        terms.extend(_month_terms(setting, schedule, name, index))
+        terms.extend(_month_terms(setting, schedule, name, month - calendar.months[0]))
         for charge, bill in schedule.minimum_bill.items():
             least.append(LeastBill(month, name, charge, bill.usd_per_month + bill.usd_per_day * days_of(month)))
-    return Terms(calendar, tuple(terms), tuple(least))
+    return Terms(calendar, tuple(sorted(terms, key=lambda term: term.month)), tuple(least))
 
 
 def _month_terms(setting: Setting, schedule: Schedule, name: str, index: int) -> Iterator[Term]:
@@ -96,6 +101,9 @@ def _wholesale(setting: Setting, name: str, charge: str) -> Floats:
             expected="a wholesale price [USD/MWh] for every hour",
             fix="grid-opt tariff bill: --price USD_PER_MWH, or a column price_usd_per_mwh in the load file",
         )
+    if not np.isfinite(prices).all():
+        at = int(np.flatnonzero(~np.isfinite(prices))[0])
+        raise InputError("not a price", field=f"wholesale_usd_per_mwh[{at}]", value=prices[at], expected="USD/MWh")
     return prices
 
 

@@ -73,21 +73,22 @@ def _without_history(
 def _hours(setting: Setting, charge: CoincidentCharge | CapacityCharge, year: int) -> list[Hour]:
     """Return the peak hours of a calendar year: those that came true if they are known, else the declared ones."""
     known = setting.context.peak_hours.get(charge.program, ())
-    true = [text for text in known if text.startswith(f"{year}-")]
-    texts = [text[5:] for text in true] if true else list(charge.declared)
-    hours = []
-    for text in texts:
-        try:
-            month, day, hour = peak_hour(text)
-        except ValueError:
-            raise InputError(
-                "not an hour",
-                field=f"peak_hours.{charge.program}",
-                value=f"{year}-{text}",
-                expected="like 2026-07-18T16",
-            ) from None
-        hours.append((MONTHS_PER_YEAR * year + month - 1, day, hour))
-    return hours
+    true = [hour for text in known for hour in _true_hour(charge.program, text) if year_of(hour[0]) == year]
+    if true:
+        return true
+    declared = [peak_hour(text) for text in charge.declared]
+    return [(MONTHS_PER_YEAR * year + month - 1, day, hour) for month, day, hour in declared]
+
+
+def _true_hour(program: str, text: str) -> Iterator[Hour]:
+    year, _, rest = text.partition("-")
+    try:
+        month, day, hour = peak_hour(rest, int(year))
+    except ValueError:
+        raise InputError(
+            "not an hour", field=f"peak_hours.{program}", value=text, expected="a local hour like 2026-07-18T16"
+        ) from None
+    yield MONTHS_PER_YEAR * int(year) + month - 1, day, hour
 
 
 def _mean(setting: Setting, hours: list[Hour], field: str) -> Linear:
