@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import grid_opt
-from grid_opt.cli import compute, doctor, network, outputs, runs, start
+from grid_opt.cli import compute, doctor, network, outputs, runs, start, tariff
 
 _HELP = """\
 Decide where, when and how AI-inference compute is built and powered.
@@ -53,3 +53,4 @@ app.command("new")(start.new)
 app.command("doctor")(doctor.doctor)
 app.add_typer(compute.app, name="compute")
 app.add_typer(network.app, name="network")
+app.add_typer(tariff.app, name="tariff")

@@ -6,11 +6,12 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from grid_opt.config.field_types import DATE, Certainty
 from grid_opt.config.knobs import KnobError, Knobs
 
-Certainty = Literal["H", "M", "L"]
+__all__ = ["DATE", "Bound", "Certainty", "Figure", "check_units"]
+
 Bound = Literal["low", "central", "high"]
-DATE = r"^\d{4}(-\d{2})?$"
 
 
 class Figure(Knobs):

@@ -1,9 +1,9 @@
-"""The types of single fields of a case: quarters, zone ids, sums of money by year."""
+"""The types of single fields of a definition: quarters, zone ids, sums of money by year, how sure a figure is."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -54,6 +54,8 @@ def refuse_spoiled_zones(zones: Any) -> Any:
 Quarter = Annotated[str, AfterValidator(_checked_quarter)]
 ZoneId = Annotated[str, Field(max_length=24)]
 ZoneIds = Annotated[tuple[ZoneId, ...], Field(strict=False), BeforeValidator(refuse_spoiled_zones)]
+Certainty = Literal["H", "M", "L"]
+DATE = r"^\d{4}(-\d{2})?$"
 NonNegative = Annotated[float, Field(ge=0, le=1e6)]
 FactorByName = dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[float, Field(gt=0, le=1000)]]
 MoneyByYear = Annotated[dict[int, NonNegative], BeforeValidator(_integer_keys)]

@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -138,10 +138,17 @@ def _section(model: type[Knobs], location: Sequence[int | str]) -> type[Knobs]:
     """Find the class of the section that a location points into."""
     for part in location:
         field = model.model_fields.get(str(part))
-        inner = field.annotation if field is not None else None
-        if isinstance(inner, type) and issubclass(inner, Knobs):
+        inner = _knobs_within(field.annotation) if field is not None else None
+        if inner is not None:
             model = inner
     return model
+
+
+def _knobs_within(annotation: Any) -> type[Knobs] | None:
+    """Find the section that a field holds: itself, or as values of a table, items of a list, or optional."""
+    if isinstance(annotation, type) and issubclass(annotation, Knobs):
+        return annotation
+    return next((found for part in reversed(get_args(annotation)) if (found := _knobs_within(part))), None)
 
 
 def _elsewhere(model: type[Knobs], key: str) -> str | None:

@@ -26,11 +26,12 @@ def case_to_toml(case: Case) -> str:
     lines = [f"{key} = {toml_literal(value)}" for key, value in values.items() if not isinstance(value, Mapping)]
     for key, value in values.items():
         if isinstance(value, Mapping):
-            lines.extend(_table(key, value))
+            lines.extend(toml_table(key, value))
     return "\n".join(lines) + "\n"
 
 
-def _table(name: str, values: Mapping[Any, Any]) -> Iterator[str]:
+def toml_table(name: str, values: Mapping[Any, Any]) -> Iterator[str]:
+    """Write a table and those inside it, line by line; a value that is ``None`` is left out."""
     plain = {key: value for key, value in values.items() if not isinstance(value, Mapping) and value is not None}
     if plain:
         yield ""
@@ -38,7 +39,7 @@ def _table(name: str, values: Mapping[Any, Any]) -> Iterator[str]:
         yield from (f"{_key(str(key))} = {toml_literal(value)}" for key, value in plain.items())
     for key, value in values.items():
         if isinstance(value, Mapping):
-            yield from _table(f"{name}.{_key(str(key))}", value)
+            yield from toml_table(f"{name}.{_key(str(key))}", value)
 
 
 def _key(key: str) -> str:
@@ -51,6 +52,9 @@ def toml_literal(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return _quoted(value)
+    if isinstance(value, Mapping):
+        pairs = (f"{_key(str(key))} = {toml_literal(item)}" for key, item in value.items() if item is not None)
+        return "{ " + ", ".join(pairs) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(toml_literal(item) for item in value) + "]"
     return repr(value)

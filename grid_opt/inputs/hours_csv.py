@@ -76,6 +76,37 @@ def read_csv_series(path: Path, zones: Sequence[str]) -> list[ZoneSeries]:
     ]
 
 
+LOAD_NAMES = ("load mw", "load", "demand mw", "demand", "mw")
+
+
+def read_load_csv(path: Path) -> tuple[pd.DatetimeIndex, Floats, Floats | None]:
+    """Read a load from a CSV file: times (UTC, or with an offset), MW, and prices [USD/MWh] if they are there.
+
+    Raises :class:`InputError` naming the row and column of a cell that is no time, no number, or a negative load.
+    """
+    frame = _read_text(path)
+    names = {_plain(column): str(column) for column in reversed(list(frame.columns))}
+    times = pd.DatetimeIndex(_times(path, frame, _time_column(path, names))).tz_localize("UTC")
+    load = next((names[n] for n in LOAD_NAMES if n in names), None)
+    if load is None:
+        raise InputError(
+            "no column with the load",
+            file=path,
+            row=1,
+            field="header",
+            value=", ".join(names.values()),
+            expected="a column named load_mw [MW]",
+            fix="name the column of the load load_mw",
+        )
+    mw = _numbers(path, frame, load)
+    bad = np.flatnonzero(~(mw >= 0) | ~np.isfinite(mw))
+    if len(bad):
+        row, value = int(bad[0]) + 2, frame[load].iloc[int(bad[0])]
+        raise InputError("not a load", file=path, row=row, field=load, value=value, expected="MW, 0 or more")
+    price = next((names[n] for n in VALUE_NAMES["price"] if n in names), None)
+    return times, mw, None if price is None else _numbers(path, frame, price)
+
+
 def _read_text(path: Path) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
