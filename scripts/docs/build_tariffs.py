@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from grid_opt.study.tariffs import in_force  # noqa: E402
+from grid_opt.tariffs import charges, periods, schema  # noqa: E402
 from grid_opt.tariffs.bill import representative_errors  # noqa: E402
 from grid_opt.tariffs.clock import RepresentativeDays, local_year  # noqa: E402
 from grid_opt.tariffs.context import Context  # noqa: E402
@@ -28,7 +29,7 @@ YEAR, ZONE = 2026, "America/Chicago"
 def page_text() -> str:
     """Return the page with its generated parts."""
     text = PAGE.read_text(encoding="utf-8")
-    for name, body in (("errors", errors_table()), ("tariffs", tariffs_table())):
+    for name, body in (("errors", errors_table()), ("tariffs", tariffs_table()), ("keys", keys_table())):
         begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
         head, rest = text.split(begin)
         text = f"{head}{begin}\n{body}\n{end}{rest.split(end)[1]}"
@@ -47,6 +48,39 @@ def tariffs_table() -> str:
         link = f"[{name}](../models/tariffs/{name}.toml)"
         lines.append(f"| {link} | {', '.join(found.regions) or 'none'} | {schedules} | {'<br>'.join(told)} |")
     return "\n".join(lines)
+
+
+KEYS = (
+    ("(top)", schema.Tariff), ("schedules.NAME", schema.Schedule), ("energy.NAME.periods.NAME", periods.EnergyPeriod),
+    ("demand.NAME.periods.NAME", periods.DemandPeriod), ("windows", periods.Window),
+    ("tiers of energy", periods.EnergyTier),
+    ("tiers of demand", periods.DemandTier), ("demand.NAME", charges.DemandCharge),
+    ("demand.NAME.ratchet", charges.Ratchet), ("demand.NAME.minimum_take", charges.MinimumTake),
+    ("indexed.NAME", charges.IndexedCharge), ("rider.NAME", charges.Rider),
+    ("coincident.NAME", charges.CoincidentCharge),
+    ("capacity.NAME", charges.CapacityCharge), ("fixed.NAME", charges.FixedCharge),
+    ("minimum_bill.NAME", charges.MinimumBill), ("collateral.NAME", charges.Collateral),
+    ("exit_fee.NAME", charges.ExitFee),
+)  # fmt: skip
+
+
+def keys_table() -> str:
+    """List every key of a tariff file by section, with its meaning, from the schema itself."""
+    lines = ["| section | key | meaning |", "|---|---|---|"]
+    for section, model in KEYS:
+        for key, field in model.model_fields.items():
+            if key in charges.Cited.model_fields:
+                continue
+            default = (
+                "" if field.is_required() or field.default in ({}, (), None, "") else f" (default {_short(field)})"
+            )
+            need = "; needed" if field.is_required() else ""
+            lines.append(f"| `{section}` | `{key}` | {field.description}{default}{need} |")
+    return "\n".join(lines)
+
+
+def _short(field: Any) -> str:
+    return "all" if isinstance(field.default, tuple) else f"{field.default}"
 
 
 def _terms(schedule: Schedule) -> list[Any]:
