@@ -152,7 +152,7 @@ class _Peaks(Cited):
         description="Peak hours to expect, by the local clock; used where none are handed over",
     )
     without_history: Literal["contract", "none", "same_year"] = Field(
-        description="Where the year before is not known: bill the contract demand, nothing, or the peaks of this year"
+        description="Billed where the year before is not known: contract (demand), none, or (peaks of) same_year"
     )
 
     @model_validator(mode="after")
@@ -171,7 +171,9 @@ class CoincidentCharge(_Peaks):
     """
 
     usd_per_kw_year: float = Field(ge=0, le=500, description="Rate; a twelfth is billed each month [USD/(kW year)]")
-    charged: Literal["next_year", "same_month"] = Field(description="When the demand at the peaks is billed")
+    charged: Literal["next_year", "same_month"] = Field(
+        description="When the demand at the peaks is billed: next_year or same_month"
+    )
     charge_year_starts: MonthNumber = Field(default=1, description="First month of the charge year, for next_year")
 
     @model_validator(mode="after")
@@ -235,7 +237,9 @@ class Collateral(Cited):
     """
 
     usd_per_kw: float = Field(gt=0, le=1e5, description="Amount per kW of contract demand [USD/kW]")
-    form: Literal["cash", "letter_of_credit"] = Field(description="Deposit, or a bank's promise")
+    form: Literal["cash", "letter_of_credit"] = Field(
+        description="cash, a deposit, or letter_of_credit, a bank's promise"
+    )
     fraction_per_year: float = Field(ge=0, le=0.5, description="Interest received, or fee paid [1/year]")
     years: int = Field(ge=1, le=40, description="Years until it is returned")
 

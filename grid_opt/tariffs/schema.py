@@ -95,7 +95,9 @@ class Tariff(Knobs):
     utility: str = Field(min_length=1, description="Who bills")
     market: str = Field(min_length=1, description="Market or operator")
     timezone: str = Field(min_length=1, description="Local clock of the bill, such as America/New_York")
-    holidays: Literal["nerc", "none"] = Field(description="Days billed as weekend: the six NERC holidays, or none")
+    holidays: Literal["nerc", "none"] = Field(
+        description="Days billed as weekend: nerc, the six NERC holidays, or none"
+    )
     regions: tuple[str, ...] = Field(default=(), strict=False, description="Candidate regions that it is a default for")
     notes: str = Field(default="", description="What to know, and what is left out")
     schedules: dict[str, Schedule] = Field(min_length=1, description="Schedules by name")
