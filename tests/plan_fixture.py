@@ -88,6 +88,9 @@ total_musd = 4000.0
 link_available_share = 0.5
 redispatch_share = 0.02
 
+[connection]
+menu = false
+
 [energy]
 days = 4
 extreme_days = 0

@@ -16,6 +16,15 @@ from grid_opt.solve.highs import Options, solve
 from grid_opt.solve.standard_form import to_matrix
 from tests.tiny import SEASON_HOURS, objective, solve_tiny, tiny_case, tiny_world
 from tests.tiny_fleet import fleet_case, fleet_tiny_world
+from tests.tiny_menu import (
+    RICH_THRESHOLD,
+    Offer,
+    firm_everywhere,
+    menu_case,
+    menu_world,
+    rich_offers,
+    rich_upgrades,
+)
 from tests.tiny_nodal import watched_world
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +47,22 @@ def _fleet_model() -> Model:
     return build_model(case, world)
 
 
+def _menu_model() -> Model:
+    case = menu_case(**ALL_BLOCKS, connection={"upgrades": True})
+    world = menu_world(case, rich_offers(), threshold=RICH_THRESHOLD, upgrades=rich_upgrades(case))
+    return build_model(case, world)
+
+
+def _fleet_menu_model() -> Model:
+    case = fleet_case(connection={"menu": True}, flexibility={"max_curtailment_fraction": 0.25})
+    world = fleet_tiny_world(case)
+    offers = [*firm_everywhere(world), Offer("soon", "Z0", ahead=1.0, firm=0.0, hours=80.0)]
+    return build_model(case, menu_world(case, offers, world))
+
+
+MENU_BLOCKS = ("connection", "relief", "capacity", "upgrade", "network", "budget", "bills")
+
+
 def golden_rows() -> str:
     """Write one row of every constraint and one entry of every cost term, with its numbers."""
     one_kind, fleet = _whole_model(), _fleet_model()
@@ -49,11 +74,14 @@ def golden_rows() -> str:
     nodal, base = build_model(at_buses, world), build_base(at_buses, world)
     named |= {n: (nodal, d) for n, d in nodal.declarations.items() if n.startswith("nodal.")}
     named |= {n: (base, d) for n, d in base.declarations.items() if n.startswith("base.")}
+    menu, both = _menu_model(), _fleet_menu_model()
+    named |= {f"{n} with a menu": (menu, d) for n, d in menu.declarations.items() if n.split(".")[0] in MENU_BLOCKS}
+    named |= {n: (both, d) for n, d in both.declarations.items() if n == "service.shed_limit"}
     lines = []
-    for name, (model, declared) in named.items():
+    for model, declared in named.values():
         if declared.kind not in ("constraint", "cost"):
             continue
-        component = model.component(name)
+        component = model.component(declared.name)
         rows = [r for r in component.values() if next(identify_variables(r.expr), None) is not None]
         if not rows:
             continue  # a row that only a software or rule of another kind has

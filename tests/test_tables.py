@@ -48,6 +48,10 @@ def test_bundled_tables_fit_together() -> None:
         "capacity_prices": 48,
         "gas_outlook": 117,
         "wholesale_outlook": 1170,
+        "offers": 12,
+        "calendar": 14,
+        "relief": 3,
+        "upgrades": 4,
     }
 
 
@@ -77,9 +81,10 @@ def test_three_interconnections_are_each_connected_by_ac_links() -> None:
 
 
 def test_ercot_stays_below_the_batch_study_before_2028() -> None:
-    zones, headroom = read_table("zones"), read_table("headroom")
-    ercot = headroom[headroom["region"].isin(zones.loc[zones["market"] == "ERCOT", "zone"])]
-    assert ercot.loc[ercot["quarter"] < "2028Q1", "headroom_mw"].max() < 75.0
+    offers, rules = read_table("offers").set_index("offer"), read_table("calendar").set_index("rule")["quarter"]
+    assert offers.loc["ercot_below_75", ["regime", "threshold_mw", "most_mw"]].tolist() == ["below", 75.0, 74.9]
+    assert rules[offers.loc["ercot_batch", "starts_with"]] == "2028Q1"
+    assert offers.loc["ercot_batch", "regime"] == "from"
 
 
 def test_total_headroom_leaves_a_choice_but_not_every_choice() -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from grid_opt.inputs.schema_offers import MENU, UPGRADE
 from grid_opt.plan.io import open_plan, write_plan
-from grid_opt.plan.schema import DUALS
+from grid_opt.plan.schema import DUALS, MENU_COSTS, UPGRADE_COSTS
 from grid_opt.verify import CHECKS, verify
 from tests.plan_fixture import OUTLINES, plan_by_hand, with_tables
 
@@ -201,12 +202,12 @@ def test_sound_plan_passes(mode: str, tmp_path: Path) -> None:
     assert report.warnings == ()
     assert {check.name for check in report.checks} == set(CHECKS)
     absent = {check.name for check in report.checks if check.state != "holds"}
-    assert absent == {"plan.digest", *ONLY_WITH_FLEET, *ONLY_AT_BUSES}  # the digest is in no file
+    assert absent == {"plan.digest", *ABSENT}  # the digest is in no file
     assert report.closing == f"verified: {len(CHECKS) - len(absent)} checks hold, {len(absent)} not in this case"
 
 
 ONLY_WITH_FLEET = {
-    *(name for name in CHECKS if name.startswith(("fleet.", "service.", "resilience."))),
+    *(name for name in CHECKS if name.startswith(("fleet.", "service.", "resilience.")) and "shed" not in name),
     "campus.programme", "budget.present_value_budget",
     *(f"cost.{term}" for term in ("idle_hardware", "porting", "unserved_penalty", "forgone")),
 }  # fmt: skip
@@ -215,9 +216,18 @@ ONLY_WITH_FLEET = {
 ONLY_AT_BUSES = {"cost.generation", "cost.lost_load", *(name for name in CHECKS if name.startswith("nodal."))}
 """Checks of a case whose campuses stand at buses: tests/test_verify_nodal.py spoils plans for them."""
 
+ONLY_WITH_MENU = {
+    *(n for n in CHECKS if n.startswith(("connection.", "relief.", "capacity.", "upgrade.", "network.upgraded"))),
+    *(f"cost.{term}" for term in {**MENU_COSTS, **UPGRADE_COSTS}),
+    *(f"tables.{name}" for name in {**MENU, **UPGRADE}), "tables.offers", "service.shed_limit",
+} - {"connection.headroom"}  # fmt: skip
+"""Checks of a case with a menu of offers: tests/test_verify_menu.py spoils plans for them."""
+
+ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU
+
 
 def test_every_check_has_a_mutation() -> None:
-    assert set(MUTATIONS) == set(CHECKS) - ONLY_WITH_FLEET - ONLY_AT_BUSES
+    assert set(MUTATIONS) == set(CHECKS) - ABSENT
 
 
 @pytest.mark.parametrize("name", list(MUTATIONS))
@@ -277,7 +287,7 @@ def test_plan_without_network_needs_no_flows(hand_plan: xr.Dataset) -> None:
     report = verify(hand_plan.drop_vars(["zone_supply", "link_flow", "angle"]), compare_tables=False)
     assert report.ok, report.failed
     assert {c.place for c in report.checks if c.name.startswith("network.")} == {"not in this case"}
-    assert f"{8 + len(ONLY_WITH_FLEET | ONLY_AT_BUSES)} not in this case" in report.closing  # and the digest of a file
+    assert f"{8 + len(ABSENT)} not in this case" in report.closing  # and the digest of a file
 
 
 @pytest.mark.usefixtures("same_tables")
@@ -335,7 +345,8 @@ def test_every_constraint_has_a_check() -> None:
     from grid_opt.formulation.model import print_formulas
     from grid_opt.inputs.world import build_world
 
-    case_ = load_case("quick", ["budget.total_musd=1e5", "budget.annual_musd={2026=1e5}"])
+    knobs = ["budget.total_musd=1e5", "budget.annual_musd={2026=1e5}", "connection.upgrades=true"]
+    case_ = load_case("quick", knobs)
     declared = print_formulas(case_, build_world(case_)).values()
     limits = {d.name for d in declared if d.kind in ("constraint", "variable")}
     costs = {f"cost.{d.short_name}" for d in declared if d.kind == "cost"}
@@ -371,7 +382,7 @@ def test_manual_lists_every_array(root: Path) -> None:
 
     page = (root / "docs" / "plan-format.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
-    for name, declared in {**specs(), **WORLD, **FLEET, **NODAL}.items():
+    for name, declared in {**specs(), **WORLD, **FLEET, **NODAL, **MENU, **UPGRADE}.items():
         row = next(line for line in rows if line.startswith(f"| `{name}` "))
         assert f"| {', '.join(declared.dims)} | {declared.unit or 'text'} |" in row
     assert all(any(line.startswith(f"| `{name}` ") for line in rows) for name in PROVENANCE)

@@ -165,9 +165,9 @@ def test_command_prints_what_matters(hand_plan: xr.Dataset, tmp_path: Path, monk
     write_plan(with_tables(hand_plan, tmp_path), OUTLINES, tmp_path / "plan.nc")
     broken = False
     lines = call("--case-folder", str(tmp_path))
-    from tests.test_verify import ONLY_AT_BUSES, ONLY_WITH_FLEET
+    from tests.test_verify import ABSENT
 
-    absent = len(ONLY_WITH_FLEET | ONLY_AT_BUSES)
+    absent = len(ABSENT)
     assert lines == [f"verified: {len(CHECKS) - absent} checks hold, {absent} not in this case"]
     assert len(call("--case-folder", str(tmp_path), "--all")) > len(CHECKS)
     monkeypatch.chdir(tmp_path.parent)

@@ -30,6 +30,7 @@ def tiny_case(**sections: dict[str, Any]) -> Case:
             "earliest_start": "2025Q1", "max_sites": 4, "max_region_share": 1.0, "max_market_share": 1.0,
         },
         "grid": {"network": False},
+        "connection": {"menu": False},
         "costs": {"site_fixed_musd": 20.0},
         "solve": {"gap": 0.0, "time_limit_s": 60.0},
     }  # fmt: skip

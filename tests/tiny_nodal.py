@@ -59,6 +59,9 @@ max_market_share = 1.0
 [grid]
 network = false
 
+[connection]
+menu = false
+
 [costs]
 site_fixed_musd = 8.0
 

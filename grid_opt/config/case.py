@@ -23,6 +23,7 @@ from grid_opt.config.sections import (
     Solve,
 )
 from grid_opt.config.sections_compute import Compute, FleetChoice, Objective, Service
+from grid_opt.config.sections_connection import Connection
 from grid_opt.config.sections_money import Budget, Costs, Finance
 from grid_opt.config.sections_nodal import Nodal
 from grid_opt.resources import models_dir
@@ -43,6 +44,7 @@ class Case(Knobs):
     campus: Campus = Campus()
     grid: Grid = Grid()
     nodal: Nodal = Nodal()
+    connection: Connection = Connection()
     energy: Energy = Energy()
     flexibility: Flexibility = Flexibility()
     finance: Finance = Finance()
@@ -118,6 +120,7 @@ class Case(Knobs):
         why = "campuses stand at the buses of nodal.network"
         asked = (
             (self.has_fleet, "fleet.members", self.fleet.members, "'none': one accelerator fills the halls"),
+            (self.connection.menu, "connection.menu", True, "false: nodal.candidates says what can be connected"),
             (self.grid.network, "grid.network", True, "false: the lines of nodal.network take its place"),
             (
                 self.energy.hours_file is not None, "energy.hours_file", self.energy.hours_file,
@@ -191,6 +194,11 @@ class Case(Knobs):
             if quarter_ordinal(named) <= quarter_ordinal(quarter)
         ]
         return due[-1] if due else 0.0
+
+    def committed_mw(self, quarter: str) -> float:
+        """Power of the committed blocks in a quarter, counted as targets are [MW]."""
+        per_facility_mw = self.counted_per_it_mw / self.demand.reference_pue
+        return per_facility_mw * sum(block.mw(quarter) for block in self.connection.committed.values())
 
     @property
     def source(self) -> Path | None:

@@ -8,7 +8,7 @@ from grid_opt.config import Case
 from grid_opt.formulation.block import Builder, Expression, Index, Rule
 from grid_opt.formulation.calendar import operating_weights, quarter_of_season
 from grid_opt.formulation.operation import Operation
-from grid_opt.formulation.ports import Capacity
+from grid_opt.formulation.ports import Adequacy, Capacity
 from grid_opt.units import KW_PER_MW, MONTHS_PER_QUARTER, QUARTERS_PER_YEAR, USD_PER_MUSD
 
 
@@ -16,12 +16,20 @@ class Bills:
     """Charge every region its bill of every operating year, discounted quarter by quarter.
 
     Energy is bought by the hour at wholesale, but where campuses stand at buses of a network: there the dispatch of its
-    generators is charged instead (block ``nodal``). Delivery and capacity are billed on the
-    design-day facility load, which is what the utility plans for.
+    generators is charged instead (block ``nodal``). Delivery is billed on the design-day facility load, which is what
+    the utility plans for, and capacity on the part of it that coincides with the peak and nothing else covers.
     """
 
-    def __init__(self, build: Builder, case: Case, world: xr.Dataset, operation: Operation, capacity: Capacity) -> None:
-        self.build, self.operation, self.capacity = build, operation, capacity
+    def __init__(
+        self,
+        build: Builder,
+        case: Case,
+        world: xr.Dataset,
+        operation: Operation,
+        capacity: Capacity,
+        adequacy: Adequacy | None = None,
+    ) -> None:
+        self.build, self.operation, self.capacity, self.adequacy = build, operation, capacity, adequacy
         self.weight = build.parameter(
             "bills.operating_weight", operating_weights(case), ("year", "season"), symbol="D", unit="1",
             meaning="present value of one USD paid in the calendar quarter of the operating year",
@@ -97,6 +105,14 @@ class Bills:
         def stands(r: Index, a: Index, c: Index) -> Expression:
             return capacity.it_mw(r, self.quarter_of[a, c])
 
+        coincident = case.connection.coincident_share
+
+        def obligated(r: Index, a: Index, c: Index) -> Expression:
+            """Return the load for which capacity is bought; all that coincides where nothing else covers it [MW]."""
+            if self.adequacy is not None:
+                return self.adequacy.obligated_mw(r, self.quarter_of[a, c])
+            return coincident * pue[r] * stands(r, a, c)
+
         over = ("region", "year")
         build.cost(
             "bills.delivery", over,
@@ -105,8 +121,8 @@ class Bills:
         )  # fmt: skip
         build.cost(
             "bills.capacity", over,
-            lambda r, a: quarterly(a, lambda c: obligation[r, a, c] * pue[r] * stands(r, a, c)),
-            meaning="Capacity obligation on the design-day load.",
+            lambda r, a: quarterly(a, lambda c: obligation[r, a, c] * obligated(r, a, c)),
+            meaning="Capacity obligation on the coincident load that relief and own supply do not cover.",
         )  # fmt: skip
         build.cost(
             "bills.fixed_om", over, lambda r, a: quarterly(a, lambda c: upkeep * stands(r, a, c)),

@@ -63,6 +63,18 @@ def quarter_of_season(case: Case) -> dict[tuple[int, int], str]:
     return {(a, c): case.capacity_quarter(a, c) for a in case.years for c in SEASONS}
 
 
+def standing_weights(case: Case) -> xr.DataArray:
+    """Return the present value of one USD a quarter for as long as the capacity of each quarter runs.
+
+    Shape (quarter). The capacity of a quarter runs in it; that of the last one also in every quarter of the long run.
+    """
+    weights, quarters = operating_weights(case), list(case.quarters)
+    values = dict.fromkeys(quarters, 0.0)
+    for (year, season), quarter in quarter_of_season(case).items():
+        values[quarter] += float(weights.sel(year=year, season=season))
+    return xr.DataArray(list(values.values()), coords={"quarter": quarters}, dims=("quarter",))
+
+
 def system_weights(case: Case, life_quarters: int, decline: float) -> xr.DataArray:
     """Return the present value of one USD of a system's first price by the quarter in which it enters service.
 

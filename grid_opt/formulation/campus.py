@@ -152,9 +152,14 @@ _ROUNDING = 1e-9
 
 
 def halls_needed(case: Case, world: xr.Dataset) -> xr.DataArray:
-    r"""Return the whole halls that meet the target of each quarter, :math:`\lceil T_q / (\beta P) \rceil`."""
+    r"""Return the whole halls that meet the target of each quarter, :math:`\lceil T_q / (\beta P) \rceil`.
+
+    Committed blocks count towards the target, so only the rest asks for halls.
+    """
     hall = case.counted_per_it_mw * case.campus.hall_mw
-    needed: xr.DataArray = xr.apply_ufunc(np.ceil, world["target"] / hall - _ROUNDING)
+    committed = [case.committed_mw(quarter) for quarter in world["quarter"].values.tolist()]
+    left = np.maximum(0.0, world["target"] - committed)
+    needed: xr.DataArray = xr.apply_ufunc(np.ceil, left / hall - _ROUNDING)
     return needed
 
 

@@ -8,6 +8,7 @@ from grid_opt.config import Case
 from grid_opt.formulation.block import Builder, Expression, Index
 from grid_opt.formulation.calendar import capital_weights
 from grid_opt.formulation.campus import Campus
+from grid_opt.formulation.connection import Connection
 from grid_opt.formulation.ports import Computers
 from grid_opt.units import KW_PER_MW, USD_PER_MUSD
 
@@ -19,8 +20,16 @@ class Capital:
     Budgets hold in outlay: overnight money, undiscounted, in the calendar year in which the asset enters service.
     """
 
-    def __init__(self, build: Builder, case: Case, world: xr.Dataset, campus: Campus, computers: Computers) -> None:
-        self.build, self.campus, self.computers = build, campus, computers
+    def __init__(
+        self,
+        build: Builder,
+        case: Case,
+        world: xr.Dataset,
+        campus: Campus,
+        computers: Computers,
+        connection: Connection | None = None,
+    ) -> None:
+        self.build, self.campus, self.computers, self.connection = build, campus, computers, connection
         self.multiplier = build.parameter(
             "capital.construction_multiplier", world["construction_multiplier"], ("region",), symbol=r"\chi", unit="1",
             meaning="regional multiplier of construction cost",
@@ -59,7 +68,8 @@ class Capital:
         campus, local = self.campus, self.multiplier[region]
         site = local * self.site_cost * campus.new_sites(region, quarter)
         shell = local * self.shell_cost * campus.hall * campus.new_halls(region, quarter)
-        return site + shell + self.computers.outlay(region, quarter)
+        works = 0.0 if self.connection is None else self.connection.outlay(region, quarter)
+        return site + shell + self.computers.outlay(region, quarter) + works
 
     def _budgets(self, case: Case) -> None:
         build = self.build
@@ -76,7 +86,9 @@ class Capital:
         )  # fmt: skip
 
         def spent(q: Index) -> Expression:
-            return build.total("region", lambda r: self.outlay(r, q))
+            upgrades = None if self.connection is None else self.connection.upgrades
+            shared = 0.0 if upgrades is None else upgrades.outlay(q)
+            return build.total("region", lambda r: self.outlay(r, q)) + shared
 
         build.constraint(
             "budget.annual_budget", ("year",),

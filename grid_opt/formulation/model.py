@@ -7,7 +7,10 @@ Minimize the goal of the case over
   :class:`~grid_opt.formulation.service.Service`: which requests they serve, those of
   :class:`~grid_opt.formulation.resilience.Resilience` even when a region is lost; or
   :class:`~grid_opt.formulation.one_kind.OneKind`, which fills the halls with one kind at a steady utilization;
-* :class:`~grid_opt.formulation.connection.Connection`: what the grid connects by then;
+* :class:`~grid_opt.formulation.connection.Connection`: which offers of grid service campuses contract, with
+  :class:`~grid_opt.formulation.relief.Relief` behind those that may be called and
+  :class:`~grid_opt.formulation.upgrades.Upgrades` of the network; or
+  :class:`~grid_opt.formulation.connection.Headroom` alone;
 * :class:`~grid_opt.formulation.network.Network`: what the network delivers at stress hours;
 * :class:`~grid_opt.formulation.operation.Operation`: hourly power of every region and year;
 * :class:`~grid_opt.formulation.nodal.Dispatch`: generation and line limits of the network whose buses the regions are;
@@ -30,17 +33,20 @@ from grid_opt.formulation.bills import Bills
 from grid_opt.formulation.block import DIMENSIONS, Builder, Declaration
 from grid_opt.formulation.campus import Campus, regions_by_market
 from grid_opt.formulation.capital import Capital
-from grid_opt.formulation.connection import Connection
+from grid_opt.formulation.connection import Connection, Headroom
 from grid_opt.formulation.fleet import Fleet
 from grid_opt.formulation.goal import Goal
-from grid_opt.formulation.network import Network
+from grid_opt.formulation.network import Network, WholeLoad
 from grid_opt.formulation.nodal import Dispatch, Generation, compose_base
 from grid_opt.formulation.one_kind import OneKind, SteadyUse
 from grid_opt.formulation.operation import FixedCapacity, Operation
+from grid_opt.formulation.ports import Computers, Users
 from grid_opt.formulation.pyomo_builder import PyomoBuilder
+from grid_opt.formulation.relief import Relief
 from grid_opt.formulation.resilience import Resilience
 from grid_opt.formulation.service import Service
 from grid_opt.formulation.tex_builder import TexBuilder
+from grid_opt.formulation.upgrades import Upgrades
 
 
 @dataclass(frozen=True)
@@ -63,21 +69,32 @@ class Model:
 def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
     """Declare the whole model to a builder."""
     campus = Campus(build, case, world)
-    Connection(build, world, campus)
+    upgrades = connection = relief = None
+    if case.connection.menu:
+        upgrades = Upgrades(build, case, world) if case.connection.upgrades else None
+        connection = Connection(build, case, world, campus, upgrades)
+        relief = Relief(build, case, world, campus, connection)
+        relief.buy_capacity()
+    else:
+        Headroom(build, world, campus)
     if case.grid.network:
-        Network(build, world, campus)
+        load = WholeLoad(build, world, campus) if relief is None else relief.at_stress()
+        Network(build, world, load, upgrades)
     service: Service | None = None
+    computers: Computers
+    users: Users
     if case.has_fleet:
-        fleet = Fleet(build, case, world, campus)
-        service = Service(build, case, world, fleet)
+        fleet = computers = Fleet(build, case, world, campus)
+        service = users = Service(build, case, world, fleet)
         if case.fleet.region_loss:
             Resilience(build, world, fleet, service)
-        Capital(build, case, world, campus, computers=fleet)
-        operation = Operation(build, case, world, load=service)
     else:
-        Capital(build, case, world, campus, computers=OneKind(build, case, world, campus))
-        operation = Operation(build, case, world, load=SteadyUse(build, case, world, campus))
-    Bills(build, case, world, operation, campus)
+        computers, users = OneKind(build, case, world, campus), SteadyUse(build, case, world, campus)
+    if relief is not None:
+        relief.limit_shedding(case, users)
+    Capital(build, case, world, campus, computers, connection)
+    operation = Operation(build, case, world, load=users)
+    Bills(build, case, world, operation, campus, relief)
     if case.is_nodal:
         Generation(build, case, world, Dispatch(build, world, load=operation))
     Goal(build, case, world, service)

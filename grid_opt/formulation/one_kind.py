@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import xarray as xr
 
 from grid_opt.config import Case
@@ -40,7 +42,7 @@ class SteadyUse:
     """Let the computers draw the same share of their nameplate in every hour."""
 
     def __init__(self, build: Builder, case: Case, world: xr.Dataset, capacity: Capacity) -> None:
-        self.capacity = capacity
+        self.build, self.capacity = build, capacity
         self.quarter_of = build.mapping(quarter_of(case, world), symbol="q")
         self.used = build.parameter(
             "operation.utilization", case.demand.utilization_fraction, symbol="u", unit="1",
@@ -50,3 +52,23 @@ class SteadyUse:
     def drawn_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
         """Return the IT power that the computers want in a slice [MW]."""
         return self.used * self.capacity.it_mw(region, self.quarter_of[year, slice_])
+
+    def bound_shedding(
+        self,
+        case: Case,
+        world: xr.Dataset,
+        shed_mw: Callable[[Index, Index], Expression],
+        where: Callable[[Index], bool],
+    ) -> None:
+        """Keep what is shed, by region and quarter at the meter [MW], within what may be turned down in an hour."""
+        share = self.build.parameter(
+            "relief.sheddable",
+            case.flexibility.max_curtailment_fraction * case.demand.utilization_fraction * world["pue_peak"],
+            ("region",), symbol=r"\phi^{R}", unit="1", meaning="facility power that may be shed per IT nameplate",
+        )  # fmt: skip
+        self.build.constraint(
+            "relief.shed_limit", ("region", "quarter"),
+            lambda r, q: shed_mw(r, q) <= share[r] * self.capacity.it_mw(r, q),
+            unit="MW", meaning="No more compute stands behind calls than may be turned down.",
+            where=lambda r, q: where(r),
+        )  # fmt: skip

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
+import xarray as xr
+
+from grid_opt.config import Case
 from grid_opt.formulation.block import Expression, Index
 
 
@@ -40,4 +44,34 @@ class Computers(Protocol):
 
     def outlay(self, region: Index, quarter: Index) -> Expression:
         """Return the overnight money spent on computers that enter service in the quarter [million USD]."""
+        ...
+
+
+class StressLoad(Protocol):
+    """What the network must carry to a campus when the system is tight."""
+
+    def stress_mw(self, region: Index, quarter: Index, stress: Index) -> Expression:
+        """Return the facility load at the stress hour [MW]."""
+        ...
+
+
+class Adequacy(Protocol):
+    """For how much of its load a campus must buy capacity."""
+
+    def obligated_mw(self, region: Index, quarter: Index) -> Expression:
+        """Return the peak load for which capacity is bought [MW]."""
+        ...
+
+
+class Users(Load, Protocol):
+    """The computers of all campuses: what they draw, and how far they can be turned down when the grid calls."""
+
+    def bound_shedding(
+        self,
+        case: Case,
+        world: xr.Dataset,
+        shed_mw: Callable[[Index, Index], Expression],
+        where: Callable[[Index], bool],
+    ) -> None:
+        """Keep what is shed, by region and quarter at the meter [MW], within what they can turn down."""
         ...

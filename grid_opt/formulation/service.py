@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import xarray as xr
 
 from grid_opt.config import Case
@@ -89,6 +91,45 @@ class Service:
                 ),
             ),
         )
+
+    def bound_shedding(
+        self,
+        case: Case,
+        world: xr.Dataset,
+        shed_mw: Callable[[Index, Index], Expression],
+        where: Callable[[Index], bool],
+    ) -> None:
+        """Keep what is shed, by region and quarter at the meter [MW], within the work that may be turned down.
+
+        Of that, work for protected classes is none: only systems busy with others are turned down, to idle.
+        """
+        build, kept = self.build, world["class_protected"]
+        kinds = dict(zip(world["class"].values.tolist(), kept.values.tolist(), strict=True))
+        of = list(zip(world["stream"].values.tolist(), world["stream_class"].values.tolist(), strict=True))
+        able = (world["tokens_per_system"] > 0).any("year").to_series().to_dict()
+        soft = build.mapping(
+            {g: [i for i, w in of if kinds[w] == 0 and able[g, w]] for g in world["accelerator"].values.tolist()},
+            symbol=r"\mathcal{I}",
+        )
+        share = build.parameter(
+            "service.sheddable", case.flexibility.max_curtailment_fraction * world["pue"], ("region", "season"),
+            symbol=r"\phi^{R}", unit="1", meaning="facility power that may be shed per IT power at work",
+        )  # fmt: skip
+
+        def at_work(r: Index, a: Index, c: Index, b: Index) -> Expression:
+            return build.total(
+                "accelerator",
+                lambda g: build.total(
+                    soft[g], lambda i: self.lift[g, self.kind[i], a] * self.serving[i, g, r, a, c, b]
+                ),
+            )
+
+        build.constraint(
+            "service.shed_limit", ("region", *_WHEN),
+            lambda r, a, c, b: shed_mw(r, self.quarter_of[a, c]) <= share[r, c] * at_work(r, a, c, b),
+            unit="MW", meaning="Of the compute at work, what is not protected may be turned down for calls.",
+            where=lambda r, a, c, b: where(r),
+        )  # fmt: skip
 
     def _variables(self, case: Case, world: xr.Dataset) -> None:
         build = self.build
@@ -232,7 +273,7 @@ class Service:
             "service.idle_mw", world["system_idle_mw"], ("accelerator",), symbol="k^{0}", unit="MW",
             meaning="IT power of an idle system",
         )  # fmt: skip
-        lift = build.parameter(
+        self.lift = build.parameter(
             "service.lift_mw", busy_lift(world), ("accelerator", "class", "year"), symbol="k^{+}", unit="MW",
             meaning="power that a busy system draws above idle, with that of the systems that prefill for it",
         )  # fmt: skip
@@ -241,7 +282,9 @@ class Service:
             standing = build.total("accelerator", lambda g: idle[g] * self.fleet.systems[g, r, self.quarter_of[a, c]])
             working = build.total(
                 "accelerator",
-                lambda g: build.total("stream", lambda i: lift[g, self.kind[i], a] * self.serving[i, g, r, a, c, b]),
+                lambda g: build.total(
+                    "stream", lambda i: self.lift[g, self.kind[i], a] * self.serving[i, g, r, a, c, b]
+                ),
             )
             return standing + working
 

@@ -134,7 +134,8 @@ class TexBuilder:
             formula = formula <= upper
         whole = r"\mathbb{Z}_{\ge 0}"
         kinds = {"binary": r"\{0, 1\}", "integer": whole, "count": whole, "nonnegative": r"\mathbb{R}_{\ge 0}"}
-        text = formula.tex + rf" \in {kinds[domain]}" if domain in kinds and upper is None else formula.tex
+        said = domain in kinds and (upper is None or domain != "nonnegative")
+        text = formula.tex + rf" \in {kinds[domain]}" if said else formula.tex
         self._declare(Declaration("variable", name, dims, unit, meaning, symbol, domain, text))
         return variable
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from grid_opt.config import Case
 from grid_opt.inputs.schema import WORLD, WorldArray, text
 from grid_opt.inputs.schema_nodal import nodal_arrays
+from grid_opt.inputs.schema_offers import MENU, UPGRADE
 
 ONE_KIND = ("hardware_price",)
 """Arrays that only a world without a fleet has."""
@@ -65,6 +66,9 @@ def declared_arrays(case: Case) -> dict[str, WorldArray]:
     """Return the declarations of every array that the world of a case holds."""
     if case.is_nodal:
         return nodal_arrays()
-    if not case.has_fleet:
-        return WORLD
-    return {name: array for name, array in WORLD.items() if name not in ONE_KIND} | FLEET
+    found = dict(WORLD)
+    if case.has_fleet:
+        found = {name: array for name, array in WORLD.items() if name not in ONE_KIND} | FLEET
+    if case.connection.menu:
+        found |= MENU | (UPGRADE if case.connection.upgrades else {})
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grid_opt.inputs.schema import WORLD, WorldArray, text
-from grid_opt.inputs.schema_tables import QUARTER_PATTERN, Column, Table
+from grid_opt.inputs.schema_columns import QUARTER_PATTERN, Column, Table
 
 CANDIDATES = Table(
     "candidates",

@@ -5,14 +5,25 @@ The reader, the data dictionary and the tests all work from these declarations; 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from grid_opt.inputs.schema_columns import (
+    DELIVERY_YEAR_PATTERN,
+    PER_KWH,
+    PER_KWH_TIMES_1000,
+    QUARTER_PATTERN,
+    Column,
+    Table,
+    ident,
+    power,
+    price,
+    pue,
+    share,
+    text,
+    year,
+)
+from grid_opt.inputs.schema_offers import CALENDAR, OFFERS, RELIEF, UPGRADES
 
-Kind = Literal["str", "float", "int"]
+__all__ = ["OUTLINE_FILE", "SOURCES", "SOURCES_FILE", "STRESSES", "TABLES", "Column", "Table"]
 
-QUARTER_PATTERN = r"20\d\dQ[1-4]"
-DELIVERY_YEAR_PATTERN = r"20\d\d/\d\d"
 STRESSES = ("summer", "winter")
 CENSUS_DIVISIONS = (
     "East_North_Central",
@@ -26,126 +37,37 @@ CENSUS_DIVISIONS = (
     "West_South_Central",
 )
 
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a table.
-
-    ``lower`` and ``upper`` are physical bounds, both allowed values; ``below`` and ``above`` are what a
-    value outside them probably is. ``zero_allowed`` lets 0 pass under a positive ``lower`` (no capacity
-    market, no such charge). ``optional`` lets a cell be empty. ``identifier`` refuses texts that
-    spreadsheets and pandas read as missing.
-    """
-
-    name: str
-    kind: Kind
-    unit: str
-    meaning: str
-    lower: float | None = None
-    upper: float | None = None
-    below: str = ""
-    above: str = ""
-    zero_allowed: bool = False
-    optional: bool = False
-    identifier: bool = False
-    choices: tuple[str, ...] = ()
-    pattern: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """One CSV file: its key columns (unique together), its columns and how many rows it should have."""
-
-    name: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-    rows: str
-    meaning: str
-
-    @property
-    def file(self) -> str:
-        """Return the file name."""
-        return f"{self.name}.csv"
-
-    def column(self, name: str) -> Column:
-        """Return the column of that name."""
-        return next(column for column in self.columns if column.name == name)
-
-
-_PERCENT = "looks like a percentage; divide by 100"
-_KILOWATT = "looks like kW; divide by 1000"
-_PER_KWH = "looks like USD/kWh; multiply by 1000"
-_PER_KWH_TIMES_1000 = "looks like USD/GWh or cents/MWh; divide until it is USD/MWh"
-
-
-def _text(name: str, meaning: str, *, choices: Iterable[str] = (), pattern: str = "", optional: bool = False) -> Column:
-    return Column(name, "str", "", meaning, choices=tuple(choices), pattern=pattern, optional=optional)
-
-
-def _id(name: str, meaning: str) -> Column:
-    return Column(name, "str", "", meaning, identifier=True)
-
-
-def _share(name: str, meaning: str, lower: float = 0.0, upper: float = 1.0) -> Column:
-    return Column(name, "float", "1", meaning, lower, upper, above=_PERCENT)
-
-
-def _power(name: str, meaning: str, lower: float = 0.0, upper: float = 200_000.0) -> Column:
-    return Column(name, "float", "MW", meaning, lower, upper, above=_KILOWATT)
-
-
-def _price(name: str, meaning: str, lower: float, upper: float) -> Column:
-    return Column(name, "float", "USD/MWh", meaning, lower, upper, below=_PER_KWH, above=_PER_KWH_TIMES_1000)
-
-
-def _pue(name: str, meaning: str) -> Column:
-    return Column(
-        name,
-        "float",
-        "1",
-        meaning,
-        1.0,
-        2.5,
-        below="facility power over IT power is never below 1",
-        above=_PERCENT,
-    )
-
-
-def _year(lower: int, upper: int) -> Column:
-    return Column("year", "int", "yr", "calendar year", lower, upper)
-
-
 _PROFILE = "id of the capacity-factor statistics (an IPM region) that stand for the zone"
 
 ZONES = Table(
     "zones",
     ("zone",),
     (
-        _id("zone", "zone of the 90-zone set z90; a node of the network"),
-        _text("name", "plain name"),
-        _text("state", "two-letter state", pattern=r"[A-Z]{2}"),
-        _text("market", "wholesale market, or the planning region where there is none"),
-        _text("interconnect", "AC interconnection", choices=("eastern", "western", "texas")),
+        ident("zone", "zone of the 90-zone set z90; a node of the network"),
+        text("name", "plain name"),
+        text("state", "two-letter state", pattern=r"[A-Z]{2}"),
+        text("market", "wholesale market, or the planning region where there is none"),
+        text("interconnect", "AC interconnection", choices=("eastern", "western", "texas")),
         Column("latitude_deg", "float", "degrees_north", "population-weighted center", 24.0, 50.0),
         Column("longitude_deg", "float", "degrees_east", "population-weighted center", -125.0, -66.0),
-        _power("peak_mw", "peak hourly load in 2024", 50.0),
-        _power("load_mean_mw", "mean load in 2024", 20.0),
-        _share("reserve_margin_fraction", "planning reserve on top of the peak", 0.0, 0.6),
-        _share(
+        power("peak_mw", "peak hourly load in 2024", 50.0),
+        power("load_mean_mw", "mean load in 2024", 20.0),
+        share("reserve_margin_fraction", "planning reserve on top of the peak", 0.0, 0.6),
+        share(
             "load_growth_fraction",
             "growth of load from 2024 to 2028 in total, large loads left out",
             -0.3,
             1.0,
         ),
-        _text("census_division", "census division of the state, for the gas outlook", choices=CENSUS_DIVISIONS),
+        text("census_division", "census division of the state, for the gas outlook", choices=CENSUS_DIVISIONS),
         Column("is_candidate", "int", "1", "1 for a candidate region, 0 for a node only", 0, 1),
-        _text("price_hub", "trading hub or hubs whose hourly pattern the zone takes"),
+        text("price_hub", "trading hub or hubs whose hourly pattern the zone takes"),
         Column("hub_factor", "float", "1", "zone price over hub price", 0.3, 3.0),
-        _price("price_level_usd_per_mwh", "mean real-time price of 2023 and 2024", 5.0, 300.0),
-        _text("wind_profile", f"{_PROFILE}; empty where no profile overlaps the zone", optional=True),
-        _text("solar_profile", _PROFILE),
+        price("price_level_usd_per_mwh", "mean real-time price of 2023 and 2024", 5.0, 300.0),
+        text("wind_profile", f"{_PROFILE}; empty where no profile overlaps the zone", optional=True),
+        text("solar_profile", _PROFILE),
         *(
-            _power(
+            power(
                 f"base_output_{stress}_mw",
                 f"output that operators can lower, at the {stress} stress hour before there is any new load",
                 0.0,
@@ -162,17 +84,17 @@ REGIONS = Table(
     "regions",
     ("region",),
     (
-        _id("region", "candidate region; the id of its zone"),
-        _text("capacity_zone", "zone of capacity_prices whose price the region pays"),
-        _pue("pue_q1", "mean power usage effectiveness, January to March"),
-        _pue("pue_q2", "mean power usage effectiveness, April to June"),
-        _pue("pue_q3", "mean power usage effectiveness, July to September"),
-        _pue("pue_q4", "mean power usage effectiveness, October to December"),
-        _pue("pue_summer_peak", "power usage effectiveness at the summer stress hour"),
-        _pue("pue_winter_peak", "power usage effectiveness at the winter stress hour"),
+        ident("region", "candidate region; the id of its zone"),
+        text("capacity_zone", "zone of capacity_prices whose price the region pays"),
+        pue("pue_q1", "mean power usage effectiveness, January to March"),
+        pue("pue_q2", "mean power usage effectiveness, April to June"),
+        pue("pue_q3", "mean power usage effectiveness, July to September"),
+        pue("pue_q4", "mean power usage effectiveness, October to December"),
+        pue("pue_summer_peak", "power usage effectiveness at the summer stress hour"),
+        pue("pue_winter_peak", "power usage effectiveness at the winter stress hour"),
         Column("construction_multiplier", "float", "1", "building cost relative to the US mean", 0.5, 3.0),
         Column("site_lead_quarters", "int", "quarters", "from breaking ground to the first hall", 0, 40),
-        _share("loss_fraction", "losses from hub to meter as a share of metered energy", 0.0, 0.2),
+        share("loss_fraction", "losses from hub to meter as a share of metered energy", 0.0, 0.2),
         Column(
             "demand_charge_usd_per_kw_month",
             "float",
@@ -191,11 +113,11 @@ REGIONS = Table(
             "riders, ancillary services and supplier margin on energy",
             0.2,
             60.0,
-            below=_PER_KWH,
-            above=_PER_KWH_TIMES_1000,
+            below=PER_KWH,
+            above=PER_KWH_TIMES_1000,
             zero_allowed=True,
         ),
-        _share(
+        share(
             "reserve_obligation_fraction",
             "capacity to hold on top of the peak, in the terms of its price",
             0,
@@ -210,16 +132,16 @@ LINKS = Table(
     "links",
     ("from_zone", "to_zone"),
     (
-        _id("from_zone", "zone at the sending end of the forward direction"),
-        _id("to_zone", "zone at the receiving end of the forward direction"),
-        _text("kind", "AC interface or back-to-back converter", choices=("AC", "B2B")),
-        _power("forward_mw", "transfer limit from from_zone to to_zone", 0.0, 50_000.0),
-        _power("reverse_mw", "transfer limit from to_zone to from_zone", 0.0, 50_000.0),
+        ident("from_zone", "zone at the sending end of the forward direction"),
+        ident("to_zone", "zone at the receiving end of the forward direction"),
+        text("kind", "AC interface or back-to-back converter", choices=("AC", "B2B")),
+        power("forward_mw", "transfer limit from from_zone to to_zone", 0.0, 50_000.0),
+        power("reverse_mw", "transfer limit from to_zone to from_zone", 0.0, 50_000.0),
         Column("voltage_kv", "float", "kV", "voltage class of an AC interface", 60, 1200, optional=True),
         Column("length_miles", "float", "mile", "length of an AC interface", 1, 2000, optional=True),
         Column("susceptance_mw_per_rad", "float", "MW/rad", "susceptance of an AC interface, 0 for B2B", 0, 1e6),
         *(
-            _power(
+            power(
                 f"base_flow_{stress}_mw",
                 f"flow before there is any new load at the {stress} stress hour, positive from from_zone to to_zone",
                 -50_000.0,
@@ -236,9 +158,9 @@ HEADROOM = Table(
     "headroom",
     ("region", "quarter"),
     (
-        _id("region", "candidate region"),
-        _text("quarter", "calendar quarter", pattern=QUARTER_PATTERN),
-        _power("headroom_mw", "cumulative facility MW that the grid connects for this customer", 0.0, 20_000.0),
+        ident("region", "candidate region"),
+        text("quarter", "calendar quarter", pattern=QUARTER_PATTERN),
+        power("headroom_mw", "cumulative facility MW that the grid connects for this customer", 0.0, 20_000.0),
     ),
     "every region x quarter 2026Q1..2028Q4, 480 as bundled; never falling with time",
     "Dated hosting headroom of the candidate regions.",
@@ -248,10 +170,10 @@ SURPLUS = Table(
     "surplus",
     ("zone", "year", "stress"),
     (
-        _id("zone", "zone"),
-        _year(2026, 2028),
-        _text("stress", "season of the stress hour", choices=STRESSES),
-        _power(
+        ident("zone", "zone"),
+        year(2026, 2028),
+        text("stress", "season of the stress hour", choices=STRESSES),
+        power(
             "surplus_mw",
             "generation that the zone can spare for this customer at the stress hour",
             0,
@@ -266,8 +188,8 @@ CAPACITY_PRICES = Table(
     "capacity_prices",
     ("capacity_zone", "delivery_year"),
     (
-        _id("capacity_zone", "capacity zone, named by regions"),
-        _text("delivery_year", "June to May", pattern=DELIVERY_YEAR_PATTERN),
+        ident("capacity_zone", "capacity zone, named by regions"),
+        text("delivery_year", "June to May", pattern=DELIVERY_YEAR_PATTERN),
         Column(
             "usd_per_mw_day",
             "float",
@@ -288,8 +210,8 @@ GAS_OUTLOOK = Table(
     "gas_outlook",
     ("census_division", "year"),
     (
-        _text("census_division", "census division", choices=CENSUS_DIVISIONS),
-        _year(2023, 2035),
+        text("census_division", "census division", choices=CENSUS_DIVISIONS),
+        year(2023, 2035),
         Column(
             "usd_per_mmbtu",
             "float",
@@ -309,9 +231,9 @@ WHOLESALE_OUTLOOK = Table(
     "wholesale_outlook",
     ("zone", "year"),
     (
-        _id("zone", "zone"),
-        _year(2023, 2035),
-        _price("usd_per_mwh", "modeled wholesale price, three-year mean", 1.5, 500.0),
+        ident("zone", "zone"),
+        year(2023, 2035),
+        price("usd_per_mwh", "modeled wholesale price, three-year mean", 1.5, 500.0),
     ),
     "every zone x year 2023..2035, 1170 as bundled",
     "Outlook of the wholesale price; used as a ratio between years.",
@@ -321,14 +243,14 @@ SOURCES = Table(
     "SOURCES",
     ("table", "column"),
     (
-        _text("table", "file under data/"),
-        _text("column", "column of that file, or of the features of an outline"),
-        _text("origin", "who published the figures, or which script derived them from what"),
-        _text("licence", "terms of the origin"),
-        _text("unit", "unit as in the schema", optional=True),
-        _text("date", "vintage of the figures"),
-        _text("method", "how the value came about"),
-        _text("assumption", 'empty, or "ASSUMPTION: ..."', pattern=r"(ASSUMPTION: .+)?", optional=True),
+        text("table", "file under data/"),
+        text("column", "column of that file, or of the features of an outline"),
+        text("origin", "who published the figures, or which script derived them from what"),
+        text("licence", "terms of the origin"),
+        text("unit", "unit as in the schema", optional=True),
+        text("date", "vintage of the figures"),
+        text("method", "how the value came about"),
+        text("assumption", 'empty, or "ASSUMPTION: ..."', pattern=r"(ASSUMPTION: .+)?", optional=True),
     ),
     "one row per table and column",
     "Where every column comes from.",
@@ -336,7 +258,20 @@ SOURCES = Table(
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for table in (ZONES, REGIONS, LINKS, HEADROOM, SURPLUS, CAPACITY_PRICES, GAS_OUTLOOK, WHOLESALE_OUTLOOK)
+    for table in (
+        ZONES,
+        REGIONS,
+        LINKS,
+        HEADROOM,
+        SURPLUS,
+        CAPACITY_PRICES,
+        GAS_OUTLOOK,
+        WHOLESALE_OUTLOOK,
+        OFFERS,
+        CALENDAR,
+        RELIEF,
+        UPGRADES,
+    )
 }
 OUTLINE_FILE = "zones.geojson"
 SOURCES_FILE = "SOURCES.csv"

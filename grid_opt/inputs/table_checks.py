@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from grid_opt.errors import InputError
+from grid_opt.inputs.offer_checks import check_offers
 from grid_opt.inputs.schema_tables import STRESSES
 
 QUARTERS = tuple(f"{year}Q{season}" for year in (2026, 2027, 2028) for season in (1, 2, 3, 4))
@@ -52,6 +53,7 @@ def check_tables(tables: Tables) -> None:
     _loads(tables)
     _links(tables)
     _monotone(tables)
+    check_offers(tables)
 
 
 def zones_divisions(tables: Tables) -> list[str]:

@@ -11,12 +11,14 @@ import pandas as pd
 import xarray as xr
 
 from grid_opt.compute.definitions import load_accelerator
-from grid_opt.config import Case, nearest, quarter_ordinal
+from grid_opt.config import Case, nearest
 from grid_opt.errors import InputError
 from grid_opt.inputs.fleet import fleet_world
+from grid_opt.inputs.headroom import headroom_at
 from grid_opt.inputs.hours import generate_hours
 from grid_opt.inputs.hours_file import read_hours
 from grid_opt.inputs.nodal import System, read_system
+from grid_opt.inputs.offers import offer_world
 from grid_opt.inputs.outlook import outlook_factor
 from grid_opt.inputs.schema import WorldArray
 from grid_opt.inputs.schema_fleet import declared_arrays
@@ -72,6 +74,8 @@ def build_world(case: Case) -> xr.Dataset:
         world[name].attrs = {"units": declared[name].unit, "long_name": declared[name].meaning}
     world.attrs |= attrs
     world.attrs["price_base_year"] = case.finance.price_base_year
+    if case.connection.menu:
+        world = offer_world(case, world, tables)
     if case.has_fleet:
         world = fleet_world(case, world)
     _check_bounds(world, declared_arrays(case))
@@ -199,24 +203,9 @@ def _region_arrays(tables: dict[str, pd.DataFrame], regions: list[str]) -> dict[
 def _dated_arrays(tables: dict[str, pd.DataFrame], regions: list[str], case: Case) -> dict[str, Any]:
     return {
         "target": np.array([case.target_mw(q) for q in case.quarters]),
-        "headroom": _headroom(tables["headroom"], regions, case),
+        "headroom": headroom_at(tables["headroom"], regions, case),
         "capacity_charge": _capacity_charge(tables, regions, case),
     }
-
-
-def _headroom(table: pd.DataFrame, regions: list[str], case: Case) -> Any:
-    """Return dated headroom (region, quarter) [MW], scaled and delayed as the case asks.
-
-    Quarters before the table's first have no headroom; quarters after its last keep the last value.
-    """
-    wide = table.pivot_table(index="region", columns="quarter", values="headroom_mw", aggfunc="first").loc[regions]
-    listed = np.array([quarter_ordinal(q) for q in wide.columns])
-    order = np.argsort(listed)
-    values = wide.to_numpy()[:, order]
-    asked = np.array([quarter_ordinal(q) for q in case.quarters]) - case.grid.connection_delay_quarters
-    position = np.searchsorted(listed[order], asked, side="right") - 1
-    found = np.where(position >= 0, values[:, np.maximum(position, 0)], 0.0)
-    return case.grid.headroom_scale * found
 
 
 def _surplus(table: pd.DataFrame, zones: list[str], case: Case) -> Any:

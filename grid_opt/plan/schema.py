@@ -85,6 +85,28 @@ NODAL_DECISIONS: Final[dict[str, Spec]] = {
 }
 """The further decisions of a case whose campuses stand at buses, and the limits of lines that its model has."""
 
+MENU_DECISIONS: Final[dict[str, Spec]] = {
+    "contract": Spec(("offer", "quarter"), "MW", "MW under contract through the quarter"),
+    "taken": Spec(("offer",), "1", "Offer with a study or a least size is taken (1) or not (0)"),
+    "large": Spec(("region", "quarter"), "1", "Campus is of the threshold's size or larger (1) or not (0)"),
+    "added": Spec(("offer", "quarter"), "MW", "MW for which works of the grid are paid in the quarter"),
+    "backing": Spec(("relief", "offer", "quarter"), "MW", "Relief that stands behind the contract when it is called"),
+    "capacity_bought": Spec(("region", "quarter"), "MW", "Peak load for which capacity is bought"),
+}
+"""The further decisions of a case whose campuses choose among offers of grid service."""
+
+STRESS_DECISIONS: Final[dict[str, Spec]] = {
+    "called": Spec(
+        ("region", "quarter", "stress"), "MW", "Load that relief and own supply keep off the network at the stress hour"
+    ),
+}
+"""The further decision where such a case has a network."""
+
+UPGRADE_DECISIONS: Final[dict[str, Spec]] = {
+    "built": Spec(("upgrade", "quarter"), "1", "Upgrade in service through the quarter (1) or not (0)"),
+}
+"""The further decision where such a case may build upgrades."""
+
 COSTS: Final[dict[str, Spec]] = {
     "site_capex": Spec(("region", "quarter"), MONEY, "Cost of opening sites"),
     "shell_capex": Spec(("region", "quarter"), MONEY, "Cost of the building and electrical shell"),
@@ -110,6 +132,21 @@ FLEET_COSTS: Final[dict[str, Spec]] = {
     "unserved_penalty": Spec(("stream", "year"), MONEY, "Penalties for tokens that are not served"),
 }
 """The further cost terms of a case that chooses its computers."""
+
+MENU_COSTS: Final[dict[str, Spec]] = {
+    "study_cost": Spec(("region", "quarter"), MONEY, "Studies for connections"),
+    "works_cost": Spec(("region", "quarter"), MONEY, "Works of the grid paid by the kW contracted"),
+    "security": Spec(("region", "quarter"), MONEY, "Time value of the security posted"),
+    "rent": Spec(("region", "quarter"), MONEY, "Rent of leases and of supply beside the meter"),
+    "relief_fixed_cost": Spec(("region", "quarter"), MONEY, "Batteries and engines that stand ready for calls"),
+    "call_energy_cost": Spec(("region", "quarter"), MONEY, "Compute shed, fuel and losses when called"),
+}
+"""The further cost terms of a case with a menu of offers."""
+
+UPGRADE_COSTS: Final[dict[str, Spec]] = {
+    "upgrade_cost": Spec(("upgrade", "quarter"), MONEY, "Upgrades of the network"),
+}
+"""The further cost term where upgrades may be built."""
 
 FORGONE: Final = "forgone"
 """The term that is no outlay: what tokens wanted and not served would have been worth."""
@@ -159,12 +196,15 @@ STATUSES: Final = ("optimal", "feasible")
 
 def specs() -> dict[str, Spec]:
     """Return every array that a model may add to the world, by its name in the file."""
-    terms = {**COSTS, **NODAL_COSTS, **FLEET_COSTS, **VALUE_COSTS}
+    terms = {**COSTS, **NODAL_COSTS, **MENU_COSTS, **UPGRADE_COSTS, **FLEET_COSTS, **VALUE_COSTS}
     return {
         **DECISIONS,
         **NODAL_DECISIONS,
         **FLEET_DECISIONS,
         **LOSS_DECISIONS,
+        **MENU_DECISIONS,
+        **STRESS_DECISIONS,
+        **UPGRADE_DECISIONS,
         **{f"cost_{name}": spec for name, spec in terms.items()},
         **DUALS,
     }
@@ -175,6 +215,9 @@ def decisions_of(case: Case) -> dict[str, Spec]:
     found = {n: spec for n, spec in DECISIONS.items() if case.grid.network or n not in NETWORK_DECISIONS}
     found |= NODAL_DECISIONS if case.is_nodal else {}
     found |= FLEET_DECISIONS if case.has_fleet else {}
+    if case.connection.menu:
+        found |= MENU_DECISIONS | (STRESS_DECISIONS if case.grid.network else {})
+        found |= UPGRADE_DECISIONS if case.connection.upgrades else {}
     return found | (LOSS_DECISIONS if case.has_fleet and case.fleet.region_loss else {})
 
 
@@ -183,4 +226,6 @@ def cost_terms_of(case: Case) -> dict[str, Spec]:
     found = COSTS | (FLEET_COSTS if case.has_fleet else {})
     if case.is_nodal:
         found = {name: spec for name, spec in found.items() if name != "energy"} | NODAL_COSTS
+    if case.connection.menu:
+        found |= MENU_COSTS | (UPGRADE_COSTS if case.connection.upgrades else {})
     return found | (VALUE_COSTS if case.objective.goal == "net_value" else {})

@@ -10,7 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from grid_opt.config import Case, case_from_toml
-from grid_opt.plan.schema import COSTS, FLEET_COSTS, NODAL_COSTS, VALUE_COSTS
+from grid_opt.inputs.offers import most_hosted
+from grid_opt.plan.schema import COSTS, FLEET_COSTS, MENU_COSTS, NODAL_COSTS, UPGRADE_COSTS, VALUE_COSTS
 from grid_opt.plan.summary import BINDING_USD_PER_MW, BUILT_MW, cost_usd, power_bill, worth
 from grid_opt.units import USD_PER_MUSD
 
@@ -44,9 +45,9 @@ def counted_mw(plan: xr.Dataset) -> xr.DataArray:
 
 
 def hostable_mw(plan: xr.Dataset) -> pd.Series:
-    """Return the IT power in whole halls that fits the headroom of the last quarter, by candidate region [MW]."""
+    """Return the IT power in whole halls that headroom and offers hold in the last quarter, by region [MW]."""
     hall_mw = case_of(plan).campus.hall_mw
-    halls = (plan["headroom"].isel(quarter=-1) / (plan["pue_peak"] * hall_mw)).values
+    halls = (most_hosted(plan).isel(quarter=-1) / (plan["pue_peak"] * hall_mw)).values
     return pd.Series(np.floor(halls + 1e-9) * hall_mw, index=_ids(plan, "region"), dtype=float)
 
 
@@ -123,7 +124,7 @@ def regions(plan: xr.Dataset, quarter: str | None = None) -> pd.DataFrame:
     year = price_year(plan, quarter)
     ids = _ids(plan, "region")
     now = peak_draw_mw(plan).sel(quarter=quarter).values
-    headroom = plan["headroom"].sel(quarter=quarter).values
+    headroom = most_hosted(plan).sel(quarter=quarter).values
     power_dual = _dual(plan, "dual_power").sel(year=year).weighted(plan["slice_weight"]).mean("slice").values
     facts = pd.DataFrame(
         {
@@ -219,7 +220,7 @@ def _utilization(
 def build_out(plan: xr.Dataset) -> pd.DataFrame:
     """Return the cumulative build-out as a long table: one row per built region and quarter."""
     chosen = sites(plan).index
-    it, draw, headroom = it_mw(plan), peak_draw_mw(plan), plan["headroom"].transpose("region", "quarter")
+    it, draw, headroom = it_mw(plan), peak_draw_mw(plan), most_hosted(plan).transpose("region", "quarter")
     index = pd.MultiIndex.from_product(
         [chosen, [str(quarter) for quarter in plan["quarter"].values]], names=["region", "quarter"]
     )
@@ -239,7 +240,7 @@ def build_out(plan: xr.Dataset) -> pd.DataFrame:
 def cost_terms(plan: xr.Dataset) -> list[str]:
     """Return the names of the cost terms that the plan carries: the known ones in their order, then others."""
     names = sorted(str(name).removeprefix("cost_") for name in plan.data_vars if str(name).startswith("cost_"))
-    known = [*COSTS, *NODAL_COSTS, *FLEET_COSTS, *VALUE_COSTS]
+    known = [*COSTS, *NODAL_COSTS, *MENU_COSTS, *UPGRADE_COSTS, *FLEET_COSTS, *VALUE_COSTS]
     return [name for name in known if name in names] + [name for name in names if name not in known]
 
 

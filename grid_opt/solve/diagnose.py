@@ -246,7 +246,8 @@ def _too_few_systems(program: Program) -> str | None:
 
 def _too_few_halls(program: Program) -> str | None:
     """Say by how much the targets exceed what all regions can host, at the quarter where that is worst."""
-    case, most = program.case, hostable_mw(program)
+    case = program.case
+    most = {q: mw + case.committed_mw(q) for q, mw in hostable_mw(program).items()}
     hall = case.counted_per_it_mw * case.campus.hall_mw
     short = {q: case.target_mw(q) - mw for q, mw in most.items()}
     worst = max(case.quarters, key=lambda q: short[q])

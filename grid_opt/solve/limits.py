@@ -18,7 +18,7 @@ from grid_opt.solve.standard_form import Array, Matrix, families, submatrix
 
 Key = tuple[Any, ...]
 
-_INVESTMENT = ("campus", "fleet", "connection", "network", "budget")
+_INVESTMENT = ("campus", "fleet", "connection", "relief", "upgrade", "network", "budget")
 _ROUNDING = 1e-9
 
 
@@ -103,7 +103,8 @@ def shared_halls(case: Case, share: float) -> int:
 
 
 def _targets(case: Case) -> xr.Dataset:
-    return xr.Dataset({"target": ("quarter", [case.target_mw(q) for q in case.quarters])})
+    target = ("quarter", [case.target_mw(q) for q in case.quarters])
+    return xr.Dataset({"target": target}, coords={"quarter": list(case.quarters)})
 
 
 def impose(program: Program, trial: Trial) -> Matrix:
@@ -176,10 +177,10 @@ class _Edit:
         for (region,), i in program.row("campus.campus_min").items():
             self._add(i, site[region, last], program.loosening(i) * smaller)
         growth = new.grid.headroom_scale / old.grid.headroom_scale - 1.0 if old.grid.headroom_scale else 0.0
-        for key, i in program.row("connection.headroom").items():
-            more = trial.headroom.get(key, 0.0)
-            scaled = growth * program.entry(i, site[key]) if growth else 0.0
-            self._add(i, site[key], scaled + program.loosening(i) * more)
+        for (region, quarter), lead, i in headroom_rows(program):
+            more = trial.headroom.get((region, _later(program.case, quarter, lead)), 0.0)
+            scaled = growth * program.entry(i, site[region, quarter]) if growth else 0.0
+            self._add(i, site[region, quarter], scaled + program.loosening(i) * more)
 
     def bounds(self, trial: Trial) -> None:
         """Impose the limits that are bounds of variables: what zones can spare and links carry [MW]."""
@@ -190,6 +191,8 @@ class _Edit:
             for j in program.columns.get("network.link_flow", {}).values():
                 self.col_lower[j] *= new.link_available_share / old.link_available_share
                 self.col_upper[j] *= new.link_available_share / old.link_available_share
+            for i in upgraded_rows(program):
+                self.row_upper[i] *= new.link_available_share / old.link_available_share
 
     def _add(self, row: int, column: int, value: float) -> None:
         if value:
@@ -212,19 +215,54 @@ class _Edit:
         )
 
 
+def headroom_rows(program: Program) -> list[tuple[tuple[str, str], int, int]]:
+    """Return every row that headroom limits: region and quarter, how many quarters it looks ahead, its number."""
+    now = [(key, 0, i) for key, i in program.row("connection.headroom").items()]
+    ahead = program.row("connection.ahead").items()
+    return now + [((region, quarter), int(lead), i) for (region, lead, quarter), i in ahead]
+
+
+def upgraded_rows(program: Program) -> list[int]:
+    """Return the rows that limit links with upgrades; the others are limited by bounds."""
+    return [i for which in ("forward", "reverse") for i in program.row(f"network.upgraded_{which}").values()]
+
+
+def _later(case: Case, quarter: str, lead: int) -> str:
+    """Return the quarter so many later, at most the last: beyond it headroom stays as it is then."""
+    return case.quarters[min(case.quarters.index(quarter) + lead, len(case.quarters) - 1)]
+
+
+def hosted_mw(program: Program, region: str, quarter: str) -> float:
+    """Return an upper bound of the facility load that the grid takes from a region by then [MW].
+
+    With a menu of offers that is the largest headroom that any of them opens, with upgrades, and the MW of their own.
+    """
+    site, built = program.columns["campus.site"], program.columns.get("upgrade.built", {})
+    rows = [i for key, _, i in headroom_rows(program) if key == (region, quarter)]
+    opened = [abs(program.entry(i, site[region, quarter])) for i in rows]
+    if "connection.load" not in program.rows:
+        return opened[0]
+    gained = [sum(abs(program.entry(i, j)) for j in built.values()) for i in rows]
+    on_headroom = {j for i in rows for j in program.matrix.rows_matrix[[i]].indices.tolist()}
+    mine = program.matrix.rows_matrix[[program.row("connection.load")[region, quarter]]].indices.tolist()
+    contracts = set(program.columns["connection.contract"].values()).intersection(mine)
+    beside = sum(float(program.matrix.col_upper[j]) for j in contracts - on_headroom)
+    return max([a + b for a, b in zip(opened, gained, strict=True)], default=0.0) + beside
+
+
 def hostable_mw(program: Program) -> dict[str, float]:
     """Return by quarter what all regions together can host, counted as targets are [MW].
 
-    Of the limits, those of a single campus count: headroom, construction time, largest size and pace.
+    Of the limits, those of a single campus count: headroom and offers, construction time, largest size and pace.
     """
     case, total = program.case, np.zeros(len(program.case.quarters))
     columns = program.columns
     for region in sorted({key[0] for key in columns["campus.halls"]}):
         room = np.zeros(len(case.quarters))
         for n, quarter in enumerate(case.quarters):
-            i = program.row("connection.headroom")[region, quarter]
+            i = (program.row("connection.load") or program.row("connection.headroom"))[region, quarter]
             per_hall = abs(program.entry(i, columns["campus.halls"][region, quarter]))
-            connected = abs(program.entry(i, columns["campus.site"][region, quarter])) / per_hall
+            connected = hosted_mw(program, region, quarter) / per_hall
             largest = case.campus.max_campus_mw / case.campus.hall_mw
             room[n] = math.floor(min(connected, largest) + _ROUNDING)
         room = np.minimum.accumulate(room[::-1])[::-1]  # halls stay: what a later quarter cannot hold, none can

@@ -7,9 +7,11 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from grid_opt.config import Case, add_quarters, quarter_ordinal, with_overrides
 from grid_opt.solve.elastic import Amounts, Kind, Link, Slack
-from grid_opt.solve.limits import Key, Program, Trial, needed, shared_halls
+from grid_opt.solve.limits import Key, Program, Trial, headroom_rows, needed, shared_halls, upgraded_rows
 
 _ROUNDING = 1e-9
 _FRACTION = 1e-4
@@ -84,7 +86,7 @@ def _targets(program: Program) -> Kind:
         hall, values = case.counted_per_it_mw * case.campus.hall_mw, {}
         for target in named:
             if (fewer := round(amounts[target,])) > 0:
-                most = hall * (halls[target] - fewer)  # the largest that so few halls meet
+                most = hall * max(0, halls[target] - fewer) + case.committed_mw(target)  # what so few halls meet
                 least = max(0.0, case.demand.targets_mw[target] - hall * fewer)  # what the systems were counted for
                 mw = math.floor((least if filled else most) * 1000 + 1e-6) / 1000
                 values[f"demand.targets_mw.{target}"] = (number(mw), f"{number(case.demand.targets_mw[target])} MW")
@@ -104,15 +106,20 @@ def _final_mw(program: Program) -> float:
 
 def _headroom(program: Program) -> Kind:
     """Add MW of headroom to single regions, from a quarter on."""
-    rows, quarters = program.row("connection.headroom"), program.case.quarters
+    rows, quarters = headroom_rows(program), program.case.quarters
+    last = len(quarters) - 1
+
+    def loosened(region: str, first: int) -> dict[int, float]:
+        """Return the rows of a region that headroom added from a quarter on loosens, those ahead of it included."""
+        return {
+            i: program.loosening(i)
+            for (r, q), lead, i in rows
+            if r == region and min(quarters.index(q) + lead, last) >= first
+        }
+
     slacks = [
-        Slack(
-            (region, quarter),
-            {rows[region, q]: program.loosening(rows[region, q]) for q in quarters[n:]},
-            whole=False,
-            weight=1.0 + _LATER * (len(quarters) - n),
-        )
-        for region in sorted({key[0] for key in rows})
+        Slack((region, quarter), loosened(region, n), whole=False, weight=1.0 + _LATER * (len(quarters) - n))
+        for region in sorted({key[0] for key, _, _ in rows})
         for n, quarter in enumerate(quarters)
     ]
 
@@ -149,10 +156,11 @@ def _accumulated(amounts: Amounts, steps: list[tuple[str | int, Key]]) -> Accumu
 
 
 def _headroom_scale(program: Program) -> Kind:
-    """Scale all headroom at once."""
-    rows, site, scale = program.row("connection.headroom"), program.columns["campus.site"], _grid(program, "scale")
-    entries = {i: value for key, i in rows.items() if (value := program.entry(i, site[key]))}
-    slacks = (Slack((), entries, 100.0, whole=False),) if entries and scale else ()
+    """Scale all headroom at once; not where committed blocks take a fixed part of it."""
+    rows, site, scale = headroom_rows(program), program.columns["campus.site"], _grid(program, "scale")
+    entries = {i: value for key, _, i in rows if (value := program.entry(i, site[key]))}
+    shared = any(block.takes_headroom for block in program.case.connection.committed.values())
+    slacks = (Slack((), entries, 100.0, whole=False),) if entries and scale and not shared else ()
 
     def settle(trial: Trial, amounts: Amounts) -> Trial:
         new = number(round_up(scale * (1.0 + amounts[()]), 3))
@@ -189,8 +197,10 @@ def _link_share(program: Program) -> Kind:
     """Free a larger share of every link."""
     flows, share = program.columns.get("network.link_flow", {}), _grid(program, "links")
     most = 1.0 / share - 1.0 if share else 0.0
-    slacks = (Slack((), {}, most, whole=False),) if flows and most > 0 else ()
+    upgraded = {i: -float(program.matrix.row_upper[i]) for i in upgraded_rows(program)}
+    slacks = (Slack((), upgraded, most, whole=False),) if flows and most > 0 else ()
     low, high = program.matrix.col_lower, program.matrix.col_upper
+    flows = {key: j for key, j in flows.items() if np.isfinite(high[j])}  # those with upgrades have rows
     links = [Link({j: 1.0}, {0: -float(high[j])}, float(high[j])) for j in flows.values()] if slacks else []
     links += [Link({j: -1.0}, {0: float(low[j])}, -float(low[j])) for j in flows.values()] if slacks else []
 

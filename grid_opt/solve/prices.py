@@ -85,6 +85,8 @@ def siting_prices(
     assert relaxed.row_dual is not None and relaxed.reduced_cost is not None
     note = "(dual with sites fixed and halls divisible)"
     headroom = -USD_PER_MUSD * row_values("connection.headroom", matrix, relaxed.row_dual, model, world)
+    site = as_array(model.component("campus.site").extract_values(), model.declarations["campus.site"], world)
+    headroom = headroom * (site > 0.5)  # headroom multiplies the site: where none stands, more of it is worth nothing
     hall_mw = case.counted_per_it_mw * case.campus.hall_mw
     by_quarter = row_values("campus.tranche", matrix, relaxed.row_dual, model, world)
     target = USD_PER_MUSD / hall_mw * _by_named_target(case, by_quarter)

@@ -16,7 +16,7 @@ def least_flow(matrix: Matrix, x: Array, options: Options) -> Array:
     r"""Return ``x`` with zone supply, angles and flows replaced by those of least total flow.
 
     Moving power over the network costs nothing in the model, so its optimum is silent on which zone supplies
-    which campus, and flows may even run in circles through converters. With halls fixed, this linear program
+    which campus, and flows may even run in circles through converters. With all else fixed, this linear program
     settles it: minimize :math:`\sum_{l,q,k} |f_{lqk}|` subject to every network constraint. The cost of the plan
     does not change.
 
@@ -28,7 +28,7 @@ def least_flow(matrix: Matrix, x: Array, options: Options) -> Array:
         return x
     part, kept = submatrix(matrix, network)
     owner = [column.parent_component().local_name for column in part.columns]
-    halls = np.array([name == "campus__halls" for name in owner])
+    decided = np.array([not name.startswith("network__") for name in owner])
     flows = np.flatnonzero([name == "network__link_flow" for name in owner])
     count, (rows, columns) = len(flows), part.shape
     pick = sp.csr_array((np.ones(count), (np.arange(count), flows)), shape=(count, columns))
@@ -46,8 +46,8 @@ def least_flow(matrix: Matrix, x: Array, options: Options) -> Array:
         rows_matrix=sp.csr_array(entries),
         row_lower=np.concatenate([part.row_lower, np.full(2 * count, -np.inf)]),
         row_upper=np.concatenate([part.row_upper, np.zeros(2 * count)]),
-        col_lower=np.concatenate([np.where(halls, x[kept], part.col_lower), np.zeros(count)]),
-        col_upper=np.concatenate([np.where(halls, x[kept], part.col_upper), np.full(count, np.inf)]),
+        col_lower=np.concatenate([np.where(decided, x[kept], part.col_lower), np.zeros(count)]),
+        col_upper=np.concatenate([np.where(decided, x[kept], part.col_upper), np.full(count, np.inf)]),
         integer=np.zeros(columns + count, dtype=bool),
         rows=[*part.rows, *(["size of a flow"] * (2 * count))],
         columns=[*part.columns, *(["size of a flow"] * count)],

@@ -32,6 +32,7 @@ from grid_opt.solve.prices import fleet_prices, power_price, siting_prices
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Array, Matrix, to_matrix
 from grid_opt.solve.tidy import least_flow
+from grid_opt.solve.tighten import tightened
 from grid_opt.study.progress import Log
 from grid_opt.study.warnings import warnings
 
@@ -96,7 +97,7 @@ def _in_regions(case: Case, world: xr.Dataset, options: Options, log: Log) -> _S
     matrix = to_matrix(model.pyomo)
     size = model_size(matrix)
     log.stage(f"solving {size['rows']:,} rows, {size['columns']:,} columns, {size['integers']:,} integers")
-    answer = search(matrix, counted(matrix, model), options, log.stage)
+    answer = search(tightened(matrix), counted(matrix, model), options, log.stage)
     log.stage(how_it_ended(case, answer))
     _require_plan(answer, matrix, options, case, world)
     log.stage("pricing the plan")

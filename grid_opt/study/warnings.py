@@ -11,6 +11,7 @@ import xarray as xr
 
 from grid_opt.config import Case
 from grid_opt.formulation.campus import construction_ready
+from grid_opt.inputs.offers import most_hosted
 
 _LARGE_CORRECTION_USD_PER_MWH = 10.0
 """Shift of a representative day's prices above which spikes are no longer where they were."""
@@ -43,9 +44,10 @@ def warnings(case: Case, world: xr.Dataset) -> Iterator[str]:
 
 
 def hostable_halls(case: Case, world: xr.Dataset) -> xr.DataArray:
-    """Return the whole halls that fit the headroom by region and quarter."""
-    fits: xr.DataArray = xr.apply_ufunc(np.floor, world["headroom"] / (world["pue_peak"] * case.campus.hall_mw) + 1e-9)
-    return fits
+    """Return the whole halls that fit headroom and offers by region and quarter, each campus taking all it can."""
+    hall_mw = world["pue_peak"] * case.campus.hall_mw
+    fits: xr.DataArray = xr.apply_ufunc(np.floor, most_hosted(world) / hall_mw + 1e-9)
+    return fits.transpose("region", "quarter")
 
 
 def hosts_a_campus(case: Case, world: xr.Dataset) -> npt.NDArray[np.bool_]:
@@ -60,5 +62,6 @@ def hosts_a_campus(case: Case, world: xr.Dataset) -> npt.NDArray[np.bool_]:
 def shortfall(case: Case, world: xr.Dataset) -> xr.DataArray:
     """Return by how much the target exceeds the headroom of all regions [MW], by quarter; negative is room left."""
     hall_mw = case.counted_per_it_mw * case.campus.hall_mw
-    short: xr.DataArray = world["target"] - hall_mw * hostable_halls(case, world).sum("region")
+    committed = [case.committed_mw(quarter) for quarter in case.quarters]
+    short: xr.DataArray = world["target"] - committed - hall_mw * hostable_halls(case, world).sum("region")
     return short

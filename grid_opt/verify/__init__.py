@@ -15,11 +15,13 @@ from grid_opt.plan.io import open_plan
 
 # Importing a module of checks enters them into CHECKS.
 from grid_opt.verify import (  # noqa: F401
+    connection,
     contents,
     fleet,
     network,
     nodal,
     nodal_prices,
+    offer_tables,
     operation,
     prices,
     resilience,

@@ -9,6 +9,7 @@ import xarray as xr
 
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.ledger import Books
+from grid_opt.verify.offer_money import bought_capacity
 
 Bill = Callable[[int, int, int], float]
 """Amount [USD] for (position of the region, position of the year, calendar quarter), undiscounted."""
@@ -75,9 +76,9 @@ def recomputed_delivery(e: Evidence) -> xr.DataArray:
 
 
 def recomputed_capacity(e: Evidence) -> xr.DataArray:
-    """Return the capacity obligation [USD]: the quarter's price on the design-day load."""
+    """Return the capacity obligation [USD]: the quarter's price on the load for which capacity is bought."""
     price = e["capacity_charge"]
-    seasons, load = [int(s) for s in e.labels("season")], _billed_mw(e, e.facility_mw)
+    seasons, load = [int(s) for s in e.labels("season")], _billed_mw(e, bought_capacity(e))
     return _accounts(e, lambda r, a, s: float(price.values[r, a, seasons.index(s)]) * load(r, a, s))
 
 

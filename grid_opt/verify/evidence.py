@@ -19,6 +19,7 @@ from grid_opt.errors import GridOptError
 from grid_opt.inputs.schema import WORLD, WorldArray
 from grid_opt.inputs.schema_fleet import FLEET, declared_arrays
 from grid_opt.inputs.schema_nodal import NODAL
+from grid_opt.inputs.schema_offers import MENU, UPGRADE
 from grid_opt.plan.schema import specs
 from grid_opt.verify.table_files import NotMadeError, TableFiles
 
@@ -34,7 +35,7 @@ def declared_dims(name: str) -> tuple[str, ...] | None:
     spec = specs().get(name)
     if spec is not None:
         return spec.dims
-    declared = {**WORLD, **FLEET, **NODAL}.get(name)
+    declared = {**WORLD, **FLEET, **NODAL, **MENU, **UPGRADE}.get(name)
     return None if declared is None else declared.dims
 
 
@@ -170,6 +171,13 @@ class Evidence:
         """What one hall counts towards the targets [MW]: its IT power, or that times the reference PUE."""
         demand = self.case.demand
         return self.case.campus.hall_mw * (demand.reference_pue if demand.power_basis == "facility" else 1.0)
+
+    def committed_mw(self, quarter: str) -> float:
+        """Return the power of committed blocks in a quarter, counted as targets are [MW]."""
+        demand, total = self.case.demand, 0.0
+        for block in self.case.connection.committed.values():
+            total += max((mw for when, mw in block.facility_mw.items() if when <= quarter), default=0.0)
+        return total if demand.power_basis == "facility" else total / demand.reference_pue
 
     @property
     def last_quarter(self) -> str:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from grid_opt.verify.check import Excess, at_most, check, equal, none_of, stack
+from grid_opt.verify.connection import has_upgrades, link_gain
 from grid_opt.verify.evidence import Evidence
 
 
@@ -25,9 +26,24 @@ def zone_supply(e: Evidence) -> Excess:
 
 @check("network.link_flow", "Every link stays within its limits in both directions.", "MW", when=has_network)
 def link_flow(e: Evidence) -> Excess:
-    """Ask for a flow between the reverse and the forward limit."""
+    """Ask for a flow between the reverse and the forward limit, with what upgrades add to them."""
     flow = e["link_flow"]
-    return stack(at_most(-flow, e["link_reverse"], flow), at_most(flow, e["link_forward"], flow))
+    reverse, forward = e["link_reverse"] + link_gain(e, "reverse"), e["link_forward"] + link_gain(e, "forward")
+    return stack(at_most(-flow, reverse, flow), at_most(flow, forward, flow))
+
+
+@check("network.upgraded_forward", "A link with upgrades carries forward what it and they allow.", "MW",
+       when=lambda e: has_network(e) and has_upgrades(e))  # fmt: skip
+def upgraded_forward(e: Evidence) -> Excess:
+    """Compare the forward flow of the links that upgrades are for with their limit and the upgrades built."""
+    return at_most(e["link_flow"], e["link_forward"] + link_gain(e, "forward"), e["link_flow"])
+
+
+@check("network.upgraded_reverse", "A link with upgrades carries in reverse what it and they allow.", "MW",
+       when=lambda e: has_network(e) and has_upgrades(e))  # fmt: skip
+def upgraded_reverse(e: Evidence) -> Excess:
+    """Compare the reverse flow with the reverse limit and the upgrades built."""
+    return at_most(-e["link_flow"], e["link_reverse"] + link_gain(e, "reverse"), e["link_flow"])
 
 
 @check("network.angle", "Every zone has an angle.", "1", when=has_network)
@@ -92,12 +108,19 @@ def nodal_solve(e: Evidence) -> Excess:
 
 
 def new_load_mw(e: Evidence) -> xr.DataArray:
-    """Return the facility load in every zone at the stress hours [MW], (zone, quarter, stress)."""
+    """Return the load that the network carries to every zone at the stress hours [MW], (zone, quarter, stress).
+
+    Relief and supply beside the meter keep some of the facility load off it; committed blocks may add to it.
+    """
     load = (e["pue_stress"] * e.it_mw).transpose("region", "quarter", "stress")
+    if e.case.connection.menu:
+        load = load - e["called"]
     zones = [str(z) for z in e.labels("zone")]
     values = np.zeros((len(zones), *load.shape[1:]))
     for row, region in enumerate(e.labels("region")):
         values[zones.index(str(region))] += load.values[row]
+    if e.case.connection.menu:
+        values += e["committed_load"].values[:, :, None]
     return e["zone_supply"].copy(data=values)
 
 

@@ -8,8 +8,10 @@ import xarray as xr
 
 from grid_opt.verify.capital import outlay_usd
 from grid_opt.verify.check import Excess, at_most, check, equal, money_rounding
+from grid_opt.verify.connection import by_region, gained_headroom
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.ledger import quarter_count
+from grid_opt.verify.offer_money import connection_outlay
 
 
 @check("campus.site", "A campus is open (1) or not (0).", "1")
@@ -88,7 +90,8 @@ WHOLE = 1e-9
 
 def halls_allowed(e: Evidence, share: float) -> float:
     """Return the whole halls that a share of the halls of the final target comes to, rounded up."""
-    needed = math.ceil(float(e["target"].sel(quarter=e.last_quarter)) / e.counted_mw_per_hall - WHOLE)
+    left = float(e["target"].sel(quarter=e.last_quarter)) - e.committed_mw(e.last_quarter)
+    needed = max(0, math.ceil(left / e.counted_mw_per_hall - WHOLE))
     return float(math.ceil(share * needed - WHOLE))
 
 
@@ -112,8 +115,14 @@ def market_share(e: Evidence) -> Excess:
 @check("campus.tranche", "Every committed tranche is in service in its quarter.", "MW",
        when=lambda e: e.case.demand.commitments != "none")  # fmt: skip
 def tranche(e: Evidence) -> Excess:
-    """Compare the power of all regions with the cumulative target, in the quarters in which it is a duty."""
-    found = at_most(e["target"], e.counted_mw.sum("region"))
+    """Compare the power of all regions with the cumulative target, in the quarters in which it is a duty.
+
+    Committed blocks count towards it.
+    """
+    committed = xr.DataArray(
+        [e.committed_mw(str(q)) for q in e.labels("quarter")], dims="quarter", coords={"quarter": e.plan["quarter"]}
+    )
+    found = at_most(e["target"], e.counted_mw.sum("region") + committed)
     if e.case.demand.commitments == "every":
         return found
     end = {"quarter": [e.last_quarter]}
@@ -123,8 +132,15 @@ def tranche(e: Evidence) -> Excess:
 
 @check("connection.headroom", "The campus at its design day stays within the dated headroom of its region.", "MW")
 def headroom(e: Evidence) -> Excess:
-    """Compare the design-day facility power with the headroom where a campus is open, else with 0."""
-    return at_most(e.facility_mw, e["headroom"] * e["site"])
+    """Compare the design-day facility power with the headroom where a campus is open, else with 0.
+
+    With a menu of offers, compare instead the contracts on the headroom of their time.
+    """
+    if not e.case.connection.menu:
+        return at_most(e.facility_mw, e["headroom"] * e["site"])
+    now = (e["offer_on_headroom"] > 0) & (e["offer_ahead"] == 0)
+    used = by_region(e, e["contract"], now).transpose("region", "quarter")
+    return at_most(used, e["headroom"] * e["site"] + gained_headroom(e))
 
 
 def _money_limit(spent: xr.DataArray, limit: xr.DataArray | float) -> Excess:
@@ -137,7 +153,8 @@ def annual_budget(e: Evidence) -> Excess:
     """Add up the overnight cost of what enters service in every calendar year that has a budget."""
     limits = e.case.budget.annual_musd
     by_year = dict.fromkeys(limits, 0.0)
-    for quarter, amount in zip(e.labels("quarter"), outlay_usd(e).sum("region").values.tolist(), strict=True):
+    spent = outlay_usd(e).sum("region") + connection_outlay(e)
+    for quarter, amount in zip(e.labels("quarter"), spent.values.tolist(), strict=True):
         year = int(str(quarter)[:4])
         if year in by_year:
             by_year[year] += amount
@@ -153,7 +170,7 @@ def annual_budget(e: Evidence) -> Excess:
 def total_budget(e: Evidence) -> Excess:
     """Add up the overnight cost of everything that enters service."""
     assert e.case.budget.total_musd is not None
-    return _money_limit(outlay_usd(e).sum(), 1e6 * e.case.budget.total_musd)
+    return _money_limit(outlay_usd(e).sum() + connection_outlay(e).sum(), 1e6 * e.case.budget.total_musd)
 
 
 @check("campus.target", "The targets are those of the case.", "MW")

@@ -69,8 +69,11 @@ def surplus(e: Evidence, zone: str, quarter: str, stress: str) -> float:
     return mine[_nearest(int(quarter[:4]), list(mine))]
 
 
-def headroom(e: Evidence, region: str, quarter: str) -> float:
-    """Return the row of the table that is latest in force, every row coming into force late by the delay [MW]."""
+def headroom(e: Evidence, region: str, quarter: str, *, committed: bool = True) -> float:
+    """Return the row of the table that is latest in force, every row coming into force late by the delay [MW].
+
+    Unless told otherwise, less what committed blocks take of it.
+    """
     grid, latest, in_force = e.case.grid, -1, 0.0
     if e.case.is_nodal:
         rows = [row | {"quarter": row["from_quarter"]} for row in _candidate(e, region)]
@@ -80,7 +83,11 @@ def headroom(e: Evidence, region: str, quarter: str) -> float:
         age = quarter_count(row["quarter"], quarter) - grid.connection_delay_quarters
         if age >= 0 and (latest < 0 or age < latest):
             latest, in_force = age, float(row["headroom_mw"])
-    return in_force * grid.headroom_scale
+    taken = 0.0
+    for block in e.case.connection.committed.values():
+        if committed and block.takes_headroom and block.region == region:
+            taken += max((mw for when, mw in block.facility_mw.items() if when <= quarter), default=0.0)
+    return max(0.0, in_force * grid.headroom_scale - taken)
 
 
 def redispatch(e: Evidence, zone: str, stress: str) -> float:

@@ -9,7 +9,7 @@ from functools import partial
 import xarray as xr
 
 from grid_opt.plan.schema import FORGONE, PROVENANCE, STATUSES, cost_terms_of, specs
-from grid_opt.verify import bills, capital, nodal, tokens
+from grid_opt.verify import bills, capital, nodal, offer_money, tokens
 from grid_opt.verify.check import (
     FEASIBILITY,
     MONEY_RELATIVE,
@@ -34,6 +34,13 @@ RECOMPUTED: dict[str, Callable[[Evidence], xr.DataArray]] = {
     "delivery": bills.recomputed_delivery,
     "capacity": bills.recomputed_capacity,
     "lost_compute": bills.recomputed_lost_compute,
+    "study_cost": offer_money.recomputed_study,
+    "works_cost": offer_money.recomputed_works,
+    "security": offer_money.recomputed_security,
+    "rent": offer_money.recomputed_rent,
+    "relief_fixed_cost": offer_money.recomputed_relief,
+    "call_energy_cost": offer_money.recomputed_calls,
+    "upgrade_cost": offer_money.recomputed_upgrades,
     "idle_hardware": capital.recomputed_idle,
     "porting": tokens.recomputed_porting,
     "unserved_penalty": tokens.recomputed_penalty,

@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from grid_opt.config import Case  # noqa: E402
 from grid_opt.formulation import (  # noqa: E402
     bills,
     campus,
@@ -20,20 +21,26 @@ from grid_opt.formulation import (  # noqa: E402
     network,
     nodal,
     operation,
+    relief,
     resilience,
     service,
+    upgrades,
 )
 from grid_opt.formulation.block import DIMENSIONS, Declaration  # noqa: E402
 from grid_opt.formulation.model import print_formulas  # noqa: E402
 from grid_opt.formulation.tex_builder import TexBuilder  # noqa: E402
 from tests.tiny import tiny_case, tiny_world  # noqa: E402
 from tests.tiny_fleet import fleet_case, fleet_tiny_world  # noqa: E402
+from tests.tiny_menu import menu_world, rich_offers, rich_upgrades  # noqa: E402
 from tests.tiny_nodal import nodal_world  # noqa: E402
 
 PAGE = ROOT / "docs" / "formulation.md"
 BLOCKS = {
     "campus": campus.Campus,
     "connection": connection.Connection,
+    "relief": relief.Relief,
+    "capacity": relief.Relief,
+    "upgrade": upgrades.Upgrades,
     "network": network.Network,
     "fleet": fleet.Fleet,
     "service": service.Service,
@@ -46,18 +53,24 @@ BLOCKS = {
     "base": nodal.Overload,
     "plan": goal.Goal,
 }
+PARTS = {
+    "budget": "Outlay limits of the capital block.\n",
+    "capacity": "Capacity that is bought, beside what the relief block covers.\n",
+}
+"""Blocks of declarations that are made by another block."""
+
 HEAD = """# Formulation
 
 This page is generated: `scripts/docs/build_formulation.py` runs the rules that build the model on symbols and
 prints what they say. A test compares it with the code, so it cannot drift. Do not edit it.
 
 What is minimized stands at the end; cost terms are in million USD of present value. A case with a fleet has the blocks
-`fleet` and `service`; one without has `operation.utilization` and the hardware terms of `capital`. One whose campuses
-stand at buses of a network has `nodal` in place of `network` and `bills.energy`; `base` is the dispatch without
-campuses, solved before it with the constraints of `nodal` for no new load and limits that may be exceeded. Upper-case
-letters
-with a calligraphic hand are sets; an index set's own letter in upper case, as in $n_{r,Q}$, is its last element. A
-variable one step before the first quarter is zero.
+`fleet` and `service`; one without has `operation.utilization` and the hardware terms of `capital`. A case without a
+menu of offers has, of the blocks `connection`, `relief`, `capacity` and `upgrade`, only `connection.headroom`. One
+whose campuses stand at buses of a network has `nodal` in place of `network` and `bills.energy`; `base` is the dispatch
+without campuses, solved before it with the constraints of `nodal` for no new load and limits that may be exceeded; its
+offers are those of generators. Upper-case letters with a calligraphic hand are sets; an index set's own letter in upper
+case, as in $n_{r,Q}$, is its last element. A variable one step before the first quarter is zero.
 
 | dimension | index | set |
 |---|---|---|
@@ -75,7 +88,18 @@ def declarations() -> dict[str, Declaration]:
     base = TexBuilder()
     nodal.compose_base(base, at_buses, world)
     found |= {name: one for name, one in base.declarations.items() if name.startswith("base.")}
-    return found | print_formulas(case, tiny_world(case)) | print_formulas(chosen, fleet_tiny_world(chosen))
+    menu = {"menu": True, "upgrades": True}
+    case, chosen = (with_knobs(one, connection=menu) for one in (case, chosen))
+    for one, make in ((case, tiny_world), (chosen, fleet_tiny_world)):
+        plain = make(one)
+        found |= print_formulas(one, menu_world(one, rich_offers(plain), plain, upgrades=rich_upgrades(one)))
+    return found
+
+
+def with_knobs(case: Case, **sections: dict[str, object]) -> Case:
+    """Return the case with some knobs of some sections changed."""
+    values = case.model_dump()
+    return Case.model_validate(values | {name: values[name] | knobs for name, knobs in sections.items()})
 
 
 def page() -> str:
@@ -85,8 +109,8 @@ def page() -> str:
     for block, source in BLOCKS.items():
         mine = [d for n, d in found.items() if n.split(".")[0] == block]
         lines.append(f"\n## {block}\n")
-        if block == "budget":
-            lines.append("Outlay limits of the capital block.\n")
+        if block in PARTS:
+            lines.append(PARTS[block])
         else:
             lines.append(inspect.cleandoc(source.__doc__ or "").replace(":math:`", "$`").replace("``", "`") + "\n")
         lines += _section(mine)

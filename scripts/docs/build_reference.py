@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from pydantic_core import PydanticUndefined
 
 from grid_opt.atomic import write_text
 from grid_opt.config import Case
@@ -35,7 +37,18 @@ def reference_page() -> str:
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, Knobs):
             parts.append(_section(f"[{name}]", inner, name))
+            parts += [_section(f"[{name}.{key}.NAME]", one, name) for key, one in _named_parts(inner)]
     return "\n".join(parts)
+
+
+def _named_parts(model: type[Knobs]) -> list[tuple[str, type[Knobs]]]:
+    """Return the keys of a section that hold tables of knobs by name, and what the tables hold."""
+    found = []
+    for key, field in model.model_fields.items():
+        arguments = get_args(field.annotation)
+        if len(arguments) == 2 and isinstance(arguments[1], type) and issubclass(arguments[1], Knobs):
+            found.append((key, arguments[1]))
+    return found
 
 
 def schema_text() -> str:
@@ -66,6 +79,8 @@ def _section(title: str, model: type[Knobs], name: str) -> str:
 
 
 def _default(value: Any) -> str:
+    if value is PydanticUndefined:
+        return "must be given"
     if value is None or value == {}:
         return "none"
     if isinstance(value, dict):
@@ -82,6 +97,8 @@ def _allowed(spec: dict[str, Any]) -> str:
 def _one_allowed(spec: dict[str, Any]) -> str:
     if "enum" in spec or "const" in spec:
         return ", ".join(f"`{toml_literal(value)}`" for value in spec.get("enum", [spec.get("const")]))
+    if spec.get("type") == "array" and "enum" in spec.get("items", {}):
+        return "list of " + ", ".join(f"`{value}`" for value in spec["items"]["enum"])
     kind = {"number": "number", "integer": "whole number", "boolean": "true or false", "string": "text"}
     word = {"array": "list of zone ids", "object": "table"} | kind
     bounds = [
