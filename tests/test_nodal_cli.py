@@ -130,6 +130,9 @@ BAD: dict[str, tuple[dict[str, str], str, str]] = {
     "a bus without a place": (
         {"buses.csv": "bus,latitude_deg,longitude_deg,load_series\n1,30,-100,load\n"}, "bus 2", "latitude_deg"
     ),
+    "a strange bus": (
+        {"buses.csv": "bus,latitude_deg,longitude_deg,load_series\n77,30,-100,load\n"}, "bus 77", "field bus"
+    ),
     "a fleet": ({"case.toml": replaced('members = "none"', 'members = "us_market"')}, "case.toml", "fleet.members"),
     "the zonal network": ({"case.toml": replaced("network = false", "network = true")}, "case.toml", "grid.network"),
     "a network that is not there": ({"case.toml": replaced('"tiny.m"', '"huge.m"')}, "case.toml", "nodal.network"),

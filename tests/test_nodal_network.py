@@ -80,6 +80,7 @@ def test_overloads_that_are_there_already_may_stay_and_not_grow(tmp_path: Path) 
     high = plan["branch_high"].sel(branch=plan["watch_branch"]).values
     raised = plan["watch_limit"].values > high + 1e-3
     assert raised.any() and summarize(plan)["nodal"]["limits_over_rating_without_campuses"] == raised.sum()
+    assert any("exceeded by the dispatch without campuses already" in text for text in summarize(plan)["warnings"])
 
 
 def test_islands_have_prices_and_balances_of_their_own(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def read_system(case: Case, tables: dict[str, pd.DataFrame]) -> System:
     net = active(whole)
     _refuse_dc_lines(net)
     series = read_series(paths["hours"])
-    buses, listed = _buses(case, net, paths.get("buses"), set(series.shares))
+    buses, listed = _buses(case, net, whole, set(series.shares))
     offers = offers_of(net, case.nodal.cost_steps)
     follows = _generators(net, whole, paths.get("generators"), set(series.shares))
     areas, area_of = _areas(net, buses)
@@ -94,15 +94,22 @@ def _growth(case: Case, year: int) -> float:
     return float(nodal.load_scale * np.sum(worth * factor) / worth.sum())
 
 
-def _buses(case: Case, net: Topology, path: Path | None, series: set[str]) -> tuple[pd.DataFrame, list[str]]:
+def _buses(case: Case, net: Topology, whole: Topology, series: set[str]) -> tuple[pd.DataFrame, list[str]]:
     """Return place and load series of every bus, in the order of the network, and the series in use."""
     table = pd.DataFrame(
         {"latitude_deg": net.buses.latitude, "longitude_deg": net.buses.longitude, "load_series": _LOAD},
         index=net.buses.name,
     )
+    path = case.nodal_paths.get("buses")
     if path is not None:
         given = read_csv_table(path, BUSES).set_index("bus")
         _refuse_unknown(given["load_series"], series, path, "load_series", case)
+        strange = given.index[~given.index.isin(whole.buses.name)]
+        if len(strange):
+            raise InputError(
+                "there is no such bus", file=path, row=f"bus {strange[0]}", field="bus", value=strange[0],
+                expected=f"a bus of {net.source}",
+            )  # fmt: skip
         known = given.index.intersection(table.index)
         table.loc[known] = given.loc[known, table.columns]
     lost = table.index[table[["latitude_deg", "longitude_deg"]].isna().any(axis=1)]

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from grid_opt.config.case import Case
@@ -14,6 +15,7 @@ BINDING_USD_PER_MWH = 0.01
 """Price of a watched limit above which it counts as binding."""
 _MOST = 20
 _MET_MW = 1e-3
+_LEAST_MWH = 0.5
 
 
 def summarize_nodal(plan: xr.Dataset, case: Case) -> dict[str, Any]:
@@ -24,7 +26,7 @@ def summarize_nodal(plan: xr.Dataset, case: Case) -> dict[str, Any]:
     hours = plan["slice_weight"]
     years = [str(year) for year in plan["year"].values]
     mean = plan["local_price"].weighted(hours).mean("slice").transpose("region", "year")
-    lost, before = ((plan[name].sum("area") * hours).sum("slice").values.tolist() for name in ("shed", "base_shed"))
+    lost, before = (_mwh(plan, name).tolist() for name in ("shed", "base_shed"))
     binding = binding_limits(plan)
     return {
         "buses": int(plan.sizes["bus"]),
@@ -42,6 +44,29 @@ def summarize_nodal(plan: xr.Dataset, case: Case) -> dict[str, Any]:
             for region, row in zip(plan["region"].values.tolist(), mean.values.tolist(), strict=True)
         },
     }
+
+
+def nodal_warnings(plan: xr.Dataset, case: Case) -> list[str]:
+    """Return what a planner should know of the network's own state before trusting the plan."""
+    found, count = [], over_rating(plan, case)
+    if count:
+        found.append(
+            f"{count:,} limits of lines are exceeded by the dispatch without campuses already (of branch, outage and "
+            "hour); the plan leaves them as they are and adds to none"
+        )
+    more = {
+        str(year): float(mwh)
+        for year, mwh in zip(plan["year"].values, _mwh(plan, "shed") - _mwh(plan, "base_shed"), strict=True)
+        if mwh > _LEAST_MWH
+    }
+    if more:
+        years = ", ".join(f"{mwh:,.0f} MWh in {year}" for year, mwh in more.items())
+        found.append(f"existing consumers lose more load than without campuses: {years}")
+    return found
+
+
+def _mwh(plan: xr.Dataset, name: str) -> npt.NDArray[np.float64]:
+    return np.asarray((plan[name].sum("area") * plan["slice_weight"]).sum("slice").transpose("year").values)
 
 
 def over_rating(plan: xr.Dataset, case: Case) -> int:

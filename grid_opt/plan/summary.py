@@ -22,7 +22,7 @@ from grid_opt.config.quarters import SEASONS_PER_YEAR
 from grid_opt.errors import InputError
 from grid_opt.finance import quarter_discount_factor
 from grid_opt.plan.fleet_summary import binding_deliveries, summarize_fleet
-from grid_opt.plan.nodal_summary import binding_lines, summarize_nodal
+from grid_opt.plan.nodal_summary import binding_lines, nodal_warnings, summarize_nodal
 from grid_opt.plan.schema import FORGONE, POWER_COSTS, cost_terms_of
 from grid_opt.units import HOURS_PER_YEAR, USD_PER_MUSD
 
@@ -300,6 +300,8 @@ def _warnings(plan: xr.Dataset, case: Case) -> list[str]:
         found.append(f"the search ended before the asked gap: {100 * gap:.3f} %, not {100 * case.solve.gap:.3f} %")
     if not case.grid.network and not case.is_nodal and not any("grid.network" in text for text in said):
         found.append("deliverability on the network was not checked (grid.network = false)")
+    if case.is_nodal:
+        found += nodal_warnings(plan, case)
     if "dual_target" not in plan:
         found.append("prices of headroom and targets are not given")
     hours = str(plan.attrs.get("hours_source", ""))

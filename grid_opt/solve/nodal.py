@@ -85,6 +85,7 @@ class Siting:
             if len(broken):
                 session.add_rows(*self._rows(broken))
             answer = session.solve()
+            self.matrix = replace(session.matrix, integer=self._integer)
             self.rounds["relaxation"] += 1
             if answer.x is None or answer.status != "optimal":
                 return answer
@@ -92,10 +93,8 @@ class Siting:
             number = self.rounds["relaxation"]
             self._stage(f"limits of lines, round {number}: {len(self.pairs):,} watched, {len(broken):,} broken")
             if len(broken) == 0:
-                break
+                return answer
             self._count_rounds("relaxation")
-        self.matrix = replace(session.matrix, integer=self._integer)
-        return answer
 
     def whole(self) -> Answer:
         """Solve the mixed-integer program until its plan, dispatched anew within all limits, is within the asked gap.

@@ -230,9 +230,9 @@ def none_of(broken: xr.DataArray) -> Excess:
     return Excess(broken.astype(float), 0.5)
 
 
-def stack(one: Excess, two: Excess, dim: str = "side") -> Excess:
+def stack(one: Excess, two: Excess, dim: str = "side", names: tuple[str, str] = ("lower", "upper")) -> Excess:
     """Join two questions about the same rows, such as a lower and an upper bound, into one."""
-    labels = xr.DataArray(["lower", "upper"], dims=dim, name=dim)
+    labels = xr.DataArray(list(names), dims=dim, name=dim)
     tolerances = [
         t if isinstance(t, xr.DataArray) else xr.full_like(e.amount, t) for e in (one, two) for t in [e.tolerance]
     ]

@@ -35,18 +35,23 @@ def _within(e: Evidence, name: str, most: xr.DataArray) -> Excess:
     return stack(at_most(-value, 0.0), at_most(value, most))
 
 
+def _both(now: Excess, before: Excess) -> Excess:
+    """Join what was found of the plan's dispatch with what was found of the one without campuses."""
+    return stack(now, before, "dispatch", ("with campuses", "without"))
+
+
 @check("nodal.dispatch", "No offer gives more than is available, or less than nothing.", "MW", when=is_nodal)
 def dispatch(e: Evidence) -> Excess:
     """Compare every offer with what is available, with campuses and without."""
     available = e["offer_available"]
-    return stack(_within(e, "dispatch", available), _within(e, "base_dispatch", available), dim="plan")
+    return _both(_within(e, "dispatch", available), _within(e, "base_dispatch", available))
 
 
 @check("nodal.shed", "No more existing load is shed than there is.", "MW", when=is_nodal)
 def shed(e: Evidence) -> Excess:
     """Compare what is shed with the load of the area, with campuses and without."""
     load = e["shed"].copy(data=_by_area(e))
-    return stack(_within(e, "shed", load), _within(e, "base_shed", load), dim="plan")
+    return _both(_within(e, "shed", load), _within(e, "base_shed", load))
 
 
 def _by_area(e: Evidence) -> Numbers:
@@ -61,7 +66,7 @@ def _by_area(e: Evidence) -> Numbers:
 @check("nodal.balance", "In every island generation meets what is drawn.", "MW", when=is_nodal)
 def balance(e: Evidence) -> Excess:
     """Add up what is put in at all buses of an island, with campuses and without."""
-    return stack(_unbalanced(e, *PLANS[0]), _unbalanced(e, *PLANS[1]), dim="plan")
+    return _both(_unbalanced(e, *PLANS[0]), _unbalanced(e, *PLANS[1]))
 
 
 PLANS = (("dispatch", "shed", True), ("base_dispatch", "base_shed", False))
