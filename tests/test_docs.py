@@ -129,7 +129,7 @@ def test_the_default_case_file_explains_itself() -> None:
     lines = read("models/cases/us_750mw.toml").splitlines()
     given = {line.partition("=")[0].strip() for line in lines if re.match(r"[a-z0-9_]+ *=", line)}
     optional = {"hours_file", "tables_dir", "annual_musd", "total_musd", "present_value_musd", "targets_mw"}
-    optional |= {"network", "buses", "generators"}
+    optional |= {"network", "buses", "generators", "committed"}
     for name, section in Case.model_fields.items():
         inner = getattr(section.annotation, "model_fields", None)
         for key in inner or {name: section}:

@@ -287,7 +287,7 @@ def put(name: str, column: str, index: int, value: object) -> Spoil:
         (put("regions", "region", 0, "AK"), ["unknown region", "row 2", "'AK'", "regions.csv"]),
         (put("links", "to_zone", 1, "GA_M"), ["unknown to_zone", "row 3", "did you mean GA_"]),
         (put("regions", "capacity_zone", 2, "PJN"), ["unknown capacity_zone", "row 4", "did you mean PJM"]),
-        (put("headroom", "headroom_mw", 5, 0.0), ["falls with time", "row 7", "AL 2027Q2"]),
+        (put("headroom", "headroom_mw", 8, 0.0), ["falls with time", "row 10", "AL 2028Q1"]),
         (put("zones", "is_candidate", 0, 0), ["not a candidate", "row 2"]),
         (put("zones", "is_candidate", 1, 1), ["candidate zone has no row", "AR_MISO"]),
         (put("zones", "load_mean_mw", 0, 1e5), ["mean load is above the peak", "row 2"]),
