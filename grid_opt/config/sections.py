@@ -350,6 +350,6 @@ class Solve(Knobs):
     gap: float = knob(
         0.005, "Relative distance between plan and bound at which the search stops.", unit="1", ge=0, le=1
     )
-    time_limit_s: float = knob(170.0, "Longest search; the best plan found by then is kept.", unit="s", gt=0, le=1e6)
+    time_limit_s: float = knob(300.0, "Longest search; the best plan found by then is kept.", unit="s", gt=0, le=1e6)
     threads: int = knob(2, "Threads of the solver.", ge=1, le=256)
     seed: int = knob(0, "Seed of the solver's own random choices.", ge=0, le=2**31 - 1)
