@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from grid_opt.verify import CHECKS, verify
 from grid_opt.verify.evidence import Evidence
 from tests.test_menu import solve_fleet
 from tests.test_verify import ONLY_WITH_MENU
+from tests.test_verify_fleet import Mutation, add
 from tests.tiny import solve_tiny, tiny_world
 from tests.tiny_fleet import fleet_case, fleet_tiny_world
 from tests.tiny_menu import (
@@ -28,8 +28,6 @@ from tests.tiny_menu import (
 )
 
 pytest_plugins = ["tests.plan_plugin"]
-
-Mutation = Callable[[xr.Dataset], None]
 
 
 @pytest.fixture(scope="module")
@@ -51,18 +49,6 @@ def menu_plan() -> xr.Dataset:
     assert {check.name for check in report.failed} <= {"time.slice_days", "plan.provenance"}, report.failed
     assert float(plan["backing"].sum()) > 1 and float(plan["large"].max()) == 1
     return plan
-
-
-def add(name: str, amount: float, **at: object) -> Mutation:
-    def mutate(plan: xr.Dataset) -> None:
-        array = plan[name].astype(float).copy()
-        if at:
-            array.loc[at] += amount
-        else:
-            array = array + amount
-        plan[name] = array.assign_attrs(plan[name].attrs)
-
-    return mutate
 
 
 def times(name: str, factor: float) -> Mutation:

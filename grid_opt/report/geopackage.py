@@ -21,6 +21,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 from shapely.geometry import LineString
 
 from grid_opt.atomic import replacing
+from grid_opt.plan.contract_summary import contract_table
 from grid_opt.plan.geometry import Outlines
 from grid_opt.plan.schema import PROVENANCE
 from grid_opt.report import fleet_frames, frames, nodal_frames
@@ -51,6 +52,7 @@ DESCRIPTIONS = {
     "candidates": "Candidate buses: headroom, campus, mean local price in the last quarter's year",
     "build_out": "Halls and MW in service through every quarter, by built region",
     "fleet": "Systems in service and bought, by accelerator, region and quarter",
+    "contracts": "Grid service under contract through every quarter: offer, MW, what may be called, relief behind it",
     "requests": "Output tokens of a year by stream of requests, accelerator, region and operating year",
     "provenance": "The case, its inputs by SHA-256, the programs, and how good the plan is proven to be",
 }
@@ -95,6 +97,8 @@ def layers_of(plan: xr.Dataset, outlines: Outlines | None = None) -> dict[str, g
     if "systems" in plan:
         sites = sites.join(fleet_frames.standing(plan))
         tables |= {"fleet": fleet_frames.fleet(plan), "requests": fleet_frames.requests(plan)}
+    if "contract" in plan:
+        tables |= {"contracts": contract_table(plan)}
     sites = sites.reset_index()
     common = {
         "sites": gpd.GeoDataFrame(sites, geometry=[points[region] for region in sites["region"]], crs=CRS),

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from grid_opt.atomic import write_text
+from grid_opt.plan.contract_summary import contract_table, upgrade_table
 from grid_opt.report import fleet_frames, frames, nodal_frames
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -18,7 +19,8 @@ def write_csv(plan: xr.Dataset, folder: str | Path) -> list[Path]:
     """Write every table of ``plan`` to ``folder`` and return their paths.
 
     Tables: ``sites``, ``build_out``, ``costs`` (present value), ``energy``, ``prices``, ``links`` (``lines`` at the
-    buses of a network); with a fleet also ``fleet``, ``deliveries``, ``requests`` and ``unserved``. UTF-8, comma,
+    buses of a network); with a menu of offers also ``contracts`` (and ``upgrades``), with a
+    fleet ``fleet``, ``deliveries``, ``requests`` and ``unserved``. UTF-8, comma,
     decimal point, full precision, one header line. The folder is made when it is missing.
 
     Raises: OSError, naming the file, when the disk is full or the folder is read-only.
@@ -47,6 +49,8 @@ def tables_of(plan: xr.Dataset) -> dict[str, pd.DataFrame]:
         "costs": frames.costs(plan).query("cost_musd != 0"),
         "energy": frames.energy(plan),
         "prices": frames.prices(plan),
+        **({"contracts": contract_table(plan)} if "contract" in plan else {}),
+        **({"upgrades": upgrade_table(plan)} if "built" in plan else {}),
         **({"lines": nodal_frames.lines(plan).reset_index()} if "bus" in plan.dims else {}),
         **({"links": frames.links(plan).reset_index()} if "link" in plan.dims else {}),
     }

@@ -52,7 +52,7 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     console.print(Text(short(summary["case"]["title"] or summary["case"]["name"], width), style="bold"))
     console.print(_headline(summary), width=width)
     console.print()
-    for table in (_sites(summary), *_fleet(summary), _costs(summary), _limits(summary)):
+    for table in (_sites(summary), *_connections(summary), *_fleet(summary), _costs(summary), _limits(summary)):
         if table is not None:
             console.print(table, width=width)
     notes = Table.grid(padding=(0, 1))
@@ -201,6 +201,44 @@ def _fleet(summary: Mapping[str, Any]) -> Iterator[Table]:
         cells = [short(row["title"], 26), f"{row['tok_s_user']:,.0f}", *shares, plain(by, 40), _number(more, "{:,.3f}")]
         table.add_row(*map(Text, cells))
     yield table
+
+
+_KINDS = {
+    "firm": "Firm", "conditional": "Conditional: headroom of later, called at need", "interim": "Interim",
+    "contract_demand": "Contract demand beside generation", "co_located": "Beside generation",
+    "behind_the_meter": "Behind the meter", "lease": "Leases of finished shells",
+}  # fmt: skip
+_RELIEF = {"compute": "shedding compute", "battery": "batteries", "engine": "engines"}
+
+
+def _connections(summary: Mapping[str, Any]) -> Iterator[Table]:
+    """Yield the table of a plan with a menu of offers: MW under contract by kind, and what of them may be called."""
+    found = summary.get("connections")
+    if found is None:
+        return
+    shown = _chosen_quarters([row["quarter"] for row in summary["quarters"]])
+    table = _table("Grid service: MW under contract through the quarter")
+    table.add_column("Kind", no_wrap=True, overflow="ellipsis")
+    for quarter in shown:
+        table.add_column(quarter, justify="right", no_wrap=True, min_width=6)
+
+    def row(label: str, mw: Mapping[str, float], style: str = "") -> None:
+        table.add_row(Text(label), *(_number(mw[quarter], "{:,.1f}") for quarter in shown), style=style)
+
+    for kind, mw in found["contract_mw_by_kind"].items():
+        row(_KINDS.get(kind, plain(kind, 40)), mw)
+    row("Of which may be called", found["callable_mw"], "bold")
+    for kind, mw in found["relief_mw"].items():
+        row(f"  answered by {_RELIEF.get(kind, plain(kind, 40))}", mw, "dim")
+    yield table
+    if found["upgrades"]:
+        table = _table("Upgrades of the network")
+        for column in ("Upgrade", "For", "From", "MW", "Million USD"):
+            table.add_column(column, justify="right" if column in ("MW", "Million USD") else "left", no_wrap=True)
+        for one in found["upgrades"]:
+            cells = [plain(one["upgrade"], 40), plain(one["place"], 30), one["from_quarter"]]
+            table.add_row(*map(Text, [*cells, f"{one['forward_mw']:,.0f}", f"{one['cost_musd']:,.1f}"]))
+        yield table
 
 
 def _costs(summary: Mapping[str, Any]) -> Table:
