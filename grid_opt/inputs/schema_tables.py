@@ -20,6 +20,7 @@ from grid_opt.inputs.schema_columns import (
     text,
     year,
 )
+from grid_opt.inputs.schema_environment import ENVIRONMENT_TABLES
 from grid_opt.inputs.schema_offers import CALENDAR, OFFERS, RELIEF, UPGRADES
 
 __all__ = ["OUTLINE_FILE", "SOURCES", "SOURCES_FILE", "STRESSES", "TABLES", "Column", "Table"]
@@ -271,6 +272,7 @@ TABLES: dict[str, Table] = {
         CALENDAR,
         RELIEF,
         UPGRADES,
+        *ENVIRONMENT_TABLES,
     )
 }
 OUTLINE_FILE = "zones.geojson"
