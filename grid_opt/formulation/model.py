@@ -14,6 +14,9 @@ Minimize the goal of the case over
 * :class:`~grid_opt.formulation.network.Network`: what the network delivers at stress hours;
 * :class:`~grid_opt.formulation.operation.Operation`: hourly power of every region and year;
 * :class:`~grid_opt.formulation.nodal.Dispatch`: generation and line limits of the network whose buses the regions are;
+* :class:`~grid_opt.formulation.matching.Matching`, :class:`~grid_opt.formulation.carbon.Carbon` and
+  :class:`~grid_opt.formulation.water.Water`: carbon-free shares, emissions and water, where the case limits or prices
+  them;
 * :class:`~grid_opt.formulation.capital.Capital`, :class:`~grid_opt.formulation.bills.Bills` and
   :class:`~grid_opt.formulation.goal.Goal`: the money, and what is minimized.
 
@@ -33,9 +36,11 @@ from grid_opt.formulation.bills import Bills
 from grid_opt.formulation.block import DIMENSIONS, Builder, Declaration
 from grid_opt.formulation.campus import Campus, regions_by_market
 from grid_opt.formulation.capital import Capital
+from grid_opt.formulation.carbon import Carbon
 from grid_opt.formulation.connection import Connection, Headroom
 from grid_opt.formulation.fleet import Fleet
 from grid_opt.formulation.goal import Goal
+from grid_opt.formulation.matching import Matching
 from grid_opt.formulation.network import Network, WholeLoad
 from grid_opt.formulation.nodal import Dispatch, Generation, compose_base
 from grid_opt.formulation.one_kind import OneKind, SteadyUse
@@ -47,6 +52,7 @@ from grid_opt.formulation.resilience import Resilience
 from grid_opt.formulation.service import Service
 from grid_opt.formulation.tex_builder import TexBuilder
 from grid_opt.formulation.upgrades import Upgrades
+from grid_opt.formulation.water import Water
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,19 @@ def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
     Bills(build, case, world, operation, campus, relief)
     if case.is_nodal:
         Generation(build, case, world, Dispatch(build, world, load=operation))
+    footprint(build, case, world, operation)
     Goal(build, case, world, service)
+
+
+def footprint(build: Builder, case: Case, world: xr.Dataset, operation: Operation) -> None:
+    """Declare what the case asks of carbon and water; a case that asks nothing has no row of them."""
+    matching = None
+    if case.carbon.asks_annual or case.carbon.asks_hourly:
+        matching = Matching(build, case, world, operation)
+    if case.carbon.on_ledger:
+        Carbon(build, case, world, operation, matching)
+    if case.water.counts:
+        Water(build, case, world, operation)
 
 
 def compose_operation(build: Builder, case: Case, world: xr.Dataset, it_mw: xr.DataArray) -> None:
