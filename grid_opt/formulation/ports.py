@@ -31,7 +31,15 @@ class Load(Protocol):
         ...
 
 
-class Sources(Protocol):
+class Accredited(Protocol):
+    """What own supply counts for where capacity is bought."""
+
+    def accredited_mw(self, region: Index, quarter: Index) -> Expression:
+        """Return the capacity obligation that own supply takes away [MW]."""
+        ...
+
+
+class Sources(Accredited, Protocol):
     """Power that campuses have beside what they buy at wholesale: contracts, plant and batteries on site.
 
     A case without any hands ``None`` instead. Every method may return the number 0 where nothing is offered.
@@ -66,15 +74,11 @@ class Sources(Protocol):
         """Return what own plant emits in an operating year [t CO2], scope 1."""
         ...
 
-    def accredited_mw(self, region: Index, quarter: Index) -> Expression:
-        """Return the capacity obligation that own supply takes away [MW]."""
-        ...
-
 
 class Connected(Protocol):
     """How many MW the grid connection of a campus carries."""
 
-    def grid_mw(self, region: Index, quarter: Index) -> Expression:
+    def contracted(self, region: Index, quarter: Index) -> Expression:
         """Return the most that the campus draws from the grid at its meter [MW]."""
         ...
 

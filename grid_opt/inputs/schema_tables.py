@@ -21,6 +21,7 @@ from grid_opt.inputs.schema_columns import (
     year,
 )
 from grid_opt.inputs.schema_offers import CALENDAR, OFFERS, RELIEF, UPGRADES
+from grid_opt.inputs.schema_supply import FORWARD_BLOCKS, ONSITE, PPA_OFFERS
 
 __all__ = ["OUTLINE_FILE", "SOURCES", "SOURCES_FILE", "STRESSES", "TABLES", "Column", "Table"]
 
@@ -271,6 +272,9 @@ TABLES: dict[str, Table] = {
         CALENDAR,
         RELIEF,
         UPGRADES,
+        PPA_OFFERS,
+        FORWARD_BLOCKS,
+        ONSITE,
     )
 }
 OUTLINE_FILE = "zones.geojson"
