@@ -27,6 +27,7 @@ from grid_opt.config.sections_compute import Compute, FleetChoice, Objective, Se
 from grid_opt.config.sections_connection import Connection
 from grid_opt.config.sections_money import Budget, Costs, Finance
 from grid_opt.config.sections_nodal import Nodal
+from grid_opt.config.sections_supply import Supply
 from grid_opt.resources import models_dir
 
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -46,6 +47,7 @@ class Case(Knobs):
     grid: Grid = Grid()
     nodal: Nodal = Nodal()
     connection: Connection = Connection()
+    supply: Supply = Supply()
     energy: Energy = Energy()
     carbon: Carbon = Carbon()
     water: Water = Water()
@@ -147,6 +149,17 @@ class Case(Knobs):
         return self
 
     @model_validator(mode="after")
+    def _supply_fits(self) -> Case:
+        if self.supply.store_across_days and self.energy.days != 365:
+            raise KnobError(
+                "representative days do not follow one another",
+                field="supply.store_across_days",
+                value=True,
+                expected="false, or energy.days = 365",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _nodal_fits(self) -> Case:
         if not self.is_nodal:
             return self
@@ -154,6 +167,7 @@ class Case(Knobs):
         asked = (
             (self.has_fleet, "fleet.members", self.fleet.members, "'none': one accelerator fills the halls"),
             (self.connection.menu, "connection.menu", True, "false: nodal.candidates says what can be connected"),
+            (self.supply.has_sources, "supply", "contracts, forwards or onsite", "none: the dispatch has no prices of its own"),
             (self.grid.network, "grid.network", True, "false: the lines of nodal.network take its place"),
             (
                 self.energy.hours_file is not None, "energy.hours_file", self.energy.hours_file,

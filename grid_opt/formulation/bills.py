@@ -8,7 +8,7 @@ from grid_opt.config import Case
 from grid_opt.formulation.block import Builder, Expression, Index, Rule
 from grid_opt.formulation.calendar import operating_weights, quarter_of_season
 from grid_opt.formulation.operation import Operation
-from grid_opt.formulation.ports import Adequacy, Capacity
+from grid_opt.formulation.ports import Accredited, Adequacy, Capacity
 from grid_opt.units import KW_PER_MW, MONTHS_PER_QUARTER, QUARTERS_PER_YEAR, USD_PER_MUSD
 
 
@@ -28,8 +28,10 @@ class Bills:
         operation: Operation,
         capacity: Capacity,
         adequacy: Adequacy | None = None,
+        accredited: Accredited | None = None,
     ) -> None:
-        self.build, self.operation, self.capacity, self.adequacy = build, operation, capacity, adequacy
+        self.build, self.operation, self.capacity = build, operation, capacity
+        self.adequacy, self.accredited = adequacy, accredited
         self.weight = build.parameter(
             "bills.operating_weight", operating_weights(case), ("year", "season"), symbol="D", unit="1",
             meaning="present value of one USD paid in the calendar quarter of the operating year",
@@ -47,7 +49,7 @@ class Bills:
         rider = build.parameter(
             "bills.rider_rate", world["delivery_rider"] / (1 + world["loss"]) / USD_PER_MUSD, ("region",),
             symbol=r"\pi^{D}", unit="million USD/MWh",
-            meaning="delivery charge per MWh bought: the rider per metered MWh, less delivery losses",
+            meaning="delivery charge per MWh drawn: the rider per metered MWh, less delivery losses",
         )  # fmt: skip
         value = build.parameter(
             "bills.value_of_lost_compute", case.flexibility.value_of_lost_compute_usd_per_mwh / USD_PER_MUSD,
@@ -71,7 +73,7 @@ class Bills:
                 meaning="Energy bought at wholesale.",
             )  # fmt: skip
         build.cost(
-            "bills.rider", over, lambda r, a: hourly(a, lambda s: rider[r] * operation.purchase[r, a, s]),
+            "bills.rider", over, lambda r, a: hourly(a, lambda s: rider[r] * operation.metered_mw(r, a, s)),
             meaning="Delivery charges and riders per MWh.",
         )  # fmt: skip
         build.cost(
@@ -111,7 +113,8 @@ class Bills:
             """Return the load for which capacity is bought; all that coincides where nothing else covers it [MW]."""
             if self.adequacy is not None:
                 return self.adequacy.obligated_mw(r, self.quarter_of[a, c])
-            return coincident * pue[r] * stands(r, a, c)
+            own = 0.0 if self.accredited is None else self.accredited.accredited_mw(r, self.quarter_of[a, c])
+            return coincident * pue[r] * stands(r, a, c) - own
 
         over = ("region", "year")
         build.cost(

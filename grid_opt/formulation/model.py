@@ -12,6 +12,10 @@ Minimize the goal of the case over
   :class:`~grid_opt.formulation.upgrades.Upgrades` of the network; or
   :class:`~grid_opt.formulation.connection.Headroom` alone;
 * :class:`~grid_opt.formulation.network.Network`: what the network delivers at stress hours;
+* :class:`~grid_opt.formulation.onsite.OnSite`: what plant and batteries stand on site, and
+  :class:`~grid_opt.formulation.supply.Supply`: what they make and shift, what is contracted
+  (:class:`~grid_opt.formulation.contracts.Contracts`) and bought ahead
+  (:class:`~grid_opt.formulation.forwards.Forwards`);
 * :class:`~grid_opt.formulation.operation.Operation`: hourly power of every region and year;
 * :class:`~grid_opt.formulation.nodal.Dispatch`: generation and line limits of the network whose buses the regions are;
 * :class:`~grid_opt.formulation.matching.Matching`, :class:`~grid_opt.formulation.carbon.Carbon` and
@@ -45,11 +49,13 @@ from grid_opt.formulation.network import Network, WholeLoad
 from grid_opt.formulation.nodal import Dispatch, Generation, compose_base
 from grid_opt.formulation.one_kind import OneKind, SteadyUse
 from grid_opt.formulation.operation import FixedCapacity, Operation
-from grid_opt.formulation.ports import Computers, Users
+from grid_opt.formulation.onsite import OnSite
+from grid_opt.formulation.ports import Computers, Connected, Users
 from grid_opt.formulation.pyomo_builder import PyomoBuilder
 from grid_opt.formulation.relief import Relief
 from grid_opt.formulation.resilience import Resilience
 from grid_opt.formulation.service import Service
+from grid_opt.formulation.supply import Supply
 from grid_opt.formulation.tex_builder import TexBuilder
 from grid_opt.formulation.upgrades import Upgrades
 from grid_opt.formulation.water import Water
@@ -75,14 +81,16 @@ class Model:
 def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
     """Declare the whole model to a builder."""
     campus = Campus(build, case, world)
+    onsite = OnSite(build, case, world, campus) if case.supply.onsite else None
     upgrades = connection = relief = None
+    connected: Connected
     if case.connection.menu:
         upgrades = Upgrades(build, case, world) if case.connection.upgrades else None
-        connection = Connection(build, case, world, campus, upgrades)
+        connected = connection = Connection(build, case, world, campus, upgrades)
         relief = Relief(build, case, world, campus, connection)
-        relief.buy_capacity()
+        relief.buy_capacity(onsite)
     else:
-        Headroom(build, world, campus)
+        connected = Headroom(build, world, campus)
     if case.grid.network:
         load = WholeLoad(build, world, campus) if relief is None else relief.at_stress()
         Network(build, world, load, upgrades)
@@ -98,9 +106,12 @@ def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
         computers, users = OneKind(build, case, world, campus), SteadyUse(build, case, world, campus)
     if relief is not None:
         relief.limit_shedding(case, users)
-    Capital(build, case, world, campus, computers, connection)
-    operation = Operation(build, case, world, load=users)
-    Bills(build, case, world, operation, campus, relief)
+    Capital(build, case, world, campus, computers, connection, onsite)
+    supply = Supply(build, case, world, users, connected, onsite) if case.supply.has_sources else None
+    operation = Operation(build, case, world, load=users, sources=supply)
+    if supply is not None:
+        supply.limit_draw(operation)
+    Bills(build, case, world, operation, campus, relief, onsite)
     if case.is_nodal:
         Generation(build, case, world, Dispatch(build, world, load=operation))
     footprint(build, case, world, operation)

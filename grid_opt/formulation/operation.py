@@ -8,7 +8,7 @@ import xarray as xr
 
 from grid_opt.config import Case
 from grid_opt.formulation.block import Builder, Expression, Index
-from grid_opt.formulation.ports import Load
+from grid_opt.formulation.ports import Load, Sources
 
 
 class FixedCapacity:
@@ -25,11 +25,15 @@ class FixedCapacity:
 class Operation:
     """Balance the power of every region in every slice of every operating year.
 
-    It meets the computers in one place, :class:`~grid_opt.formulation.ports.Load`, and no constraint of its own joins
-    two regions or two years: given the load, the operation of any part can be solved by itself.
+    It meets the computers in one place, :class:`~grid_opt.formulation.ports.Load`, and sources of power beside wholesale
+    in another, :class:`~grid_opt.formulation.ports.Sources`. No constraint of its own joins two regions or two years:
+    given the load and without such sources, the operation of any part can be solved by itself.
     """
 
-    def __init__(self, build: Builder, case: Case, world: xr.Dataset, load: Load) -> None:
+    def __init__(
+        self, build: Builder, case: Case, world: xr.Dataset, load: Load, sources: Sources | None = None
+    ) -> None:
+        self.sources = sources
         over = ("region", "year", "slice")
         self.load = load
         self.season_of = build.mapping(
@@ -63,10 +67,18 @@ class Operation:
         )  # fmt: skip
         build.constraint(
             "operation.power_balance", over,
-            lambda r, a, s: self.purchase[r, a, s]
+            lambda r, a, s: self.purchase[r, a, s] + self._supplied_mw(r, a, s)
             == (1 + loss[r]) * pue[r, self.season_of[s]] * (load.drawn_mw(r, a, s) - self.curtailment[r, a, s]),
-            unit="MW", meaning="Power bought covers IT, cooling and delivery losses.",
+            unit="MW", meaning="Power bought, and what other sources supply, covers IT, cooling and delivery losses.",
         )  # fmt: skip
+
+    def _supplied_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        return 0.0 if self.sources is None else self.sources.supplied_mw(region, year, slice_)
+
+    def metered_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return what comes over the grid, delivery losses included [MW]: purchases and physical contracts."""
+        wheeled = 0.0 if self.sources is None else self.sources.wheeled_mw(region, year, slice_)
+        return self.purchase[region, year, slice_] + wheeled
 
     def bought_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
         """Return the power bought in ``region`` in a slice [MW]."""

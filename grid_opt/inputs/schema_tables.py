@@ -22,6 +22,7 @@ from grid_opt.inputs.schema_columns import (
 )
 from grid_opt.inputs.schema_environment import ENVIRONMENT_TABLES
 from grid_opt.inputs.schema_offers import CALENDAR, OFFERS, RELIEF, UPGRADES
+from grid_opt.inputs.schema_supply import FORWARD_BLOCKS, ONSITE, PPA_OFFERS
 
 __all__ = ["OUTLINE_FILE", "SOURCES", "SOURCES_FILE", "STRESSES", "TABLES", "Column", "Table"]
 
@@ -273,6 +274,9 @@ TABLES: dict[str, Table] = {
         RELIEF,
         UPGRADES,
         *ENVIRONMENT_TABLES,
+        PPA_OFFERS,
+        FORWARD_BLOCKS,
+        ONSITE,
     )
 }
 OUTLINE_FILE = "zones.geojson"
