@@ -131,7 +131,7 @@ class Case(Knobs):
                         value=value,
                         expected=f"a year from {first} to {final}",
                     )
-        buys = carbon.hourly_certificates_mw > 0
+        buys = carbon.hourly_certificates_mw > 0 or bool(self.supply.contracts or self.supply.plants)
         nothing = (
             ("annual_share", not buys and carbon.annual_certificates_gwh == 0, "carbon.annual_certificates_gwh"),
             ("hourly_share", not buys and not carbon.grid_counts, "carbon.hourly_certificates_mw"),

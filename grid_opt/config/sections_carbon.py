@@ -5,7 +5,8 @@ The other sections are in :mod:`grid_opt.config.sections`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -22,7 +23,7 @@ Stress = Annotated[int, Field(ge=1, le=5)]
 ByStress = Annotated[dict[Stress, Annotated[float, Field(ge=0, le=1e9)]], BeforeValidator(integer_keys)]
 
 
-def _asked(steps: dict[int, float]) -> bool:
+def _asked(steps: Mapping[int, float]) -> bool:
     return any(value > 0 for value in steps.values())
 
 
@@ -92,24 +93,31 @@ class Carbon(Knobs):
         return _asked(self.price_usd_per_t) or bool(self.cap_t)
 
     @property
-    def asks_annual(self) -> bool:
-        """Whether the plan must decide what contracts and certificates cover by the year."""
-        return _asked(self.annual_share) or (self.on_ledger and self.ledger == "market")
+    def shares_annual(self) -> bool:
+        """Whether a share of the year's load must be covered."""
+        return _asked(self.annual_share)
 
     @property
-    def asks_hourly(self) -> bool:
-        """Whether the plan must decide what matches load hour by hour."""
-        return _asked(self.hourly_share) or (self.on_ledger and self.ledger == "hourly")
+    def shares_hourly(self) -> bool:
+        """Whether a share of the load must be matched hour by hour."""
+        return _asked(self.hourly_share)
+
+    @property
+    def asks(self) -> bool:
+        """Whether the case asks anything of emissions or of carbon-free power."""
+        return self.on_ledger or self.shares_annual or self.shares_hourly
 
     @property
     def buys_annual(self) -> bool:
         """Whether certificates of the year may be bought, and anything asks for them."""
-        return self.annual_certificates_gwh > 0 and self.asks_annual
+        asked = self.shares_annual or (self.on_ledger and self.ledger == "market")
+        return asked and self.annual_certificates_gwh > 0
 
     @property
     def buys_hourly(self) -> bool:
         """Whether hourly certificates may be bought, and anything asks for them; they count by the year too."""
-        return self.hourly_certificates_mw > 0 and (self.asks_hourly or self.asks_annual)
+        asked = self.shares_annual or self.shares_hourly or (self.on_ledger and self.ledger != "location")
+        return asked and self.hourly_certificates_mw > 0
 
 
 class Water(Knobs):
@@ -137,10 +145,10 @@ class Water(Knobs):
     @property
     def counts(self) -> bool:
         """Whether price or cap rest on water."""
-        return _asked({int(k): v for k, v in self.price_usd_per_m3.items()}) or bool(self.cap_m3)
+        return _asked(self.price_usd_per_m3) or bool(self.cap_m3)
 
 
-def in_force(steps: dict[Any, float], at: int) -> float | None:
+def in_force(steps: Mapping[int, float], at: int) -> float | None:
     """Return the figure that rules at a year or stress: that of the last one named up to it, ``None`` before."""
     named = [one for one in sorted(steps) if one <= at]
     return steps[named[-1]] if named else None

@@ -18,9 +18,9 @@ Minimize the goal of the case over
   (:class:`~grid_opt.formulation.forwards.Forwards`);
 * :class:`~grid_opt.formulation.operation.Operation`: hourly power of every region and year;
 * :class:`~grid_opt.formulation.nodal.Dispatch`: generation and line limits of the network whose buses the regions are;
-* :class:`~grid_opt.formulation.matching.Matching`, :class:`~grid_opt.formulation.carbon.Carbon` and
-  :class:`~grid_opt.formulation.water.Water`: carbon-free shares, emissions and water, where the case limits or prices
-  them;
+* :class:`~grid_opt.formulation.certificates.Certificates`, :class:`~grid_opt.formulation.matching.Matching`,
+  :class:`~grid_opt.formulation.carbon.Carbon` and :class:`~grid_opt.formulation.water.Water`: carbon-free shares,
+  emissions and water, where the case limits or prices them;
 * :class:`~grid_opt.formulation.capital.Capital`, :class:`~grid_opt.formulation.bills.Bills` and
   :class:`~grid_opt.formulation.goal.Goal`: the money, and what is minimized.
 
@@ -41,6 +41,7 @@ from grid_opt.formulation.block import DIMENSIONS, Builder, Declaration
 from grid_opt.formulation.campus import Campus, regions_by_market
 from grid_opt.formulation.capital import Capital
 from grid_opt.formulation.carbon import Carbon
+from grid_opt.formulation.certificates import Certificates
 from grid_opt.formulation.connection import Connection, Headroom
 from grid_opt.formulation.fleet import Fleet
 from grid_opt.formulation.goal import Goal
@@ -120,11 +121,12 @@ def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
 
 def footprint(build: Builder, case: Case, world: xr.Dataset, operation: Operation) -> None:
     """Declare what the case asks of carbon and water; a case that asks nothing has no row of them."""
-    matching = None
-    if case.carbon.asks_annual or case.carbon.asks_hourly:
-        matching = Matching(build, case, world, operation)
-    if case.carbon.on_ledger:
-        Carbon(build, case, world, operation, matching)
+    if case.carbon.asks:
+        certificates = Certificates(build, case, world)
+        if case.carbon.shares_annual or case.carbon.shares_hourly:
+            Matching(build, case, world, operation, certificates, operation.sources)
+        if case.carbon.on_ledger:
+            Carbon(build, case, world, operation, certificates, operation.sources)
     if case.water.counts:
         Water(build, case, world, operation)
 

@@ -92,10 +92,6 @@ class Operation:
         """Return the load of the campus at its meter in a slice [MW], wherever its power comes from."""
         return self.pue[region, self.season_of[slice_]] * self.running_mw(region, year, slice_)
 
-    def grid_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
-        """Return what the campus takes from the grid in a slice, delivery losses included [MW]."""
-        return self.purchase[region, year, slice_]
-
 
 def quarter_of(case: Case, world: xr.Dataset) -> Mapping[tuple[int, int], str]:
     """Return the quarter whose capacity serves each (year, slice): the last quarter in the long-run year."""

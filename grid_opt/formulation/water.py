@@ -8,7 +8,7 @@ from grid_opt.config import Case
 from grid_opt.config.sections_carbon import in_force
 from grid_opt.formulation.block import Builder, Expression, Index
 from grid_opt.formulation.calendar import operating_weights
-from grid_opt.formulation.matching import YEARLY
+from grid_opt.formulation.certificates import YEARLY
 from grid_opt.formulation.operation import Operation
 from grid_opt.units import USD_PER_MUSD
 

@@ -16,6 +16,7 @@ LEDGERS: Final[dict[str, Spec]] = {
     "scope2_location": Spec(_YEARLY, "t", "Scope 2, location-based: grid power at the average rate of its hour"),
     "scope2_market": Spec(_YEARLY, "t", "Scope 2, market-based: what nothing covers by the year at the residual mix"),
     "scope2_hourly": Spec(_YEARLY, "t", "Scope 2, hourly matched: what nothing matches in its hour and region"),
+    "avoided": Spec(_YEARLY, "t", "Consequential, no ledger: what contracted carbon-free output displaces, if it is new"),
     "induced": Spec(_YEARLY, "t", "Consequential, no ledger: what the load brings about, at long-run marginal rates"),
     "facility_load": Spec(_YEARLY, "GWh", "Load at the meter"),
     "covered_share": Spec(_YEARLY, "1", "Share of the load covered by carbon-free power and certificates of the year"),
@@ -33,10 +34,13 @@ UNCOVERED: Final = {
 UNMATCHED: Final = {
     "unmatched": Spec(_HOURLY, "MW", "Load of the hour that nothing matches, or more where nothing asks for less")
 }
+UNCLAIMED: Final = {
+    "unclaimed": Spec(_HOURLY, "MW", "Grid power of the hour that nothing covers, or more where nothing asks for less")
+}
 CERTIFICATES: Final = {"certificates": Spec(_YEARLY, "GWh", "Certificates of the year bought")}
 GRANULAR: Final = {"granular": Spec(_HOURLY, "MW", "Hourly certificates bought")}
 
-FOOTPRINT_DECISIONS: Final[dict[str, Spec]] = EMITTED | CONSUMED | UNCOVERED | UNMATCHED | CERTIFICATES | GRANULAR
+FOOTPRINT_DECISIONS: Final[dict[str, Spec]] = EMITTED | CONSUMED | UNCOVERED | UNMATCHED | UNCLAIMED | CERTIFICATES | GRANULAR
 
 CERTIFICATE_COST: Final = {"certificate_cost": Spec(_YEARLY, "USD", "Energy attribute certificates")}
 CARBON_COST: Final = {"carbon_cost": Spec(_YEARLY, "USD", "Price of emissions on the ledger of the case")}
@@ -65,8 +69,9 @@ def footprint_decisions(case: Case) -> dict[str, Spec]:
     return _chosen(
         [
             (carbon.on_ledger, EMITTED),
-            (carbon.asks_annual, UNCOVERED),
-            (carbon.asks_hourly, UNMATCHED),
+            (carbon.shares_annual, UNCOVERED),
+            (carbon.shares_hourly, UNMATCHED),
+            (carbon.on_ledger and carbon.ledger == "hourly", UNCLAIMED),
             (carbon.buys_annual, CERTIFICATES),
             (carbon.buys_hourly, GRANULAR),
             (case.water.counts, CONSUMED),

@@ -7,11 +7,12 @@ import xarray as xr
 from grid_opt.config.case import Case
 from grid_opt.formulation.calendar import operating_weights
 from grid_opt.formulation.model import Model
+from grid_opt.plan.ledgers import facility_mw
 from grid_opt.plan.schema_footprint import FOOTPRINT_DUALS
-from grid_opt.solve.extract import as_array, row_values
+from grid_opt.solve.extract import row_values, variables
 from grid_opt.solve.prices import usd_weight
 from grid_opt.solve.standard_form import Array, Matrix
-from grid_opt.units import USD_PER_MUSD
+from grid_opt.units import MWH_PER_GWH, USD_PER_MUSD
 
 _POINT = 0.01
 
@@ -39,7 +40,7 @@ def footprint_prices(
     for kind in ("annual", "hourly"):
         for scope, suffix in (("portfolio", ""), ("region", "_region")):
             if f"matching.{kind}_{scope}" in rows:
-                load = _load_gwh(model, world)
+                load = _load_gwh(case, model, world)
                 load = load.sum("region") if scope == "portfolio" else load
                 found[f"dual_{kind}_share{suffix}"] = _POINT * load * dual(f"matching.{kind}_{scope}")
     return {
@@ -48,9 +49,7 @@ def footprint_prices(
     }
 
 
-def _load_gwh(model: Model, world: xr.Dataset) -> xr.DataArray:
+def _load_gwh(case: Case, model: Model, world: xr.Dataset) -> xr.DataArray:
     """Return the load of every year at the meter in the plan that the model holds [GWh], (region, year)."""
-    values = model.component("operation.purchase").extract_values()
-    bought = as_array(values, model.declarations["operation.purchase"], world)
-    metered = bought / (1.0 + world["loss"]) * world["slice_weight"]
-    return metered.sum("slice") / 1e3
+    held = world.assign(variables(model, world))
+    return (facility_mw(held, case) * world["slice_weight"]).sum("slice") / MWH_PER_GWH
