@@ -8,6 +8,7 @@ import xarray as xr
 
 from grid_opt.verify.check import FEASIBILITY, Excess, check
 from grid_opt.verify.evidence import Evidence
+from grid_opt.verify.footprint_prices import emission_price
 
 BELOW_ZERO_USD = 1e-3
 """By how much [USD/MW] a worth may be below zero, or beside it, for the sake of rounding."""
@@ -19,7 +20,8 @@ Values = npt.NDArray[np.float64]
 def duals(e: Evidence) -> Excess:
     """Look at the worst element of every array of prices; a plan may lack them.
 
-    Where power is bought, one MWh more costs its wholesale price and the rider on the part that reaches the meter.
+    Where power is bought, one MWh more costs its wholesale price and the rider on the part that reaches the meter, and
+    where emissions are priced or capped what it emits.
     No limit and no target is worth less than nothing; headroom is worth nothing where no campus stands, and a
     target nothing in a quarter for which the case names none.
     """
@@ -37,7 +39,9 @@ def duals(e: Evidence) -> Excess:
         rider = e["delivery_rider"] / (1.0 + e["loss"])
         energy = e["local_price"] if e.case.is_nodal else e["price"]
         wanted = (energy + rider).transpose("region", "year", "slice").values
-        apart = np.where(e["purchase"].values > 0, abs(e["dual_power"].values - wanted), 0.0)
+        least, most = emission_price(e)
+        beyond = np.maximum(e["dual_power"].values - (wanted + most), wanted + least - e["dual_power"].values)
+        apart = np.where(e["purchase"].values > 0, beyond, 0.0)
         ask("dual_power", apart, FEASIBILITY * np.maximum(1.0, abs(wanted)))
     for name, must_be_zero in _nothing_there(e).items():
         if name in e.plan.variables:
