@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from grid_opt.inputs.schema_environment import FOOTPRINT
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
 from grid_opt.plan.io import open_plan, write_plan
 from grid_opt.plan.schema import DUALS, MENU_COSTS, UPGRADE_COSTS
+from grid_opt.plan.schema_footprint import FOOTPRINT_COSTS, LEDGERS
 from grid_opt.verify import CHECKS, verify
 from tests.plan_fixture import OUTLINES, plan_by_hand, with_tables
 
@@ -177,6 +179,8 @@ MUTATIONS: dict[str, Mutation] = {
     "tables.delivery_demand_charge": put("delivery_demand_charge", 8.0, region="EAST"),
     "tables.delivery_rider": put("delivery_rider", 4.1, region="EAST"),
     "tables.capacity_charge": put("capacity_charge", 1.2 * 92 * 200, region="EAST", year=2026, season=1),
+    **{f"ledger.{name}": put(name, 12345.0, region="WEST", year=2027) for name in LEDGERS},
+    **{f"tables.{name}": scale(name, 1.01) for name in FOOTPRINT},
 }
 
 SPOILED_PRICES: dict[str, Mutation] = {
@@ -223,7 +227,13 @@ ONLY_WITH_MENU = {
 } - {"connection.headroom"}  # fmt: skip
 """Checks of a case with a menu of offers: tests/test_verify_menu.py spoils plans for them."""
 
-ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU
+ONLY_WITH_FOOTPRINT = {
+    *(n for n in CHECKS if n.startswith(("certificates.", "matching.", "carbon.", "water."))), "plan.strictness",
+    *(f"cost.{term}" for term in FOOTPRINT_COSTS),
+}  # fmt: skip
+"""Checks of a case that asks something of carbon or water: tests/test_verify_footprint.py spoils plans for them."""
+
+ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_FOOTPRINT
 
 
 def test_every_check_has_a_mutation() -> None:

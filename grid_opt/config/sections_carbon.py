@@ -132,8 +132,8 @@ class Water(Knobs):
     )
     price_usd_per_m3: ByStress = knob(
         {},
-        "Price of a cubic metre consumed, by the water stress of the region (1 low to 5 extremely high) from each named "
-        "one on.",
+        "Price of a cubic metre consumed, by the water stress of the region (1 low to 5 extremely high), from each "
+        "named one on.",
         unit="USD/m3",
     )
     cap_m3: ByStress = knob(

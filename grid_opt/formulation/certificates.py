@@ -46,8 +46,9 @@ class Certificates:
     def _hourly(self, case: Case, world: xr.Dataset) -> None:
         build = self.build
         most = build.parameter(
-            "certificates.granular_most", case.carbon.hourly_certificates_mw * at_slices(world["grid_carbon_free"], world),
-            HOURLY, symbol=r"\overline{b}", unit="MW",
+            "certificates.granular_most",
+            case.carbon.hourly_certificates_mw * at_slices(world["grid_carbon_free"], world), HOURLY,
+            symbol=r"\overline{b}", unit="MW",
             meaning="most hourly certificates: the case's MW times the carbon-free share of the grid in the hour",
         )  # fmt: skip
         self.granular = build.variable(

@@ -14,10 +14,10 @@ from grid_opt.units import USD_PER_MUSD
 
 
 class Water:
-    r"""Count the water of a year, :math:`V_{r,a} = \sum_s w_s\, \omega_{r,c(s)}\, x_{r,a,s}`, by the IT power that runs.
+    r"""Count the water of a year by the IT power that runs, :math:`V_{r,a} = \sum_s w_s\, \omega_{r,c(s)}\, x_{r,a,s}`.
 
-    A litre per kWh is a cubic metre per MWh. Price and cap go by the water stress of the region: a cap on a stress is on
-    all regions of that stress or a higher one together.
+    A litre per kWh is a cubic metre per MWh. Price and cap go by the water stress of the region: a cap on a stress is
+    on all regions of that stress or a higher one together.
     """
 
     def __init__(self, build: Builder, case: Case, world: xr.Dataset, operation: Operation) -> None:
@@ -36,9 +36,7 @@ class Water:
         season_of = operation.season_of
 
         def used(r: Index, a: Index) -> Expression:
-            return build.total(
-                "slice", lambda s: intensity[r, season_of[s]] * hours[s] * operation.running_mw(r, a, s)
-            )
+            return build.total("slice", lambda s: intensity[r, season_of[s]] * hours[s] * operation.running_mw(r, a, s))
 
         build.constraint(
             "water.balance", YEARLY, lambda r, a: self.consumed[r, a] == used(r, a),

@@ -63,7 +63,9 @@ def _by_year(table: pd.DataFrame, column: str, regions: list[str], case: Case) -
 def _shapes(table: pd.DataFrame, quantity: str, names: list[str]) -> Floats:
     """Return the shapes of the regions, (region, season, hour)."""
     rows = table[table["quantity"] == quantity].set_index(["shape", "quarter"])
-    return np.array([[rows.loc[(name, season), list(HOURS)].to_numpy(dtype=float) for season in SEASONS] for name in names])
+    return np.array(
+        [[rows.loc[(name, season), list(HOURS)].to_numpy(dtype=float) for season in SEASONS] for name in names]
+    )
 
 
 def _hourly(level: Floats, shape: Floats) -> Floats:

@@ -30,7 +30,9 @@ EMISSIONS = Table(
         ident("region", "candidate region"),
         year(2020, 2100),
         _rate("average_kg_per_mwh", "CO2 of all output over all output, mean of the year"),
-        _rate("marginal_kg_per_mwh", "CO2 that a MWh more of steady load brings about in the long run, mean of the year"),
+        _rate(
+            "marginal_kg_per_mwh", "CO2 that a MWh more of steady load brings about in the long run, mean of the year"
+        ),
         _rate("residual_kg_per_mwh", "average without the output whose certificates are sold"),
         share("carbon_free_fraction", "carbon-free output over all output, mean of the year"),
     ),
@@ -58,7 +60,10 @@ ENVIRONMENT = Table(
         ident("region", "candidate region"),
         ident("average_shape", "shape of emission_shapes.csv for average rate and carbon-free share"),
         ident("marginal_shape", "shape of emission_shapes.csv for the marginal rate"),
-        *(share(f"warm_q{c}", f"share of the hours of calendar quarter {c} in which coolers are wetted") for c in SEASONS),
+        *(
+            share(f"warm_q{c}", f"share of the hours of calendar quarter {c} in which coolers are wetted")
+            for c in SEASONS
+        ),
         Column("water_stress", "int", "1", "water stress: 1 low, 2, 3, 4 high, 5 extremely high", 1, 5),
     ),
     "one row per candidate region, 40 as bundled",

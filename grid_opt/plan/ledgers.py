@@ -53,7 +53,7 @@ def with_ledgers(plan: xr.Dataset, case: Case) -> xr.Dataset:
 
 
 def _powers(plan: xr.Dataset, case: Case) -> dict[str, xr.DataArray]:
-    """Return, at the meter [MW] by region, year and slice: load, grid power, carbon-free power, storage, certificates."""
+    """Return load, grid power, carbon-free power, storage and certificates at the meter [MW], by region and slice."""
     purchase = plan["purchase"].transpose("region", "year", "slice")
     nothing = xr.zeros_like(purchase)
     grid, own, contracted, own_clean, stored = purchase, nothing, nothing, nothing, nothing
@@ -68,10 +68,10 @@ def _powers(plan: xr.Dataset, case: Case) -> dict[str, xr.DataArray]:
     if "store_discharge" in plan:
         stored = _by_region(plan["store_discharge"] - plan["store_charge"], plan, "store")
     drawn = grid / (1.0 + plan["loss"])
-    sold = plan["exported"] if "exported" in plan else nothing
+    sold = plan.get("exported", nothing)
     return {
         "drawn": drawn, "load": drawn + own + stored - sold, "contracted": contracted, "own_clean": own_clean,
-        "stored": stored, "granular": plan["granular"] if "granular" in plan else nothing,
+        "stored": stored, "granular": plan.get("granular", nothing),
     }  # fmt: skip
 
 

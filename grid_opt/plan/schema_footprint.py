@@ -16,7 +16,9 @@ LEDGERS: Final[dict[str, Spec]] = {
     "scope2_location": Spec(_YEARLY, "t", "Scope 2, location-based: grid power at the average rate of its hour"),
     "scope2_market": Spec(_YEARLY, "t", "Scope 2, market-based: what nothing covers by the year at the residual mix"),
     "scope2_hourly": Spec(_YEARLY, "t", "Scope 2, hourly matched: what nothing matches in its hour and region"),
-    "avoided": Spec(_YEARLY, "t", "Consequential, no ledger: what contracted carbon-free output displaces, if it is new"),
+    "avoided": Spec(
+        _YEARLY, "t", "Consequential, no ledger: what contracted carbon-free output displaces, if it is new"
+    ),
     "induced": Spec(_YEARLY, "t", "Consequential, no ledger: what the load brings about, at long-run marginal rates"),
     "facility_load": Spec(_YEARLY, "GWh", "Load at the meter"),
     "covered_share": Spec(_YEARLY, "1", "Share of the load covered by carbon-free power and certificates of the year"),
@@ -40,7 +42,9 @@ UNCLAIMED: Final = {
 CERTIFICATES: Final = {"certificates": Spec(_YEARLY, "GWh", "Certificates of the year bought")}
 GRANULAR: Final = {"granular": Spec(_HOURLY, "MW", "Hourly certificates bought")}
 
-FOOTPRINT_DECISIONS: Final[dict[str, Spec]] = EMITTED | CONSUMED | UNCOVERED | UNMATCHED | UNCLAIMED | CERTIFICATES | GRANULAR
+FOOTPRINT_DECISIONS: Final[dict[str, Spec]] = (
+    EMITTED | CONSUMED | UNCOVERED | UNMATCHED | UNCLAIMED | CERTIFICATES | GRANULAR
+)
 
 CERTIFICATE_COST: Final = {"certificate_cost": Spec(_YEARLY, "USD", "Energy attribute certificates")}
 CARBON_COST: Final = {"carbon_cost": Spec(_YEARLY, "USD", "Price of emissions on the ledger of the case")}

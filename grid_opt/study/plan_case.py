@@ -26,10 +26,10 @@ from grid_opt.plan.ledgers import with_ledgers
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.diagnose import explain_infeasible
 from grid_opt.solve.extract import costs, counted, polish, price_fleet, price_siting, store, variables
+from grid_opt.solve.footprint_prices import footprint_prices
 from grid_opt.solve.highs import Answer, Options, Progress, relative_gap
 from grid_opt.solve.nodal import site
 from grid_opt.solve.nodal_prices import nodal_prices
-from grid_opt.solve.footprint_prices import footprint_prices
 from grid_opt.solve.prices import fleet_prices, power_price, siting_prices
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Array, Matrix, to_matrix

@@ -85,7 +85,11 @@ def _hours(e: Evidence) -> Hours:
     home = {} if not supply.onsite else dict(zip(map(str, e.labels("own")), e["own_region"].values, strict=True))
     if supply.plants:
         for n, name in enumerate(e.labels("plant")):
-            r, output, rate = regions.index(str(home[str(name)])), e["own_output"].values[n], e["plant_emission"].values[n]
+            r, output, rate = (
+                regions.index(str(home[str(name)])),
+                e["own_output"].values[n],
+                e["plant_emission"].values[n],
+            )
             own_t[r] += rate * (output * weight).sum(axis=1)
             own_clean[r] += output if rate == 0 else 0.0
     if supply.stores:
@@ -151,22 +155,27 @@ def _shares(e: Evidence) -> dict[str, Values]:
 
 def kept_again(e: Evidence, name: str) -> Values:
     """Return a ledger of the plan, kept once more."""
-    h = hours(e)
     if name.startswith("scope2_"):
         return scope2(e, name.removeprefix("scope2_"))
-    if name.endswith("_share"):
-        return _shares(e)[name]
+    return _shares(e)[name] if name.endswith("_share") else _others(e, name)
+
+
+def _others(e: Evidence, name: str) -> Values:
+    """Return what own plant emits, what the load brings about, the load itself, or its water."""
+    h = hours(e)
     marginal = at_hours(e, "emission_marginal") / KILO
     losses = 1.0 + e["loss"].values[:, None, None]
     season = e["slice_season"].values.astype(int) - 1
-    found = {
-        "scope1": lambda: h.own_t,
-        "induced": lambda: h.own_t + h.over_year(h.drawn * losses * marginal),
-        "avoided": lambda: h.over_year(h.contracts * marginal),
-        "facility_load": lambda: h.over_year(h.load) / KILO,
-        "water": lambda: h.over_year(h.running * e["water_intensity"].values[:, season][:, None, :]),
-    }
-    return np.asarray(found[name]())
+    if name == "scope1":
+        return h.own_t
+    if name == "induced":
+        return h.own_t + h.over_year(h.drawn * losses * marginal)
+    if name == "avoided":
+        return h.over_year(h.contracts * marginal)
+    if name == "facility_load":
+        return h.over_year(h.load) / KILO
+    assert name == "water"
+    return h.over_year(h.running * e["water_intensity"].values[:, season][:, None, :])
 
 
 def _same(name: str, e: Evidence) -> Excess:

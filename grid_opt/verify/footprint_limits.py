@@ -9,7 +9,17 @@ import xarray as xr
 
 from grid_opt.verify.check import Excess, at_most, check, equal, stack
 from grid_opt.verify.evidence import Evidence
-from grid_opt.verify.footprint import KILO, SAME, at_hours, certificates_mwh, each_year, hours, kept_again, scope2, yearly
+from grid_opt.verify.footprint import (
+    KILO,
+    SAME,
+    at_hours,
+    certificates_mwh,
+    each_year,
+    hours,
+    kept_again,
+    scope2,
+    yearly,
+)
 
 # --- certificates
 
@@ -165,7 +175,9 @@ def claim(e: Evidence) -> Excess:
        when=lambda e: bool(e.case.carbon.cap_t))  # fmt: skip
 def cap_year(e: Evidence) -> Excess:
     """Add up the ledger of the case, kept again, and compare it with the smallest cap of the year's calendar years."""
-    caps = [min((c for c in caps if c is not None), default=np.inf) for caps in each_year(e, e.case.carbon.cap_t).values()]
+    caps = [
+        min((c for c in caps if c is not None), default=np.inf) for caps in each_year(e, e.case.carbon.cap_t).values()
+    ]
     limit = xr.DataArray(caps, coords={"year": e.plan["year"]}, dims=("year",))
     total = yearly(e, scope2(e, e.case.carbon.ledger) + hours(e).own_t).sum("region")
     named = np.isfinite(limit.values)

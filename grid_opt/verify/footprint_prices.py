@@ -61,11 +61,11 @@ def emission_price(e: Evidence) -> tuple[Values, Values]:
         return nothing - np.inf, nothing + np.inf
     books, season = Books.of(e.case), e["slice_season"].values.astype(int)
     dual = e["dual_carbon"].values if carbon.cap_t else np.zeros(len(e.labels("year")))
-    rate = {
-        "location": lambda: at_hours(e, "emission_average"),
-        "market": lambda: nothing + e["residual_mix"].values[:, :, None],
-        "hourly": lambda: at_hours(e, "emission_residual"),
-    }[carbon.ledger]() / KILO / (1.0 + e["loss"].values[:, None, None])
+    if carbon.ledger == "market":
+        rate = nothing + e["residual_mix"].values[:, :, None]
+    else:
+        rate = at_hours(e, "emission_average" if carbon.ledger == "location" else "emission_residual")
+    rate = rate / KILO / (1.0 + e["loss"].values[:, None, None])
     for n, a in enumerate(e.labels("year")):
         worth = np.array([books.bill(int(a), c) for c in (1, 2, 3, 4)])
         rate[:, n] *= (paid_price(e, int(a)) + dual[n]) * worth.mean() / worth[season - 1]

@@ -37,8 +37,8 @@ def _zone(e: Evidence, zone: str) -> Row:
         return e.tables.row("zones", zone=zone)
     bus = e.labels("bus").index(zone)
     place = {f"{axis}itude_deg": str(float(e[name][bus])) for axis, name in (("lat", "bus_lat"), ("long", "bus_lon"))}
-    candidate = candidate(e, zone)[0]
-    return e.tables.row("zones", zone=candidate["like"]) | {"name": candidate["name"]} | place
+    like = candidate(e, zone)[0]
+    return e.tables.row("zones", zone=like["like"]) | {"name": like["name"]} | place
 
 
 def _region(e: Evidence, region: str) -> Row:

@@ -56,7 +56,7 @@ BALANCING_AREA = {
 }
 # The Great Basin and the Rockies are no hydro system: their hours are those of the Southwest.
 NOT_HYDRO = {"NV_LV": "AZPS", "NV_N": "AZPS", "UT": "AZPS"}
-# Standard time of the areas of Cambium, hours behind UTC; its hours are local standard time (their dip at noon says so).
+# Standard time of the areas of Cambium, hours behind UTC. Its hours are local standard time: their dip at noon says so.
 HOURS_BEHIND_UTC = {
     **dict.fromkeys(("CAMX", "NWPP"), 8),
     **dict.fromkeys(("AZNM", "RMPA"), 7),
