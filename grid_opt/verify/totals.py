@@ -9,7 +9,7 @@ from functools import partial
 import xarray as xr
 
 from grid_opt.plan.schema import FORGONE, PROVENANCE, STATUSES, cost_terms_of, specs
-from grid_opt.verify import bills, capital, nodal, offer_money, tokens
+from grid_opt.verify import bills, capital, nodal, offer_money, supply_money, tokens
 from grid_opt.verify.check import (
     FEASIBILITY,
     MONEY_RELATIVE,
@@ -41,6 +41,14 @@ RECOMPUTED: dict[str, Callable[[Evidence], xr.DataArray]] = {
     "relief_fixed_cost": offer_money.recomputed_relief,
     "call_energy_cost": offer_money.recomputed_calls,
     "upgrade_cost": offer_money.recomputed_upgrades,
+    "settlement": supply_money.recomputed_settlement,
+    "wheeling": supply_money.recomputed_wheeling,
+    "forward_premium": supply_money.recomputed_forwards,
+    "own_capex": supply_money.recomputed_own,
+    "own_upkeep": supply_money.recomputed_upkeep,
+    "own_running": supply_money.recomputed_running,
+    "store_wear_cost": supply_money.recomputed_wear,
+    "export_revenue": supply_money.recomputed_exports,
     "idle_hardware": capital.recomputed_idle,
     "porting": tokens.recomputed_porting,
     "unserved_penalty": tokens.recomputed_penalty,
