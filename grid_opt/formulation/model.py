@@ -43,8 +43,8 @@ from grid_opt.formulation.goal import Goal
 from grid_opt.formulation.network import Network, WholeLoad
 from grid_opt.formulation.nodal import Dispatch, Generation, compose_base
 from grid_opt.formulation.one_kind import OneKind, SteadyUse
-from grid_opt.formulation.operation import FixedCapacity, Operation
 from grid_opt.formulation.onsite import OnSite
+from grid_opt.formulation.operation import FixedCapacity, Operation
 from grid_opt.formulation.ports import Computers, Connected, Users
 from grid_opt.formulation.pyomo_builder import PyomoBuilder
 from grid_opt.formulation.relief import Relief

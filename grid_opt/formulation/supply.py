@@ -104,7 +104,7 @@ class Supply:
             lambda r, a, s: operation.metered_mw(r, a, s)
             <= (1 + self.loss[r]) * self.connected.contracted(r, self.when[a, s]),
             unit="MW", meaning="No more is drawn from the grid than is connected, charging included.",
-            where=lambda r, a, s: stores.charges(r, a, s),
+            where=stores.charges,
         )  # fmt: skip
 
     def _export(self, world: xr.Dataset, onsite: OnSite) -> None:
@@ -147,8 +147,10 @@ class Supply:
         hours = self.hours
         return self.build.total(
             "slice",
-            lambda s: hours.weight[s]
-            * ((1 + self.loss[region]) * self.pue[region, hours.season_of[s]] * self.load.drawn_mw(region, year, s)),
+            lambda s: (
+                hours.weight[s]
+                * ((1 + self.loss[region]) * self.pue[region, hours.season_of[s]] * self.load.drawn_mw(region, year, s))
+            ),
         )
 
     def _within_load(self, world: xr.Dataset) -> None:

@@ -13,8 +13,8 @@ import xarray as xr
 from grid_opt.compute.definitions import load_accelerator
 from grid_opt.config import Case, nearest
 from grid_opt.errors import InputError
-from grid_opt.inputs.fleet import fleet_world
 from grid_opt.inputs.contracts import Market
+from grid_opt.inputs.fleet import fleet_world
 from grid_opt.inputs.headroom import headroom_at
 from grid_opt.inputs.hours import generate_hours
 from grid_opt.inputs.hours_file import read_hours

@@ -39,8 +39,7 @@ def curtailment_limit(e: Evidence) -> Excess:
     return at_most(e["curtailment"], e.case.flexibility.max_curtailment_fraction * drawn_mw(e))
 
 
-@check("operation.power_balance", "Power bought, and what other sources supply, covers IT, cooling and delivery losses.",
-       "MW")  # fmt: skip
+@check("operation.power_balance", "Power bought or supplied otherwise covers IT, cooling and delivery losses.", "MW")
 def power_balance(e: Evidence) -> Excess:
     """Follow the power from the computers back to the market: cooling first, then losses, then what others supply."""
     computers = drawn_mw(e) - e["curtailment"]

@@ -171,7 +171,9 @@ def annual_budget(e: Evidence) -> Excess:
 def total_budget(e: Evidence) -> Excess:
     """Add up the overnight cost of everything that enters service."""
     assert e.case.budget.total_musd is not None
-    return _money_limit(outlay_usd(e).sum() + connection_outlay(e).sum() + own_outlay(e).sum(), 1e6 * e.case.budget.total_musd)
+    return _money_limit(
+        outlay_usd(e).sum() + connection_outlay(e).sum() + own_outlay(e).sum(), 1e6 * e.case.budget.total_musd
+    )
 
 
 @check("campus.target", "The targets are those of the case.", "MW")

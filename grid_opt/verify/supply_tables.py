@@ -105,7 +105,7 @@ def own_cost(e: Evidence, label: str) -> float:
 
 
 def own_credit(e: Evidence, label: str, quarter: str) -> float:
-    """Return the credit of what enters service in the quarter: for the start of its construction, or for its service."""
+    """Return the credit of what enters service in the quarter: for when its works began, or for when it serves."""
     row = _row(e, "own", label)
     build = int(_number(row, "build_quarters"))
     if row["credit_starts_from"] and quarter_count(row["credit_starts_from"], quarter) < build:
@@ -237,7 +237,7 @@ def forward_price(e: Evidence) -> Excess:
     return _apart(found, found.copy(data=again))
 
 
-@check("tables.ppa_production", "Projects make no more than is in force, nothing below their floor, and flat ones their "
+@check("tables.ppa_production", "Projects make no more than is in force, nothing below their floor, flat ones their "
        "share.", "1", when=has_contracts)  # fmt: skip
 def ppa_production(e: Evidence) -> Excess:
     """Compare with the share in force; what follows the weather is compared when it is made again."""
