@@ -11,8 +11,9 @@ import pytest
 import xarray as xr
 
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
+from grid_opt.inputs.schema_supply import SUPPLY
 from grid_opt.plan.io import open_plan, write_plan
-from grid_opt.plan.schema import DUALS, MENU_COSTS, UPGRADE_COSTS
+from grid_opt.plan.schema import DUALS, MENU_COSTS, SUPPLY_COSTS, UPGRADE_COSTS
 from grid_opt.verify import CHECKS, verify
 from tests.plan_fixture import OUTLINES, plan_by_hand, with_tables
 
@@ -223,7 +224,14 @@ ONLY_WITH_MENU = {
 } - {"connection.headroom"}  # fmt: skip
 """Checks of a case with a menu of offers: tests/test_verify_menu.py spoils plans for them."""
 
-ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU
+ONLY_WITH_SUPPLY = {
+    *(n for n in CHECKS if n.startswith(("contracts.", "forwards.", "onsite.", "own.", "supply."))),
+    *(f"cost.{term}" for term in SUPPLY_COSTS), *(f"tables.{name}" for name in SUPPLY if name != "ppa_price"),
+    "tables.supply",
+}  # fmt: skip
+"""Checks of a case with sources of power beside wholesale: tests/test_verify_supply.py spoils plans for them."""
+
+ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_SUPPLY
 
 
 def test_every_check_has_a_mutation() -> None:
