@@ -225,7 +225,7 @@ ONLY_WITH_MENU = {
 """Checks of a case with a menu of offers: tests/test_verify_menu.py spoils plans for them."""
 
 ONLY_WITH_SUPPLY = {
-    *(n for n in CHECKS if n.startswith(("contracts.", "forwards.", "onsite.", "own.", "supply."))),
+    *(n for n in CHECKS if n.startswith(("contracts.", "forwards.", "onsite.", "plant.", "store.", "supply."))),
     *(f"cost.{term}" for term in SUPPLY_COSTS), *(f"tables.{name}" for name in SUPPLY if name != "ppa_price"),
     "tables.supply",
 }  # fmt: skip
@@ -354,6 +354,8 @@ def test_every_constraint_has_a_check() -> None:
     from grid_opt.inputs.world import build_world
 
     knobs = ["budget.total_musd=1e5", "budget.annual_musd={2026=1e5}", "connection.upgrades=true"]
+    knobs += ['supply.contracts=["financial","physical"]', 'supply.onsite=["engine","battery"]', "supply.forwards=true"]
+    knobs += ["supply.least_hedged_share=0.1", "supply.export_share=0.1"]
     case_ = load_case("quick", knobs)
     declared = print_formulas(case_, build_world(case_)).values()
     limits = {d.name for d in declared if d.kind in ("constraint", "variable")}
@@ -390,7 +392,7 @@ def test_manual_lists_every_array(root: Path) -> None:
 
     page = (root / "docs" / "plan-format.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
-    for name, declared in {**specs(), **WORLD, **FLEET, **NODAL, **MENU, **UPGRADE}.items():
+    for name, declared in {**specs(), **WORLD, **FLEET, **NODAL, **MENU, **UPGRADE, **SUPPLY}.items():
         row = next(line for line in rows if line.startswith(f"| `{name}` "))
         assert f"| {', '.join(declared.dims)} | {declared.unit or 'text'} |" in row
     assert all(any(line.startswith(f"| `{name}` ") for line in rows) for name in PROVENANCE)

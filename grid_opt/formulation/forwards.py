@@ -35,7 +35,7 @@ class Forwards:
             symbol=r"\rho", unit="million USD/MW", meaning="price of the block less wholesale prices, over its hours",
         )  # fmt: skip
         self.mw = build.variable(
-            "forwards.forward_mw", _OVER, symbol="y", unit="MW", domain="nonnegative",
+            "forwards.forward_mw", _OVER, symbol="m^{Y}", unit="MW", domain="nonnegative",
             bounds=lambda y, a, c: (0, most[y, a, c]), meaning="MW of the block bought ahead",
         )  # fmt: skip
         regions = world["region"].values.tolist()

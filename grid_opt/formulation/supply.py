@@ -15,7 +15,7 @@ from grid_opt.formulation.own_dispatch import Plants, Stores
 from grid_opt.formulation.ports import Connected, Load
 from grid_opt.units import USD_PER_MUSD
 
-MWH_PER_GWH = 1000.0
+GWH_PER_MWH = 1e-3
 _OVER = ("region", "year", "slice")
 
 
@@ -168,8 +168,8 @@ class Supply:
             signs = {r: r in set(world["ppa_region"].values.tolist()) for r in world["region"].values.tolist()}
             build.constraint(
                 "supply.contracted_most", ("region",),
-                lambda r: build.total("year", lambda a: count[a] * contracts.made_mwh(r, a) / MWH_PER_GWH)
-                <= most * build.total("year", lambda a: count[a] * self._drawn_mwh(r, a) / MWH_PER_GWH),
+                lambda r: build.total("year", lambda a: GWH_PER_MWH * count[a] * contracts.made_mwh(r, a))
+                <= most * build.total("year", lambda a: GWH_PER_MWH * count[a] * self._drawn_mwh(r, a)),
                 unit="GWh", meaning="Over the plan long contracts make no more than the campuses of the region draw.",
                 where=lambda r: signs[r],
             )  # fmt: skip
@@ -189,7 +189,7 @@ class Supply:
 
         build.constraint(
             "supply.hedged", ("region", "year"),
-            lambda r, a: fixed(r, a) / MWH_PER_GWH >= least * self._drawn_mwh(r, a) / MWH_PER_GWH,
+            lambda r, a: GWH_PER_MWH * fixed(r, a) >= least * (GWH_PER_MWH * self._drawn_mwh(r, a)),
             unit="GWh", meaning="Long contracts and blocks fix the price of so much of the year's energy.",
         )  # fmt: skip
 

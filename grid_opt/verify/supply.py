@@ -297,13 +297,13 @@ def _standing(e: Evidence, dim: str) -> xr.DataArray:
     return hourly(e, mine).transpose(dim, "year", "slice")
 
 
-@check("own.own_output", "Power made on site is not negative.", "MW", when=has_plants)
+@check("plant.own_output", "Power made on site is not negative.", "MW", when=has_plants)
 def own_output(e: Evidence) -> Excess:
     """Ask for at least 0."""
     return at_most(-e["own_output"], 0.0)
 
 
-@check("own.within_plant", "No more is made than what stands can.", "MW", when=has_plants)
+@check("plant.within_plant", "No more is made than what stands can.", "MW", when=has_plants)
 def within_plant(e: Evidence) -> Excess:
     """Multiply what stands by what is available."""
     most = (_standing(e, "plant") * e["plant_available"]).transpose("plant", "year", "slice")
@@ -314,43 +314,43 @@ def _battery_mw(e: Evidence) -> xr.DataArray:
     return _standing(e, "store") * e["store_available"]
 
 
-@check("own.store_charge", "Charging is not negative.", "MW", when=has_stores)
+@check("store.store_charge", "Charging is not negative.", "MW", when=has_stores)
 def store_charge(e: Evidence) -> Excess:
     """Ask for at least 0."""
     return at_most(-e["store_charge"], 0.0)
 
 
-@check("own.store_charge_most", "A battery charges with no more than its power.", "MW", when=has_stores)
+@check("store.store_charge_most", "A battery charges with no more than its power.", "MW", when=has_stores)
 def store_charge_most(e: Evidence) -> Excess:
     """Compare with the power that stands."""
     return at_most(e["store_charge"], _battery_mw(e))
 
 
-@check("own.store_discharge", "Discharging is not negative.", "MW", when=has_stores)
+@check("store.store_discharge", "Discharging is not negative.", "MW", when=has_stores)
 def store_discharge(e: Evidence) -> Excess:
     """Ask for at least 0."""
     return at_most(-e["store_discharge"], 0.0)
 
 
-@check("own.store_discharge_most", "A battery gives no more than its power.", "MW", when=has_stores)
+@check("store.store_discharge_most", "A battery gives no more than its power.", "MW", when=has_stores)
 def store_discharge_most(e: Evidence) -> Excess:
     """Compare with the power that stands."""
     return at_most(e["store_discharge"], _battery_mw(e))
 
 
-@check("own.store_energy", "What is stored is not negative.", "MWh", when=has_stores)
+@check("store.store_energy", "What is stored is not negative.", "MWh", when=has_stores)
 def store_energy(e: Evidence) -> Excess:
     """Ask for at least 0."""
     return at_most(-e["store_energy"], 0.0)
 
 
-@check("own.store_energy_most", "A battery stores no more than its energy.", "MWh", when=has_stores)
+@check("store.store_energy_most", "A battery stores no more than its energy.", "MWh", when=has_stores)
 def store_energy_most(e: Evidence) -> Excess:
     """Multiply what stands by its hours."""
     return at_most(e["store_energy"], (_battery_mw(e) * e["store_hours"]).transpose("store", "year", "slice"))
 
 
-@check("own.store_balance", "What is stored follows from what goes in and comes out; a day ends as it began.", "MWh",
+@check("store.store_balance", "What is stored follows from what goes in and comes out; a day ends as it began.", "MWh",
        when=has_stores)  # fmt: skip
 def store_balance(e: Evidence) -> Excess:
     """Walk through every day, or through the year where batteries span days, from its last slice to its last."""
