@@ -371,8 +371,7 @@ def plan_by_hand(capex_mode: str = "annuity") -> xr.Dataset:
         "dual_surplus": np.zeros((4, 4, 2)),
     }
     coords = {"zone": ZONES, "region": REGIONS, "link": LINKS, "quarter": QUARTERS, "year": YEARS,
-              "slice": np.arange(96), "stress": STRESS, "season": SEASONS, "hour": np.arange(24),
-              "basin": np.arange(1, 6)}  # fmt: skip
+              "slice": np.arange(96), "stress": STRESS, "season": SEASONS, "hour": np.arange(24)}  # fmt: skip
     declared = {name: (a.dims, a.unit, a.meaning) for name, a in {**WORLD, **FOOTPRINT}.items()}
     declared |= {name: (s.dims, s.unit, s.long_name) for name, s in specs().items()}
     variables = {}

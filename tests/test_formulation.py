@@ -26,6 +26,7 @@ from tests.tiny_menu import (
     rich_upgrades,
 )
 from tests.tiny_nodal import watched_world
+from tests.tiny_supply import RICH_SUPPLY, rich_sources, supply_case, supply_world
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "rows.txt"
@@ -60,6 +61,14 @@ def _fleet_menu_model() -> Model:
     return build_model(case, menu_world(case, offers, world))
 
 
+def _supply_model() -> Model:
+    case = supply_case(RICH_SUPPLY, connection={"menu": True}, **ALL_BLOCKS)
+    world = tiny_world(case)
+    world = menu_world(case, rich_offers(), world, threshold=RICH_THRESHOLD)
+    return build_model(case, supply_world(case, world, **rich_sources(world)))
+
+
+SUPPLY_BLOCKS = ("onsite", "supply", "contracts", "forwards", "plant", "store", "capacity", "operation", "budget")
 MENU_BLOCKS = ("connection", "relief", "capacity", "upgrade", "network", "budget", "bills")
 
 
@@ -77,6 +86,8 @@ def golden_rows() -> str:
     menu, both = _menu_model(), _fleet_menu_model()
     named |= {f"{n} with a menu": (menu, d) for n, d in menu.declarations.items() if n.split(".")[0] in MENU_BLOCKS}
     named |= {n: (both, d) for n, d in both.declarations.items() if n == "service.shed_limit"}
+    rich = _supply_model()
+    named |= {f"{n} with supply": (rich, d) for n, d in rich.declarations.items() if n.split(".")[0] in SUPPLY_BLOCKS}
     lines = []
     for model, declared in named.values():
         if declared.kind not in ("constraint", "cost"):

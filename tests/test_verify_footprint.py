@@ -41,8 +41,8 @@ def plans() -> dict[str, xr.Dataset]:
             "hourly_share": {2027: 0.15}, "scope": "region", **OFFERS,
         }),
         "hourly": solved(carbon={
-            "ledger": "hourly", **priced, "cap_t": {2027: 160e3}, "annual_share": {2026: 0.3}, "hourly_share": {2026: 0.2},
-            **OFFERS,
+            "ledger": "hourly", **priced, "cap_t": {2027: 160e3}, "annual_share": {2026: 0.3},
+            "hourly_share": {2026: 0.2}, **OFFERS,
         }),
     }  # fmt: skip
 
@@ -88,7 +88,7 @@ def test_check_fails_on_a_plan_spoiled_for_it(name: str, plans: dict[str, xr.Dat
 PRICES: dict[str, tuple[str, Callable[[xr.Dataset], xr.Dataset]]] = {
     "a price of a cap that leaves room": ("location", lambda p: p.assign(dual_water=p["dual_water"] + 1.0)),
     "a price below zero": ("location", lambda p: p.assign(dual_carbon=-abs(p["dual_carbon"]) - 1.0)),
-    "a price of a limit that the case has not": ("location", lambda p: p.assign(dual_annual_share=p["dual_carbon"] + 5.0)),
+    "a price of no limit": ("location", lambda p: p.assign(dual_annual_share=p["dual_carbon"] + 5.0)),
     "no price at all": ("hourly", lambda p: p.assign(dual_annual_share=p["dual_annual_share"] * float("nan"))),
 }
 

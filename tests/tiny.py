@@ -78,7 +78,8 @@ def tiny_world(case: Case, regions: int = 3, seed: int = 0) -> xr.Dataset:
     declared = WORLD | FOOTPRINT
     coords = {
         "zone": zones, "region": zones, "link": links, "quarter": quarters, "year": years, "slice": slices,
-        "season": [1, 2, 3, 4], "stress": ["summer", "winter"], "hour": list(range(24)), "basin": [1, 2, 3, 4, 5],
+        "season": [1, 2, 3, 4], "stress": ["summer", "winter"], "hour": list(range(24)),
+        **({"basin": [1, 2, 3, 4, 5]} if case.water.cap_m3 else {}),
     }  # fmt: skip
     world = xr.Dataset({n: (declared[n].dims, np.asarray(v)) for n, v in values.items()}, coords=coords)
     for name, array in declared.items():

@@ -167,7 +167,7 @@ class Case(Knobs):
         asked = (
             (self.has_fleet, "fleet.members", self.fleet.members, "'none': one accelerator fills the halls"),
             (self.connection.menu, "connection.menu", True, "false: nodal.candidates says what can be connected"),
-            (self.supply.has_sources, "supply", "contracts, forwards or onsite", "none: the dispatch has no prices of its own"),
+            (self.supply.has_sources, "supply", "contracts, forwards or onsite", "none: a dispatch has no prices yet"),
             (self.grid.network, "grid.network", True, "false: the lines of nodal.network take its place"),
             (
                 self.energy.hours_file is not None, "energy.hours_file", self.energy.hours_file,

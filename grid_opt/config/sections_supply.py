@@ -75,8 +75,8 @@ class Supply(Knobs):
     )
     store_across_days: bool = knob(
         False,
-        "Whether batteries may carry energy from day to day. It needs energy.days = 365; otherwise a battery ends every "
-        "representative day as it began it.",
+        "Whether batteries may carry energy from day to day. It needs energy.days = 365; otherwise a battery ends "
+        "every representative day as it began it.",
     )
     screen: bool = knob(
         True,

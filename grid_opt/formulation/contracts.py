@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import xarray as xr
 
 from grid_opt.config import Case
@@ -47,7 +50,7 @@ class Contracts:
         )  # fmt: skip
         self._projects(world)
         self._settle(world)
-        self.wheeled_at = None
+        self.wheeled_at: Mapping[Index, Any] | None = None
         if "physical" in case.supply.contracts:
             self._deliver(world)
 

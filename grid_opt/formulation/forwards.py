@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from grid_opt.config import Case
 from grid_opt.formulation.block import Builder, Expression, Index
 from grid_opt.formulation.money import Hours
 from grid_opt.units import USD_PER_MUSD
@@ -36,7 +35,7 @@ class Forwards:
             symbol=r"\rho", unit="million USD/MW", meaning="price of the block less wholesale prices, over its hours",
         )  # fmt: skip
         self.mw = build.variable(
-            "forwards.forward_mw", _OVER, symbol="y", unit="MW", domain="nonnegative",
+            "forwards.forward_mw", _OVER, symbol="m^{Y}", unit="MW", domain="nonnegative",
             bounds=lambda y, a, c: (0, most[y, a, c]), meaning="MW of the block bought ahead",
         )  # fmt: skip
         regions = world["region"].values.tolist()

@@ -25,9 +25,9 @@ class FixedCapacity:
 class Operation:
     """Balance the power of every region in every slice of every operating year.
 
-    It meets the computers in one place, :class:`~grid_opt.formulation.ports.Load`, and sources of power beside wholesale
-    in another, :class:`~grid_opt.formulation.ports.Sources`. No constraint of its own joins two regions or two years:
-    given the load and without such sources, the operation of any part can be solved by itself.
+    It meets the computers in one place, :class:`~grid_opt.formulation.ports.Load`, and sources of power beside
+    wholesale in another, :class:`~grid_opt.formulation.ports.Sources`. No constraint of its own joins two regions
+    or two years: given the load and without such sources, the operation of any part can be solved by itself.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Operation:
             "operation.power_balance", over,
             lambda r, a, s: self.purchase[r, a, s] + self._supplied_mw(r, a, s)
             == (1 + loss[r]) * pue[r, self.season_of[s]] * (load.drawn_mw(r, a, s) - self.curtailment[r, a, s]),
-            unit="MW", meaning="Power bought, and what other sources supply, covers IT, cooling and delivery losses.",
+            unit="MW", meaning="Power bought or supplied otherwise covers IT, cooling and delivery losses.",
         )  # fmt: skip
 
     def _supplied_mw(self, region: Index, year: Index, slice_: Index) -> Expression:

@@ -25,30 +25,30 @@ class Plants:
         clean = {r: [g for g in mine if emission[g] == 0] for r, mine in by_region(world, "plant").items()}
         self.clean_at = build.mapping(clean, symbol=r"\mathcal{G}^{C}")
         self.emission = build.parameter(
-            "own.emission", world["plant_emission"], ("plant",), symbol=r"\epsilon", unit="t/MWh",
+            "plant.emission", world["plant_emission"], ("plant",), symbol=r"\epsilon", unit="t/MWh",
             meaning="carbon dioxide emitted",
         )  # fmt: skip
         when = build.mapping(quarter_of(case, world), symbol="q")
         available = build.parameter(
-            "own.available", world["plant_available"], ("plant", "slice"), symbol=r"\gamma^{O}", unit="1",
+            "plant.available", world["plant_available"], ("plant", "slice"), symbol=r"\gamma^{O}", unit="1",
             meaning="output per MW that can be had",
         )  # fmt: skip
         running = build.parameter(
-            "own.running", world["plant_running"] / USD_PER_MUSD, ("plant", "year"), symbol=r"\pi^{F}",
+            "plant.running", world["plant_running"] / USD_PER_MUSD, ("plant", "year"), symbol=r"\pi^{F}",
             unit="million USD/MWh", meaning="fuel and other running cost",
         )  # fmt: skip
         self.output = build.variable(
-            "own.own_output", over, symbol="g", unit="MW", domain="nonnegative",
+            "plant.own_output", over, symbol="x^{G}", unit="MW", domain="nonnegative",
             bounds=lambda g, a, s: (0, available[g, s] * onsite.most[g, when[a, s]]), meaning="power made on site",
         )  # fmt: skip
         build.constraint(
-            "own.within_plant", over,
+            "plant.within_plant", over,
             lambda g, a, s: self.output[g, a, s] <= available[g, s] * onsite.mw[g, when[a, s]],
             unit="MW", meaning="No more is made than what stands can.",
             where=lambda g, a, s: available[g, s] * onsite.most[g, when[a, s]] > 0,
         )  # fmt: skip
         build.cost(
-            "own.own_running", ("plant", "year"),
+            "plant.own_running", ("plant", "year"),
             lambda g, a: hours.over_year(a, lambda s: running[g, a] * self.output[g, a, s]),
             meaning="Fuel and other running cost of plant on site.",
         )  # fmt: skip
@@ -85,18 +85,18 @@ class Stores:
         self._mine = by_region(world, "store")
         self.at = build.mapping(self._mine, symbol=r"\mathcal{H}")
         self.available = build.parameter(
-            "own.store_available", world["store_available"], ("store",), symbol=r"\gamma^{B}", unit="1",
+            "store.store_available", world["store_available"], ("store",), symbol=r"\gamma^{B}", unit="1",
             meaning="share of power and energy that is available",
         )  # fmt: skip
-        self.charge = self._power("own.store_charge", "x^{+}", "power that charges batteries")
-        self.discharge = self._power("own.store_discharge", "x^{-}", "power that batteries give")
+        self.charge = self._power("store.store_charge", "x^{+}", "power that charges batteries")
+        self.discharge = self._power("store.store_discharge", "x^{-}", "power that batteries give")
         self._energy(case, world)
         wear = build.parameter(
-            "own.wear", world["store_wear"] / USD_PER_MUSD, ("store",), symbol=r"\pi^{W}", unit="million USD/MWh",
+            "store.wear", world["store_wear"] / USD_PER_MUSD, ("store",), symbol=r"\pi^{W}", unit="million USD/MWh",
             meaning="wear per MWh discharged",
         )  # fmt: skip
         build.cost(
-            "own.store_wear_cost", ("store", "year"),
+            "store.store_wear_cost", ("store", "year"),
             lambda h, a: hours.over_year(a, lambda s: wear[h] * self.discharge[h, a, s]),
             meaning="Wear of batteries by what they give.",
         )  # fmt: skip
@@ -123,32 +123,36 @@ class Stores:
     def _energy(self, case: Case, world: xr.Dataset) -> None:
         build = self.build
         deep = build.parameter(
-            "own.store_hours", world["store_hours"], ("store",), symbol="h^{B}", unit="h",
+            "store.store_hours", world["store_hours"], ("store",), symbol="h^{B}", unit="h",
             meaning="hours of full output that are stored",
         )  # fmt: skip
         kept = build.parameter(
-            "own.store_efficiency", world["store_efficiency"], ("store",), symbol=r"\eta^{B}", unit="1",
-            meaning="share of energy that is left of each way, in and out",
+            "store.store_efficiency", world["store_efficiency"], ("store",), symbol=r"\eta^{B}", unit="1",
+            meaning="share of what is taken that is stored, and of what leaves the store that is given",
+        )  # fmt: skip
+        spent = build.parameter(
+            "store.store_spent", 1.0 / world["store_efficiency"], ("store",), symbol=r"\tau", unit="1",
+            meaning="energy that leaves the store for each MWh given",
         )  # fmt: skip
         length = build.parameter(
-            "own.slice_length", slice_length(world), ("slice",), symbol=r"\Delta", unit="h",
+            "store.slice_length", slice_length(world), ("slice",), symbol=r"\Delta", unit="h",
             meaning="hours that the slice has in its day",
         )  # fmt: skip
         before = build.mapping(slice_before(case, world), symbol="s^{-}")
         self.stored = build.variable(
-            "own.store_energy", self.over, symbol="e", unit="MWh", domain="nonnegative",
+            "store.store_energy", self.over, symbol="e", unit="MWh", domain="nonnegative",
             bounds=lambda h, a, s: (0, deep[h] * self._most(h, a, s)), meaning="energy stored at the end of the slice",
         )  # fmt: skip
         build.constraint(
-            "own.store_energy_most", self.over,
+            "store.store_energy_most", self.over,
             lambda h, a, s: self.stored[h, a, s] <= deep[h] * self._standing(h, a, s),
             unit="MWh", meaning="No more than the battery's energy.", where=lambda h, a, s: self._most(h, a, s) > 0,
         )  # fmt: skip
         build.constraint(
-            "own.store_balance", self.over,
+            "store.store_balance", self.over,
             lambda h, a, s: self.stored[h, a, s]
             == self.stored[h, a, before[s]]
-            + length[s] * (kept[h] * self.charge[h, a, s] - self.discharge[h, a, s] / kept[h]),
+            + length[s] * (kept[h] * self.charge[h, a, s] - spent[h] * self.discharge[h, a, s]),
             unit="MWh", meaning="What is stored follows from what goes in and comes out.",
             where=lambda h, a, s: self._most(h, a, s) > 0 or self._most(h, a, before[s]) > 0,
         )  # fmt: skip

@@ -15,7 +15,7 @@ from grid_opt.formulation.own_dispatch import Plants, Stores
 from grid_opt.formulation.ports import Connected, Load
 from grid_opt.units import USD_PER_MUSD
 
-MWH_PER_GWH = 1000.0
+GWH_PER_MWH = 1e-3
 _OVER = ("region", "year", "slice")
 
 
@@ -108,7 +108,7 @@ class Supply:
             lambda r, a, s: operation.metered_mw(r, a, s)
             <= (1 + self.loss[r]) * self.connected.contracted(r, self.when[a, s]),
             unit="MW", meaning="No more is drawn from the grid than is connected, charging included.",
-            where=lambda r, a, s: stores.charges(r, a, s),
+            where=stores.charges,
         )  # fmt: skip
 
     def _export(self, world: xr.Dataset, onsite: OnSite) -> None:
@@ -151,8 +151,10 @@ class Supply:
         hours = self.hours
         return self.build.total(
             "slice",
-            lambda s: hours.weight[s]
-            * ((1 + self.loss[region]) * self.pue[region, hours.season_of[s]] * self.load.drawn_mw(region, year, s)),
+            lambda s: (
+                hours.weight[s]
+                * ((1 + self.loss[region]) * self.pue[region, hours.season_of[s]] * self.load.drawn_mw(region, year, s))
+            ),
         )
 
     def _within_load(self, world: xr.Dataset) -> None:
@@ -170,8 +172,8 @@ class Supply:
             signs = {r: r in set(world["ppa_region"].values.tolist()) for r in world["region"].values.tolist()}
             build.constraint(
                 "supply.contracted_most", ("region",),
-                lambda r: build.total("year", lambda a: count[a] * contracts.made_mwh(r, a) / MWH_PER_GWH)
-                <= most * build.total("year", lambda a: count[a] * self._drawn_mwh(r, a) / MWH_PER_GWH),
+                lambda r: build.total("year", lambda a: GWH_PER_MWH * count[a] * contracts.made_mwh(r, a))
+                <= most * build.total("year", lambda a: GWH_PER_MWH * count[a] * self._drawn_mwh(r, a)),
                 unit="GWh", meaning="Over the plan long contracts make no more than the campuses of the region draw.",
                 where=lambda r: signs[r],
             )  # fmt: skip
@@ -191,7 +193,7 @@ class Supply:
 
         build.constraint(
             "supply.hedged", ("region", "year"),
-            lambda r, a: fixed(r, a) / MWH_PER_GWH >= least * self._drawn_mwh(r, a) / MWH_PER_GWH,
+            lambda r, a: GWH_PER_MWH * fixed(r, a) >= least * (GWH_PER_MWH * self._drawn_mwh(r, a)),
             unit="GWh", meaning="Long contracts and blocks fix the price of so much of the year's energy.",
         )  # fmt: skip
 

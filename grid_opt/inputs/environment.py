@@ -41,7 +41,9 @@ def footprint_world(case: Case, world: xr.Dataset, tables: Tables) -> xr.Dataset
         "water_intensity": _water(case, places, tables["cooling"]),
         "water_stress": places["water_stress"].to_numpy(dtype=float),
     }
-    found = world.assign_coords(hour=list(range(len(HOURS))), basin=list(STRESSES))
+    found = world.assign_coords(hour=list(range(len(HOURS))))
+    if case.water.cap_m3:
+        found = found.assign_coords(basin=list(STRESSES))
     found = found.assign({name: (FOOTPRINT[name].dims, values) for name, values in arrays.items()})
     for name, array in FOOTPRINT.items():
         found[name].attrs = {"units": array.unit, "long_name": array.meaning}

@@ -162,7 +162,9 @@ OWN: dict[str, WorldArray] = {
     "own_technology": text_array("own", "row of onsite_technologies.csv"),
     "own_region": text_array("own", "region of the campus"),
     "own_unit": WorldArray(_OWN, "MW", "size of a unit; 0 where any size will do", 0, 1e4),
-    "own_most": WorldArray(_OWN_DATED, "MW", "most MW in service through the quarter; 0 before it can be ready", 0, 1e5),
+    "own_most": WorldArray(
+        _OWN_DATED, "MW", "most MW in service through the quarter; 0 before it can be ready", 0, 1e5
+    ),
     "own_cost": WorldArray(_OWN, "USD/MW", "overnight cost", 0, 1e9),
     "own_credit": WorldArray(_OWN_DATED, "1", "share of it that a credit pays for service from the quarter on", 0, 1),
     "own_fixed": WorldArray(_OWN, "USD/MW", "fixed operation and maintenance a year", 0, 1e7),

@@ -22,7 +22,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from grid_opt.config import Case
-from grid_opt.finance import annuity_present_value, cash_flow_present_value, quarter_discount_factor
 from grid_opt.inputs.offers import most_hosted
 from grid_opt.units import QUARTERS_PER_YEAR
 
@@ -83,13 +82,18 @@ def _worth_of_hours(case: Case, world: xr.Dataset) -> Floats:
 
 def money_weights(case: Case) -> Floats:
     """Return the present value of one USD paid in each calendar quarter of every operating year (year, season)."""
-    rate, first = case.finance.real_discount_rate, case.years[0]
+    first = case.years[0]
 
     def worth(year: int, season: int) -> float:
         numbers = [QUARTERS_PER_YEAR * (y - first) + season - 1 for y in case.represented_years(year)]
-        return math.fsum(quarter_discount_factor(rate, n) for n in numbers)
+        return math.fsum(_discounted(case, n + 0.5) for n in numbers)
 
     return np.array([[worth(year, season) for season in SEASONS] for year in case.years])
+
+
+def _discounted(case: Case, quarters: float) -> float:
+    """Return the present value of one USD so many quarters after the start of the plan."""
+    return float((1.0 + case.finance.real_discount_rate) ** (-quarters / QUARTERS_PER_YEAR))
 
 
 def contract_worth(case: Case, world: xr.Dataset) -> Floats:
@@ -194,6 +198,17 @@ def _best_entry(case: Case, world: xr.Dataset, i: int, earned: Floats) -> float:
 
 
 def _capital_weight(case: Case, life_years: float, start: int) -> float:
-    worth = annuity_present_value if case.finance.capex_mode == "annuity" else cash_flow_present_value
+    """Return the present value of owning an asset of one USD from a quarter to the end of the horizon.
+
+    As level payments, or as purchases at the end of every life, less what is left of the last one in a straight line.
+    """
     end = QUARTERS_PER_YEAR * (case.represented_years(case.years[-1])[-1] - case.years[0] + 1)
-    return worth(case.finance.real_discount_rate, life_years, start, end)
+    life = QUARTERS_PER_YEAR * life_years
+    if case.finance.capex_mode == "annuity":
+        step = _discounted(case, 1)
+        repaid = life if step == 1.0 else (1.0 - _discounted(case, life)) / (1.0 - step)
+        return math.fsum(_discounted(case, n + 0.5) for n in range(start, end)) / repaid
+    spent, bought = 0.0, start + 0.5
+    while bought < end:
+        spent, bought = spent + _discounted(case, bought), bought + life
+    return spent - (bought - end) / life * _discounted(case, end)

@@ -106,6 +106,45 @@ UPGRADE_DECISIONS: Final[dict[str, Spec]] = {
 }
 """The further decision where such a case may build upgrades."""
 
+CONTRACT_DECISIONS: Final[dict[str, Spec]] = {
+    "ppa_mw": Spec(("ppa",), "MW", "Nameplate under a long contract"),
+}
+"""The further decision of a case whose campuses may sign long contracts."""
+
+WHEELED_DECISIONS: Final[dict[str, Spec]] = {
+    "delivered_ppa": Spec(("wheeled", *_HOURLY), "MW", "Power of a physical contract that the campus takes"),
+}
+"""The further decision where energy may be delivered under them."""
+
+FORWARD_DECISIONS: Final[dict[str, Spec]] = {
+    "forward_mw": Spec(("forward", "year", "season"), "MW", "MW of the block bought ahead"),
+}
+"""The further decision of a case in which blocks may be bought ahead."""
+
+OWN_DECISIONS: Final[dict[str, Spec]] = {
+    "own_mw": Spec(("own", "quarter"), "MW", "MW on site in service through the quarter"),
+    "own_units": Spec(("own", "quarter"), "1", "Whole units in service through the quarter; 0 where any size will do"),
+    "own_capacity": Spec(("region", "quarter"), "MW", "Capacity obligation that own supply takes away"),
+}
+"""The further decisions of a case whose campuses may build on site."""
+
+PLANT_DECISIONS: Final[dict[str, Spec]] = {
+    "own_output": Spec(("plant", *_HOURLY), "MW", "Power made on site"),
+}
+"""The further decision where they may build plant."""
+
+STORE_DECISIONS: Final[dict[str, Spec]] = {
+    "store_charge": Spec(("store", *_HOURLY), "MW", "Power that charges batteries"),
+    "store_discharge": Spec(("store", *_HOURLY), "MW", "Power that batteries give"),
+    "store_energy": Spec(("store", *_HOURLY), "MWh", "Energy stored at the end of the slice"),
+}
+"""The further decisions where they may build batteries."""
+
+EXPORT_DECISIONS: Final[dict[str, Spec]] = {
+    "exported": Spec(("region", *_HOURLY), "MW", "Own power that leaves over the connection"),
+}
+"""The further decision where own power may be sold."""
+
 COSTS: Final[dict[str, Spec]] = {
     "site_capex": Spec(("region", "quarter"), MONEY, "Cost of opening sites"),
     "shell_capex": Spec(("region", "quarter"), MONEY, "Cost of the building and electrical shell"),
@@ -147,6 +186,30 @@ UPGRADE_COSTS: Final[dict[str, Spec]] = {
 }
 """The further cost term where upgrades may be built."""
 
+CONTRACT_COSTS: Final[dict[str, Spec]] = {
+    "settlement": Spec(("ppa", "year"), MONEY, "Long contracts: strike less the price at the project, or of a sale"),
+}
+WHEELED_COSTS: Final[dict[str, Spec]] = {
+    "wheeling": Spec(("wheeled", "year"), MONEY, "Sales forgone for energy that is delivered, and its basis"),
+}
+FORWARD_COSTS: Final[dict[str, Spec]] = {
+    "forward_premium": Spec(("forward", "year"), MONEY, "Blocks bought ahead, less the wholesale price of their hours"),
+}
+OWN_COSTS: Final[dict[str, Spec]] = {
+    "own_capex": Spec(("own", "quarter"), MONEY, "Plant and batteries on site, less tax credits"),
+    "own_upkeep": Spec(("own", "quarter"), MONEY, "Fixed operation and maintenance on site"),
+}
+PLANT_COSTS: Final[dict[str, Spec]] = {
+    "own_running": Spec(("plant", "year"), MONEY, "Fuel and other running cost of plant on site"),
+}
+STORE_COSTS: Final[dict[str, Spec]] = {
+    "store_wear_cost": Spec(("store", "year"), MONEY, "Wear of batteries"),
+}
+EXPORT_COSTS: Final[dict[str, Spec]] = {
+    "export_revenue": Spec(("region", "year"), MONEY, "Own power sold, a negative cost"),
+}
+"""The further cost terms of a case with sources of power beside wholesale, by what it has."""
+
 FORGONE: Final = "forgone"
 """The term that is no outlay: what tokens wanted and not served would have been worth."""
 
@@ -156,7 +219,7 @@ VALUE_COSTS: Final[dict[str, Spec]] = {
 """The further term where the goal is net value."""
 
 POWER_COSTS: Final = ("energy", "rider", "delivery", "capacity")
-"""The terms that make up the all-in price of delivered power."""
+"""The terms of every plan that make up the all-in price of delivered power; those of sources beside wholesale add."""
 
 DUALS: Final[dict[str, Spec]] = {
     "dual_power": Spec(("region", "year", "slice"), "USD/MWh", "Local price of power; missing where nothing is bought"),
@@ -194,9 +257,35 @@ PROVENANCE: Final[dict[str, str]] = {
 STATUSES: Final = ("optimal", "feasible")
 
 
+_Specs = dict[str, Spec]
+
+
+def _of_supply(case: Case) -> list[tuple[bool, _Specs, _Specs]]:
+    """Return the decisions and cost terms of sources of power, and whether the case has them."""
+    supply = case.supply
+    return [
+        (bool(supply.contracts), CONTRACT_DECISIONS, CONTRACT_COSTS),
+        ("physical" in supply.contracts, WHEELED_DECISIONS, WHEELED_COSTS),
+        (supply.forwards, FORWARD_DECISIONS, FORWARD_COSTS),
+        (bool(supply.onsite), OWN_DECISIONS, OWN_COSTS),
+        (bool(supply.plants), PLANT_DECISIONS, PLANT_COSTS),
+        (bool(supply.stores), STORE_DECISIONS, STORE_COSTS),
+        (supply.exports, EXPORT_DECISIONS, EXPORT_COSTS),
+    ]
+
+
+SUPPLY_DECISIONS: Final[dict[str, Spec]] = {
+    **CONTRACT_DECISIONS, **WHEELED_DECISIONS, **FORWARD_DECISIONS, **OWN_DECISIONS, **PLANT_DECISIONS,
+    **STORE_DECISIONS, **EXPORT_DECISIONS,
+}  # fmt: skip
+SUPPLY_COSTS: Final[dict[str, Spec]] = {
+    **CONTRACT_COSTS, **WHEELED_COSTS, **FORWARD_COSTS, **OWN_COSTS, **PLANT_COSTS, **STORE_COSTS, **EXPORT_COSTS,
+}  # fmt: skip
+
+
 def specs() -> dict[str, Spec]:
     """Return every array that a model may add to the world, by its name in the file."""
-    terms = {**COSTS, **NODAL_COSTS, **MENU_COSTS, **UPGRADE_COSTS, **FLEET_COSTS, **VALUE_COSTS}
+    terms = {**COSTS, **NODAL_COSTS, **MENU_COSTS, **UPGRADE_COSTS, **SUPPLY_COSTS, **FLEET_COSTS, **VALUE_COSTS}
     terms |= FOOTPRINT_COSTS
     return {
         **DECISIONS,
@@ -208,6 +297,7 @@ def specs() -> dict[str, Spec]:
         **UPGRADE_DECISIONS,
         **FOOTPRINT_DECISIONS,
         **LEDGERS,
+        **SUPPLY_DECISIONS,
         **{f"cost_{name}": spec for name, spec in terms.items()},
         **DUALS,
     }
@@ -222,6 +312,8 @@ def decisions_of(case: Case) -> dict[str, Spec]:
     if case.connection.menu:
         found |= MENU_DECISIONS | (STRESS_DECISIONS if case.grid.network else {})
         found |= UPGRADE_DECISIONS if case.connection.upgrades else {}
+    for has, decisions, _ in _of_supply(case):
+        found |= decisions if has else {}
     return found | (LOSS_DECISIONS if case.has_fleet and case.fleet.region_loss else {})
 
 
@@ -232,5 +324,7 @@ def cost_terms_of(case: Case) -> dict[str, Spec]:
         found = {name: spec for name, spec in found.items() if name != "energy"} | NODAL_COSTS
     if case.connection.menu:
         found |= MENU_COSTS | (UPGRADE_COSTS if case.connection.upgrades else {})
+    for has, _, costs in _of_supply(case):
+        found |= costs if has else {}
     found = found | footprint_costs(case)
     return found | (VALUE_COSTS if case.objective.goal == "net_value" else {})

@@ -28,6 +28,8 @@ CF_UNITS: Final[dict[str, CFUnit]] = {
     "h": CFUnit("h"),
     "year": CFUnit("1"),
     "1/year": CFUnit("year-1"),
+    "yr": CFUnit("year"),
+    "t/MWh": CFUnit("t MW-1 h-1"),
     "1/s": CFUnit("s-1"),
     "ms": CFUnit("ms"),
     "million tokens/s": CFUnit("1e6 s-1"),

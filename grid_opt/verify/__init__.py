@@ -31,6 +31,8 @@ from grid_opt.verify import (  # noqa: F401
     resilience,
     service,
     siting,
+    supply,
+    supply_tables,
     tables,
     totals,
 )

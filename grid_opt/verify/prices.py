@@ -9,6 +9,7 @@ import xarray as xr
 from grid_opt.verify.check import FEASIBILITY, Excess, check
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.footprint_prices import emission_price
+from grid_opt.verify.supply import connected_mw, has_stores, hourly, metered_mw
 
 BELOW_ZERO_USD = 1e-3
 """By how much [USD/MW] a worth may be below zero, or beside it, for the sake of rounding."""
@@ -41,7 +42,8 @@ def duals(e: Evidence) -> Excess:
         wanted = (energy + rider).transpose("region", "year", "slice").values
         least, most = emission_price(e)
         beyond = np.maximum(e["dual_power"].values - (wanted + most), wanted + least - e["dual_power"].values)
-        apart = np.where(e["purchase"].values > 0, beyond, 0.0)
+        bought = (e["purchase"].values > 0) & ~_at_the_limit(e)
+        apart = np.where(bought, beyond, 0.0)
         ask("dual_power", apart, FEASIBILITY * np.maximum(1.0, abs(wanted)))
     for name, must_be_zero in _nothing_there(e).items():
         if name in e.plan.variables:
@@ -50,6 +52,14 @@ def duals(e: Evidence) -> Excess:
     coords = {"price": list(amounts)}
     tolerance = xr.DataArray(allowed, dims="price", coords=coords)
     return Excess(xr.DataArray(list(amounts.values()), dims="price", coords=coords), tolerance)
+
+
+def _at_the_limit(e: Evidence) -> npt.NDArray[np.bool_]:
+    """Return where batteries have filled the connection: there a MWh more is worth more than it costs to buy."""
+    if not has_stores(e):
+        return np.zeros(e["purchase"].shape, dtype=bool)
+    most = hourly(e, connected_mw(e)).transpose("region", "year", "slice") * (1.0 + e["loss"])
+    return np.asarray((metered_mw(e) >= most - FEASIBILITY * most.clip(min=1.0)).values)
 
 
 def _nothing_there(e: Evidence) -> dict[str, npt.NDArray[np.bool_] | bool]:

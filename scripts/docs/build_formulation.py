@@ -16,14 +16,19 @@ from grid_opt.formulation import (  # noqa: E402
     campus,
     capital,
     connection,
+    contracts,
     fleet,
+    forwards,
     goal,
     network,
     nodal,
+    onsite,
     operation,
+    own_dispatch,
     relief,
     resilience,
     service,
+    supply,
     upgrades,
 )
 from grid_opt.formulation.block import DIMENSIONS, Declaration  # noqa: E402
@@ -33,6 +38,7 @@ from tests.tiny import tiny_case, tiny_world  # noqa: E402
 from tests.tiny_fleet import fleet_case, fleet_tiny_world  # noqa: E402
 from tests.tiny_menu import menu_world, rich_offers, rich_upgrades  # noqa: E402
 from tests.tiny_nodal import nodal_world  # noqa: E402
+from tests.tiny_supply import RICH_SUPPLY, rich_sources, supply_world  # noqa: E402
 
 PAGE = ROOT / "docs" / "formulation.md"
 BLOCKS = {
@@ -45,6 +51,12 @@ BLOCKS = {
     "fleet": fleet.Fleet,
     "service": service.Service,
     "resilience": resilience.Resilience,
+    "onsite": onsite.OnSite,
+    "supply": supply.Supply,
+    "contracts": contracts.Contracts,
+    "forwards": forwards.Forwards,
+    "plant": own_dispatch.Plants,
+    "store": own_dispatch.Stores,
     "operation": operation.Operation,
     "capital": capital.Capital,
     "budget": capital.Capital,
@@ -66,7 +78,9 @@ prints what they say. A test compares it with the code, so it cannot drift. Do n
 
 What is minimized stands at the end; cost terms are in million USD of present value. A case with a fleet has the blocks
 `fleet` and `service`; one without has `operation.utilization` and the hardware terms of `capital`. A case without a
-menu of offers has, of the blocks `connection`, `relief`, `capacity` and `upgrade`, only `connection.headroom`. One
+menu of offers has, of the blocks `connection`, `relief`, `capacity` and `upgrade`, only `connection.headroom`. The
+blocks `onsite`, `supply`, `contracts`, `forwards`, `plant` and `store` are those of sources that a case admits under `[supply]`;
+without any, their terms drop out of the power balance, of capacity and of outlays. One
 whose campuses stand at buses of a network has `nodal` in place of `network` and `bills.energy`; `base` is the dispatch
 without campuses, solved before it with the constraints of `nodal` for no new load and limits that may be exceeded; its
 offers are those of generators. Upper-case letters with a calligraphic hand are sets; an index set's own letter in upper
@@ -89,9 +103,10 @@ def declarations() -> dict[str, Declaration]:
     nodal.compose_base(base, at_buses, world)
     found |= {name: one for name, one in base.declarations.items() if name.startswith("base.")}
     menu = {"menu": True, "upgrades": True}
-    case, chosen = (with_knobs(one, connection=menu) for one in (case, chosen))
+    case, chosen = (with_knobs(one, connection=menu, supply=RICH_SUPPLY) for one in (case, chosen))
     for one, make in ((case, tiny_world), (chosen, fleet_tiny_world)):
         plain = make(one)
+        plain = supply_world(one, plain, **rich_sources(plain))
         found |= print_formulas(one, menu_world(one, rich_offers(plain), plain, upgrades=rich_upgrades(one)))
     return found
 
