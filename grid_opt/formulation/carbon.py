@@ -68,7 +68,7 @@ class Carbon:
         left = self._drawn_mw(r, a, s) - self.bought.certified_mw(r, a, s)
         if self.sources is None:
             return left
-        return left - (self.sources.clean_mw(r, a, s) - self.sources.own_clean_mw(r, a, s))
+        return left - self.sources.contracted_clean_mw(r, a, s)
 
     def _by_location(self, world: xr.Dataset) -> None:
         build, hours = self.build, self.hours

@@ -21,13 +21,9 @@ class Matching:
 
     Load is that at the meter, :math:`\ell`. Carbon-free power is the output :math:`c` of contracts and own plant that
     counts for the region, with what batteries give less what they take, and certificates, :math:`b`. What is left of
-    the load of an hour is
-
-    .. math:: u_{r,a,s} = \max(0, \ell_{r,a,s} - c_{r,a,s} - b_{r,a,s})
-
-    and :math:`U_{r,a}` is likewise that of a year, with the certificates of the year. Both are bounded from below only:
-    where nothing asks for little to be left, more may be. Asking that a share be matched is asking that no more than
-    the rest be left, :math:`\sum_s w_s \min(c, \ell) \ge \sigma \sum_s w_s \ell`, which is linear and takes one row an
+    the load of an hour is :math:`u = \max(0, \ell - c - b)`, and :math:`U` is likewise that of a year, with the
+    certificates of the year. Both are bounded from below only: where nothing asks for little to be left, more may be.
+    Asking that a share be matched is asking that no more than the rest be left, :math:`\sum_s w_s \min(c, \ell) \ge \sigma \sum_s w_s \ell`, which is linear and takes one row an
     hour. Where the grid counts, the part of what is left that its own carbon-free power serves is not left.
     """
 

@@ -66,8 +66,8 @@ class Sources(Accredited, Protocol):
         """
         ...
 
-    def own_clean_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
-        """Return the part of it that is made on site [MW]."""
+    def contracted_clean_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return the part of it that is made under contracts [MW]."""
         ...
 
     def stored_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
