@@ -52,6 +52,9 @@ def test_bundled_tables_fit_together() -> None:
         "calendar": 14,
         "relief": 3,
         "upgrades": 4,
+        "ppa_offers": 13,
+        "forward_blocks": 4,
+        "onsite_technologies": 5,
     }
 
 
