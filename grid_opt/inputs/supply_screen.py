@@ -1,4 +1,4 @@
-r"""Leave out, before the search, offers of power that cannot pay for themselves in any hour of the plan.
+r"""Leave out, before the search, offers of power that cannot pay for themselves in the plan.
 
 Prices do not react to the plan, so that what a MW of an offer can earn is bounded whatever else is decided: it takes
 the place of a purchase at the price and rider of its hour, or is sold for less. An offer whose bound is below its cost
@@ -6,11 +6,13 @@ from every quarter on is in no optimal plan. So that every dimension keeps a lab
 
 The bounds, by region, year and slice, with the price :math:`\pi`, rider and losses:
 
-- own plant: its running cost against :math:`v = (1 + \lambda) \pi` plus the rider; where there are batteries, against
-  the best hour of the day less their losses;
-- a battery: the dearest hours of every day, as many as it can discharge in, against the cheapest hour;
+- own plant: its running cost against :math:`v = (1 + \lambda) \pi` plus the rider, with every MW used;
+- a battery: the best arbitrage between the hours of every day at :math:`v`, a linear program of its own;
 - capacity: the price of all that is accredited;
 - a long contract: its strike against the price at the project, or what delivery saves.
+
+They hold as long as a campus draws from the grid in the hour and its connection is not full. What pays only together, a
+battery that lives on the surplus of plant beside it, may be missed: ``supply.screen = false`` admits everything.
 """
 
 from __future__ import annotations
@@ -18,10 +20,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy.sparse as sp
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.optimize import linprog
 
-from grid_opt.config import Case
+from grid_opt.config import Case, quarter_ordinal
+from grid_opt.errors import SolverError
 from grid_opt.inputs.offers import most_hosted
 from grid_opt.units import QUARTERS_PER_YEAR
 
@@ -67,10 +72,11 @@ def _at(world: xr.Dataset, name: str) -> NDArray[np.int64]:
 
 
 def _regions_with_campus(case: Case, world: xr.Dataset) -> Flags:
-    """Return the regions in which the smallest campus fits what can be connected at some time."""
+    """Return the regions in which the smallest campus can be built, and connected, at some time."""
     smallest = max(case.campus.min_campus_mw, case.campus.hall_mw) * world["pue_peak"].values
     most = most_hosted(world).transpose("region", "quarter").values.max(axis=1)
-    return np.asarray(most >= smallest * (1 - 1e-9))
+    first = quarter_ordinal(case.campus.earliest_start) + world["site_lead_quarters"].values
+    return np.asarray((most >= smallest * (1 - 1e-9)) & (first <= quarter_ordinal(case.quarters[-1])))
 
 
 def _worth_of_hours(case: Case, world: xr.Dataset) -> Floats:
@@ -123,22 +129,19 @@ def forward_worth(case: Case, world: xr.Dataset) -> Floats:
 
 def own_worth(case: Case, world: xr.Dataset) -> Floats:
     """Return the most that a MW on site can be worth, over the quarters of its entry into service [USD]."""
-    hours, saved = _worth_of_hours(case, world), _saved(world)
-    best, cheapest = _of_day(case, world, saved)
-    season = world["slice_season"].values.astype(int)
-    plants = _labels(world, "plant")
-    region, worth = _at(world, "own_region"), np.zeros(world.sizes["own"])
+    saved, hours = _saved(world), world["slice_weight"].values
+    season, money = world["slice_season"].values.astype(int), money_weights(case)
+    plants, region = _labels(world, "plant"), _at(world, "own_region")
+    worth = np.zeros(world.sizes["own"])
     for i, name in enumerate(world["own"].values.tolist()):
-        r = region[i]
+        mine = saved[region[i]]
         if name in plants:
-            running = world["plant_running"].sel(plant=name).values[:, None]
-            through = float((world["store_efficiency"].values ** 2).max()) if "store" in world.dims else 0.0
-            gain = np.maximum(0.0, np.maximum(saved[r], through * best[r]) - running)
-            earned = gain * world["plant_available"].sel(plant=name).values * hours
+            gain = np.maximum(0.0, mine - world["plant_running"].sel(plant=name).values[:, None])
+            earned = gain * world["plant_available"].sel(plant=name).values
         else:
-            earned = _arbitrage(case, world, name, saved[r], cheapest[r]) * hours
-        by_season = np.stack([earned[:, season == c].sum(axis=1) for c in SEASONS], axis=1)
-        worth[i] = _best_entry(case, world, i, by_season)
+            earned = _arbitrage(case, world, name, mine)
+        by_season = np.stack([(earned * hours)[:, season == c].sum(axis=1) for c in SEASONS], axis=1)
+        worth[i] = _best_entry(case, world, i, by_season * money)
     return worth
 
 
@@ -153,33 +156,39 @@ def _saved(world: xr.Dataset) -> Floats:
     return np.asarray((1 + loss) * world["price"].transpose("region", "year", "slice").values + rider)
 
 
-def _of_day(case: Case, world: xr.Dataset, saved: Floats) -> tuple[Floats, Floats]:
-    """Return the best and the cheapest hour of the day of every slice, or of the year where batteries span days."""
-    day = np.zeros(world.sizes["slice"]) if case.supply.store_across_days else world["slice_day"].values
-    best, cheapest = saved.copy(), saved.copy()
-    for one in np.unique(day):
-        mine = day == one
-        best[:, :, mine] = saved[:, :, mine].max(axis=2, keepdims=True)
-        cheapest[:, :, mine] = saved[:, :, mine].min(axis=2, keepdims=True)
-    return best, cheapest
+def _arbitrage(case: Case, world: xr.Dataset, store: str, saved: Floats) -> Floats:
+    """Return what a MW of a battery earns in every slice at best (year, slice) [USD/h].
+
+    Its days are those of the block ``store``; the columns are what goes in, comes out and is stored.
+    """
+    count, one_way = world.sizes["slice"], float(world["store_efficiency"].sel(store=store))
+    worth, wear = _worth_of_hours(case, world), float(world["store_wear"].sel(store=store))
+    before, length = _days(case, world)
+    here = sp.identity(count, format="csr")
+    earlier = sp.csr_array((np.ones(count), (np.arange(count), before)), shape=(count, count))
+    through = sp.diags_array(length)
+    balance = sp.hstack([-one_way * through, through / one_way, here - earlier]).tocsr()
+    power, energy = np.ones(2 * count), np.full(count, float(world["store_hours"].sel(store=store)))
+    bounds = np.stack([np.zeros(3 * count), np.concatenate([power, energy])], axis=1)
+    earned = np.zeros_like(saved)
+    for a, value in enumerate(saved):
+        cost = np.concatenate([value * worth[a], (wear - value) * worth[a], np.zeros(count)]) / worth[a].mean()
+        found = linprog(cost, A_eq=balance, b_eq=np.zeros(count), bounds=bounds, method="highs-ds")
+        if found.status != 0:
+            raise SolverError(f"the arbitrage of {store} could not be bounded: {found.message}")
+        earned[a] = value * (found.x[count : 2 * count] - found.x[:count]) - wear * found.x[count : 2 * count]
+    return earned * float(world["store_available"].sel(store=store))
 
 
-def _arbitrage(case: Case, world: xr.Dataset, store: str, saved: Floats, cheapest: Floats) -> Floats:
-    """Return the most that a MW of a battery can earn in every slice (year, slice) [USD/h]."""
-    one_way = float(world["store_efficiency"].sel(store=store))
-    if "plant" in world.dims:
-        cheapest = np.minimum(cheapest, 0.0)  # what would not be made otherwise
-    spread = np.maximum(0.0, saved - cheapest / one_way**2 - float(world["store_wear"].sel(store=store)))
-    if case.supply.store_across_days:
-        return spread
-    day, gain = world["slice_day"].values, np.zeros_like(spread)
-    for one in np.unique(day):
-        mine = np.flatnonzero(day == one)
-        busy = math.ceil(len(mine) * one_way**2 / (1 + one_way**2))  # the rest of the day it charges
-        order = np.argsort(-spread[:, mine], axis=1)[:, :busy]
-        rows = np.arange(spread.shape[0])[:, None]
-        gain[rows, mine[order]] = spread[rows, mine[order]]
-    return gain * float(world["store_available"].sel(store=store))
+def _days(case: Case, world: xr.Dataset) -> tuple[NDArray[np.int64], Floats]:
+    """Return the position of the slice before each, the last one of its day before the first, and hours in the day."""
+    day = world["slice_day"].values
+    length = np.array([24.0 / np.sum(day == one) for one in day])
+    before = np.arange(len(day)) - 1
+    for one in [None] if case.supply.store_across_days else np.unique(day).tolist():
+        mine = np.arange(len(day)) if one is None else np.flatnonzero(day == one)
+        before[mine[0]] = mine[-1]
+    return before.astype(np.int64), length
 
 
 def _best_entry(case: Case, world: xr.Dataset, i: int, earned: Floats) -> float:

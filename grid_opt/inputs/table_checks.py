@@ -13,6 +13,7 @@ from grid_opt.errors import InputError
 from grid_opt.inputs.environment_checks import check_environment
 from grid_opt.inputs.offer_checks import check_offers
 from grid_opt.inputs.schema_tables import STRESSES
+from grid_opt.inputs.supply_checks import check_supply
 
 QUARTERS = tuple(f"{year}Q{season}" for year in (2026, 2027, 2028) for season in (1, 2, 3, 4))
 SURPLUS_YEARS = (2026, 2027, 2028)
@@ -58,6 +59,7 @@ def check_tables(tables: Tables) -> None:
     _monotone(tables)
     check_offers(tables)
     check_environment(tables)
+    check_supply(tables)
 
 
 def zones_divisions(tables: Tables) -> list[str]:

@@ -14,6 +14,7 @@ from grid_opt.inputs.offers import most_hosted
 from grid_opt.plan.schema import COSTS, FLEET_COSTS, MENU_COSTS, NODAL_COSTS, UPGRADE_COSTS, VALUE_COSTS
 from grid_opt.plan.schema_footprint import FOOTPRINT_COSTS
 from grid_opt.plan.summary import BINDING_USD_PER_MW, BUILT_MW, cost_usd, power_bill, worth
+from grid_opt.plan.supply_summary import used_mw
 from grid_opt.units import USD_PER_MUSD
 
 FULL_LINK = 0.999
@@ -84,10 +85,9 @@ def wholesale_price(plan: xr.Dataset, year: int) -> pd.Series:
 def power_costs(plan: xr.Dataset) -> pd.DataFrame:
     """Return what power costs [million USD, present value] and its all-in price [USD/MWh], by region.
 
-    The price is energy, rider, delivery and capacity cost over the energy at the meter, both discounted.
+    The price is energy, rider, delivery, capacity and supply cost over the energy used, both discounted.
     """
-    metered = plan["purchase"] / (1.0 + plan["loss"]) * worth(plan, case_of(plan))
-    delivered = metered.sum(["year", "slice"]).values
+    delivered = (used_mw(plan) * worth(plan, case_of(plan))).sum(["year", "slice"]).values
     cost = np.sum([usd.values for usd in power_bill(plan, case_of(plan)).values()], axis=0)
     price = np.divide(cost, delivered, out=np.full(len(cost), np.nan), where=delivered > 0)
     found = {"power_cost_musd": cost / USD_PER_MUSD, "all_in_price_usd_per_mwh": price}

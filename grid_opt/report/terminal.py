@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grid_opt.plan.summary import PROVEN_GAP
+from grid_opt.report.terminal_supply import supply_section
 from grid_opt.report.words import money, plain, proof, short
 
 WIDTH = 100
@@ -35,6 +36,14 @@ COST_WORDS = {
     "relief_fixed_cost": "Batteries and engines for calls",
     "call_energy_cost": "Answering calls",
     "upgrade_cost": "Upgrades of the network",
+    "settlement": "Long contracts, less market prices",
+    "wheeling": "Energy delivered under them",
+    "forward_premium": "Blocks bought ahead, likewise",
+    "own_capex": "Plant and batteries, less credits",
+    "own_upkeep": "Their upkeep",
+    "own_running": "Fuel and running on site",
+    "store_wear_cost": "Wear of batteries",
+    "export_revenue": "Own power sold",
     "idle_hardware": "Systems that wait for a hall",
     "porting": "Moving requests to other software",
     "unserved_penalty": "Penalties for tokens not served",
@@ -52,7 +61,14 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     console.print(Text(short(summary["case"]["title"] or summary["case"]["name"], width), style="bold"))
     console.print(_headline(summary), width=width)
     console.print()
-    for table in (_sites(summary), *_connections(summary), *_fleet(summary), _costs(summary), _limits(summary)):
+    for table in (
+        _sites(summary),
+        *_connections(summary),
+        *supply_section(summary),
+        *_fleet(summary),
+        _costs(summary),
+        _limits(summary),
+    ):
         if table is not None:
             console.print(table, width=width)
     notes = Table.grid(padding=(0, 1))
