@@ -58,7 +58,7 @@ DESCRIPTIONS = {
     "power_contracts": "Long contracts for power: project, MW, energy of the last operating year, cost",
     "forward_blocks": "Blocks of power bought ahead, by operating year and calendar quarter",
     "onsite": "Plant and batteries on site through every quarter; energy, emissions and cost on the last one",
-    "carbon_and_water": "Emissions by every ledger, carbon-free shares, certificates and water, by built region and year",
+    "carbon_and_water": "Emissions on every ledger, carbon-free shares, certificates and water, by region and year",
     "requests": "Output tokens of a year by stream of requests, accelerator, region and operating year",
     "provenance": "The case, its inputs by SHA-256, the programs, and how good the plan is proven to be",
 }

@@ -9,6 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from grid_opt.plan.schema_footprint import DIVISIBLE
+
 _ROWS = (
     ("scope1_t", "Scope 1, own plant [t CO2]", 1.0, "{:,.0f}"),
     ("scope2_location_t", "Scope 2, location-based [t CO2]", 1.0, "{:,.0f}"),
@@ -53,7 +55,12 @@ def footprint_section(summary: Mapping[str, Any]) -> Iterator[Table]:
         cells = ["n/a" if value is None else form.format(scale * value) for value in values]
         table.add_row(Text(label), *cells, style="bold" if named else "")
     yield table
-    rows = [(label, one) for name, label in _PRICES.items() for one in found["prices"].get(name, ())]
+    rows = [
+        (f"{label}{words}", one)
+        for name, label in _PRICES.items()
+        for ending, words in (("", ""), (DIVISIBLE, ", halls divisible"))
+        for one in found["prices"].get(f"{name}{ending}", ())
+    ]
     if rows:
         yield _prices(rows)
 
@@ -63,12 +70,10 @@ def _prices(rows: list[tuple[str, Mapping[str, Any]]]) -> Table:
     for column, side in (("One more", "left"), ("Where and when", "left"), ("Cost", "right")):
         table.add_column(column, justify=side, no_wrap=True)  # type: ignore[arg-type]
     for label, one in rows[:_MOST_PRICES]:
-        place = ", ".join(
-            f"stress {v}" if d == "basin" else str(v) for d, v in one.items() if d not in ("value", "unit")
-        )
-        cost = (
-            f"{one['value'] / 1e6:,.3f} million USD" if one["unit"] == "USD" else f"{one['value']:,.2f} {one['unit']}"
-        )
+        at = {dim: value for dim, value in one.items() if dim not in ("value", "unit")}
+        place = ", ".join(f"stress {value}" if dim == "basin" else str(value) for dim, value in at.items())
+        money = one["unit"] == "USD"
+        cost = f"{one['value'] / 1e6:,.3f} million USD" if money else f"{one['value']:,.2f} {one['unit']}"
         table.add_row(Text(label), Text(place), Text(cost))
     if len(rows) > _MOST_PRICES:
         table.add_row("", f"and {len(rows) - _MOST_PRICES} more in summary.json", "")
