@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from grid_opt.formulation.model import Model, build_base, build_model, build_ope
 from grid_opt.solve.highs import Options, solve
 from grid_opt.solve.standard_form import to_matrix
 from tests.tiny import SEASON_HOURS, objective, solve_tiny, tiny_case, tiny_world
+from tests.tiny_carbon import FOOTPRINT_BLOCKS, FOOTPRINTS
 from tests.tiny_fleet import fleet_case, fleet_tiny_world
 from tests.tiny_menu import (
     RICH_THRESHOLD,
@@ -68,6 +70,12 @@ def _supply_model() -> Model:
     return build_model(case, supply_world(case, world, **rich_sources(world)))
 
 
+def _footprint_model(asked: dict[str, Any]) -> Model:
+    case = supply_case(RICH_SUPPLY, **asked)
+    world = tiny_world(case)
+    return build_model(case, supply_world(case, world, **rich_sources(world)))
+
+
 SUPPLY_BLOCKS = ("onsite", "supply", "contracts", "forwards", "plant", "store", "capacity", "operation", "budget")
 MENU_BLOCKS = ("connection", "relief", "capacity", "upgrade", "network", "budget", "bills")
 
@@ -88,6 +96,9 @@ def golden_rows() -> str:
     named |= {n: (both, d) for n, d in both.declarations.items() if n == "service.shed_limit"}
     rich = _supply_model()
     named |= {f"{n} with supply": (rich, d) for n, d in rich.declarations.items() if n.split(".")[0] in SUPPLY_BLOCKS}
+    for asked in FOOTPRINTS:
+        footprint = _footprint_model(asked)
+        named |= {n: (footprint, d) for n, d in footprint.declarations.items() if n.split(".")[0] in FOOTPRINT_BLOCKS}
     lines = []
     for model, declared in named.values():
         if declared.kind not in ("constraint", "cost"):

@@ -22,6 +22,7 @@ from grid_opt.config.sections import (
     Regions,
     Solve,
 )
+from grid_opt.config.sections_carbon import Carbon, Water
 from grid_opt.config.sections_compute import Compute, FleetChoice, Objective, Service
 from grid_opt.config.sections_connection import Connection
 from grid_opt.config.sections_money import Budget, Costs, Finance
@@ -48,6 +49,8 @@ class Case(Knobs):
     connection: Connection = Connection()
     supply: Supply = Supply()
     energy: Energy = Energy()
+    carbon: Carbon = Carbon()
+    water: Water = Water()
     flexibility: Flexibility = Flexibility()
     finance: Finance = Finance()
     costs: Costs = Costs()
@@ -113,6 +116,36 @@ class Case(Knobs):
                 value=None,
                 expected="an amount in million USD, such as 30000",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _carbon_can_be_matched(self) -> Case:
+        carbon = self.carbon
+        first, final = self.years[0], self.represented_years(self.years[-1])[-1]
+        for field in ("price_usd_per_t", "cap_t", "annual_share", "hourly_share"):
+            for year, value in getattr(carbon, field).items():
+                if not first <= year <= final:
+                    raise KnobError(
+                        "this year lies outside the plan",
+                        field=f"carbon.{field}.{year}",
+                        value=value,
+                        expected=f"a year from {first} to {final}",
+                    )
+        buys = carbon.hourly_certificates_mw > 0 or bool(self.supply.contracts or self.supply.plants)
+        nothing = (
+            ("annual_share", not buys and carbon.annual_certificates_gwh == 0, "carbon.annual_certificates_gwh"),
+            ("hourly_share", not buys and not carbon.grid_counts, "carbon.hourly_certificates_mw"),
+        )
+        for field, none, fix in nothing:
+            share = max(getattr(carbon, field).values(), default=0.0)
+            if none and share > 0:
+                raise KnobError(
+                    "nothing can match the load",
+                    field=f"carbon.{field}",
+                    value=share,
+                    expected="0 where there are neither certificates nor sources of carbon-free power",
+                    fix=f"raise {fix}" + (", or set carbon.grid_counts = true" if field == "hourly_share" else ""),
+                )
         return self
 
     @model_validator(mode="after")

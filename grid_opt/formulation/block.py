@@ -31,6 +31,8 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "slice": ("s", "S"),
     "stress": ("k", "K"),
     "season": ("c", "C"),
+    "hour": ("h", "H"),
+    "basin": ("n", "N"),
     "accelerator": ("g", "G"),
     "beside": ("h", "H"),
     "software": ("o", "O"),

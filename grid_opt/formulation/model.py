@@ -18,6 +18,9 @@ Minimize the goal of the case over
   (:class:`~grid_opt.formulation.forwards.Forwards`);
 * :class:`~grid_opt.formulation.operation.Operation`: hourly power of every region and year;
 * :class:`~grid_opt.formulation.nodal.Dispatch`: generation and line limits of the network whose buses the regions are;
+* :class:`~grid_opt.formulation.certificates.Certificates`, :class:`~grid_opt.formulation.matching.Matching`,
+  :class:`~grid_opt.formulation.carbon.Carbon` and :class:`~grid_opt.formulation.water.Water`: carbon-free shares,
+  emissions and water, where the case limits or prices them;
 * :class:`~grid_opt.formulation.capital.Capital`, :class:`~grid_opt.formulation.bills.Bills` and
   :class:`~grid_opt.formulation.goal.Goal`: the money, and what is minimized.
 
@@ -37,9 +40,12 @@ from grid_opt.formulation.bills import Bills
 from grid_opt.formulation.block import DIMENSIONS, Builder, Declaration
 from grid_opt.formulation.campus import Campus, regions_by_market
 from grid_opt.formulation.capital import Capital
+from grid_opt.formulation.carbon import Carbon
+from grid_opt.formulation.certificates import Certificates
 from grid_opt.formulation.connection import Connection, Headroom
 from grid_opt.formulation.fleet import Fleet
 from grid_opt.formulation.goal import Goal
+from grid_opt.formulation.matching import Matching
 from grid_opt.formulation.network import Network, WholeLoad
 from grid_opt.formulation.nodal import Dispatch, Generation, compose_base
 from grid_opt.formulation.one_kind import OneKind, SteadyUse
@@ -53,6 +59,7 @@ from grid_opt.formulation.service import Service
 from grid_opt.formulation.supply import Supply
 from grid_opt.formulation.tex_builder import TexBuilder
 from grid_opt.formulation.upgrades import Upgrades
+from grid_opt.formulation.water import Water
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,20 @@ def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
     Bills(build, case, world, operation, campus, relief, onsite)
     if case.is_nodal:
         Generation(build, case, world, Dispatch(build, world, load=operation))
+    footprint(build, case, world, operation)
     Goal(build, case, world, service)
+
+
+def footprint(build: Builder, case: Case, world: xr.Dataset, operation: Operation) -> None:
+    """Declare what the case asks of carbon and water; a case that asks nothing has no row of them."""
+    if case.carbon.asks:
+        certificates = Certificates(build, case, world)
+        if case.carbon.shares_annual or case.carbon.shares_hourly:
+            Matching(build, case, world, operation, certificates, operation.sources)
+        if case.carbon.on_ledger:
+            Carbon(build, case, world, operation, certificates, operation.sources)
+    if case.water.counts:
+        Water(build, case, world, operation)
 
 
 def compose_operation(build: Builder, case: Case, world: xr.Dataset, it_mw: xr.DataArray) -> None:

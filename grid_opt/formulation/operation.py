@@ -35,6 +35,7 @@ class Operation:
     ) -> None:
         self.sources = sources
         over = ("region", "year", "slice")
+        self.load = load
         self.season_of = build.mapping(
             dict(zip(world["slice"].values.tolist(), world["slice_season"].values.astype(int).tolist(), strict=True)),
             symbol="c",
@@ -43,7 +44,7 @@ class Operation:
             "operation.flexibility", case.flexibility.max_curtailment_fraction, symbol=r"\phi", unit="1",
             meaning="largest share of the IT power drawn that may be shed in an hour",
         )  # fmt: skip
-        pue = build.parameter(
+        self.pue = pue = build.parameter(
             "operation.pue", world["pue"], ("region", "season"), symbol=r"\bar\eta", unit="1",
             meaning="mean facility power per IT power in the calendar quarter",
         )  # fmt: skip
@@ -82,6 +83,14 @@ class Operation:
     def bought_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
         """Return the power bought in ``region`` in a slice [MW]."""
         return self.purchase[region, year, slice_]
+
+    def running_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return the IT power that runs in a slice [MW]."""
+        return self.load.drawn_mw(region, year, slice_) - self.curtailment[region, year, slice_]
+
+    def facility_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return the load of the campus at its meter in a slice [MW], wherever its power comes from."""
+        return self.pue[region, self.season_of[slice_]] * self.running_mw(region, year, slice_)
 
 
 def quarter_of(case: Case, world: xr.Dataset) -> Mapping[tuple[int, int], str]:

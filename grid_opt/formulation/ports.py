@@ -66,6 +66,10 @@ class Sources(Accredited, Protocol):
         """
         ...
 
+    def contracted_clean_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return the part of it that is made under contracts [MW]."""
+        ...
+
     def stored_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
         """Return what batteries give in a slice, less what they take [MW]: negative while they charge."""
         ...

@@ -76,8 +76,12 @@ class Supply:
 
     def clean_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
         """Return carbon-free production that counts for a region in a slice [MW], batteries aside."""
-        contracted = 0.0 if self.contracts is None else self.contracts.clean_mw(region, year, slice_)
-        return contracted + (0.0 if self.plants is None else self.plants.clean_mw(region, year, slice_))
+        own = 0.0 if self.plants is None else self.plants.clean_mw(region, year, slice_)
+        return self.contracted_clean_mw(region, year, slice_) + own
+
+    def contracted_clean_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return the part of it that is made under contracts [MW]."""
+        return 0.0 if self.contracts is None else self.contracts.clean_mw(region, year, slice_)
 
     def stored_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
         """Return what batteries give in a slice, less what they take [MW]."""

@@ -20,6 +20,7 @@ from grid_opt.inputs.schema_columns import (
     text,
     year,
 )
+from grid_opt.inputs.schema_environment import ENVIRONMENT_TABLES
 from grid_opt.inputs.schema_offers import CALENDAR, OFFERS, RELIEF, UPGRADES
 from grid_opt.inputs.schema_supply import FORWARD_BLOCKS, ONSITE, PPA_OFFERS
 
@@ -272,6 +273,7 @@ TABLES: dict[str, Table] = {
         CALENDAR,
         RELIEF,
         UPGRADES,
+        *ENVIRONMENT_TABLES,
         PPA_OFFERS,
         FORWARD_BLOCKS,
         ONSITE,

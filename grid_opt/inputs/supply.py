@@ -34,7 +34,7 @@ def supply_world(case: Case, world: xr.Dataset, tables: Tables, market: Market) 
         parts, coords = parts | arrays, coords | labels
     declared = supply_arrays(case)
     found = world.assign_coords(coords).assign({n: (declared[n].dims, np.asarray(v)) for n, v in parts.items()})
-    if case.supply.screen:
+    if case.supply.screen and not case.carbon.asks:
         found = screened(case, found)
     found = with_sales(case, found)
     for name, array in declared.items():

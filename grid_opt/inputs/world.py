@@ -14,6 +14,7 @@ from grid_opt.compute.definitions import load_accelerator
 from grid_opt.config import Case, nearest
 from grid_opt.errors import InputError
 from grid_opt.inputs.contracts import Market
+from grid_opt.inputs.environment import footprint_world
 from grid_opt.inputs.fleet import fleet_world
 from grid_opt.inputs.headroom import headroom_at
 from grid_opt.inputs.hours import generate_hours
@@ -77,6 +78,7 @@ def build_world(case: Case) -> xr.Dataset:
         world[name].attrs = {"units": declared[name].unit, "long_name": declared[name].meaning}
     world.attrs |= attrs
     world.attrs["price_base_year"] = case.finance.price_base_year
+    world = footprint_world(case, world, tables)
     if case.connection.menu:
         world = offer_world(case, world, tables)
     if case.supply.has_sources and market is not None:

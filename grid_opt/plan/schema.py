@@ -5,10 +5,18 @@ The inputs of a plan are declared in :mod:`grid_opt.inputs.schema`. ``verify`` c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from grid_opt.config.case import Case
+from grid_opt.plan.schema_footprint import (
+    FOOTPRINT_COSTS,
+    FOOTPRINT_DECISIONS,
+    FOOTPRINT_DUALS,
+    LEDGERS,
+    footprint_costs,
+    footprint_decisions,
+)
+from grid_opt.plan.spec import Spec
 
 FORMAT_NAME: Final = "grid-opt plan"
 """Value of the global attribute ``plan_format``, by which a plan file is known."""
@@ -18,15 +26,6 @@ FORMAT_VERSION: Final = 1
 
 MONEY: Final = "USD"
 """Unit of every cost array: present value in real USD of the price base year."""
-
-
-@dataclass(frozen=True)
-class Spec:
-    """Declare one array of the plan: its dimensions, its unit and what it means."""
-
-    dims: tuple[str, ...]
-    unit: str
-    long_name: str
 
 
 DECISIONS: Final[dict[str, Spec]] = {
@@ -236,6 +235,7 @@ DUALS: Final[dict[str, Spec]] = {
     "dual_limit": Spec(("watch",), "USD/MWh", "Value of one more MW of the watched limit, in its hour"),
     "local_price": Spec(("region", *_HOURLY), "USD/MWh", "Local price of energy at the candidate bus"),
     "dual_surplus": Spec(("zone", "quarter", "stress"), "USD/MW", "Value of one more MW that the zone can spare"),
+    **FOOTPRINT_DUALS,
 }
 """Prices of the linear program with whole numbers fixed; a plan without them is still a plan."""
 
@@ -286,6 +286,7 @@ SUPPLY_COSTS: Final[dict[str, Spec]] = {
 def specs() -> dict[str, Spec]:
     """Return every array that a model may add to the world, by its name in the file."""
     terms = {**COSTS, **NODAL_COSTS, **MENU_COSTS, **UPGRADE_COSTS, **SUPPLY_COSTS, **FLEET_COSTS, **VALUE_COSTS}
+    terms |= FOOTPRINT_COSTS
     return {
         **DECISIONS,
         **NODAL_DECISIONS,
@@ -294,6 +295,8 @@ def specs() -> dict[str, Spec]:
         **MENU_DECISIONS,
         **STRESS_DECISIONS,
         **UPGRADE_DECISIONS,
+        **FOOTPRINT_DECISIONS,
+        **LEDGERS,
         **SUPPLY_DECISIONS,
         **{f"cost_{name}": spec for name, spec in terms.items()},
         **DUALS,
@@ -305,6 +308,7 @@ def decisions_of(case: Case) -> dict[str, Spec]:
     found = {n: spec for n, spec in DECISIONS.items() if case.grid.network or n not in NETWORK_DECISIONS}
     found |= NODAL_DECISIONS if case.is_nodal else {}
     found |= FLEET_DECISIONS if case.has_fleet else {}
+    found |= footprint_decisions(case)
     if case.connection.menu:
         found |= MENU_DECISIONS | (STRESS_DECISIONS if case.grid.network else {})
         found |= UPGRADE_DECISIONS if case.connection.upgrades else {}
@@ -322,4 +326,5 @@ def cost_terms_of(case: Case) -> dict[str, Spec]:
         found |= MENU_COSTS | (UPGRADE_COSTS if case.connection.upgrades else {})
     for has, _, costs in _of_supply(case):
         found |= costs if has else {}
+    found = found | footprint_costs(case)
     return found | (VALUE_COSTS if case.objective.goal == "net_value" else {})

@@ -22,9 +22,11 @@ from grid_opt.errors import InfeasibleError, InterruptedRunError, SolverError
 from grid_opt.formulation.model import Model, build_model
 from grid_opt.inputs.fleet import Offer, definition_files
 from grid_opt.inputs.tables import inputs_sha256
+from grid_opt.plan.ledgers import with_ledgers
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.diagnose import explain_infeasible
 from grid_opt.solve.extract import costs, counted, polish, price_fleet, price_siting, store, variables
+from grid_opt.solve.footprint_prices import footprint_prices
 from grid_opt.solve.highs import Answer, Options, Progress, relative_gap
 from grid_opt.solve.nodal import site
 from grid_opt.solve.nodal_prices import nodal_prices
@@ -75,7 +77,9 @@ def plan_case(
     size = model_size(matrix)
     store(matrix, least_flow(matrix, linear.x, options), model)
     plan = world.assign(variables(model, world)).assign(costs(model, world))
+    plan = with_ledgers(plan, case)
     plan = plan.assign(dual_power=power_price(case, matrix, linear.row_dual, model, world))
+    plan = plan.assign(footprint_prices(case, matrix, linear.row_dual, model, world))
     if case.is_nodal:
         plan = plan.assign(nodal_prices(case, matrix, linear.row_dual, model, world))
     if case.objective.goal != "most_tokens":  # there, money hardly counts: limits have no price in it

@@ -8,6 +8,7 @@ import xarray as xr
 
 from grid_opt.verify.check import FEASIBILITY, Excess, check
 from grid_opt.verify.evidence import Evidence
+from grid_opt.verify.footprint_prices import emission_price
 from grid_opt.verify.supply import connected_mw, has_stores, hourly, metered_mw
 
 BELOW_ZERO_USD = 1e-3
@@ -20,7 +21,8 @@ Values = npt.NDArray[np.float64]
 def duals(e: Evidence) -> Excess:
     """Look at the worst element of every array of prices; a plan may lack them.
 
-    Where power is bought, one MWh more costs its wholesale price and the rider on the part that reaches the meter.
+    Where power is bought, one MWh more costs its wholesale price and the rider on the part that reaches the meter, and
+    where emissions are priced or capped what it emits.
     No limit and no target is worth less than nothing; headroom is worth nothing where no campus stands, and a
     target nothing in a quarter for which the case names none.
     """
@@ -38,8 +40,10 @@ def duals(e: Evidence) -> Excess:
         rider = e["delivery_rider"] / (1.0 + e["loss"])
         energy = e["local_price"] if e.case.is_nodal else e["price"]
         wanted = (energy + rider).transpose("region", "year", "slice").values
+        least, most = emission_price(e)
+        beyond = np.maximum(e["dual_power"].values - (wanted + most), wanted + least - e["dual_power"].values)
         bought = (e["purchase"].values > 0) & ~_at_the_limit(e)
-        apart = np.where(bought, abs(e["dual_power"].values - wanted), 0.0)
+        apart = np.where(bought, beyond, 0.0)
         ask("dual_power", apart, FEASIBILITY * np.maximum(1.0, abs(wanted)))
     for name, must_be_zero in _nothing_there(e).items():
         if name in e.plan.variables:

@@ -9,7 +9,7 @@ from functools import partial
 import xarray as xr
 
 from grid_opt.plan.schema import FORGONE, PROVENANCE, STATUSES, cost_terms_of, specs
-from grid_opt.verify import bills, capital, nodal, offer_money, supply_money, tokens
+from grid_opt.verify import bills, capital, footprint_money, nodal, offer_money, supply_money, tokens
 from grid_opt.verify.check import (
     FEASIBILITY,
     MONEY_RELATIVE,
@@ -41,6 +41,9 @@ RECOMPUTED: dict[str, Callable[[Evidence], xr.DataArray]] = {
     "relief_fixed_cost": offer_money.recomputed_relief,
     "call_energy_cost": offer_money.recomputed_calls,
     "upgrade_cost": offer_money.recomputed_upgrades,
+    "certificate_cost": footprint_money.recomputed_certificates,
+    "carbon_cost": footprint_money.recomputed_carbon,
+    "water_cost": footprint_money.recomputed_water,
     "settlement": supply_money.recomputed_settlement,
     "wheeling": supply_money.recomputed_wheeling,
     "forward_premium": supply_money.recomputed_forwards,
