@@ -128,8 +128,7 @@ def around_the_clock(share: float, seed: int) -> tuple[Case, xr.Dataset]:
 def by_linprog(case: Case, world: xr.Dataset, share: float, seed: int) -> float:
     """Return what matching costs beyond the campus itself [million USD].
 
-    Columns: MW of wind, sun and firm, of the battery by quarter, then by year and slice: bought, charged, given, stored,
-    left.
+    Columns: MW of wind, sun, firm; of the battery by quarter; by year and slice bought, charged, given, stored, left.
     """
     wind, sun = shapes(seed)
     n, years = 4 * HOURS, (2026, 2027)

@@ -23,8 +23,9 @@ class Matching:
     counts for the region, with what batteries give less what they take, and certificates, :math:`b`. What is left of
     the load of an hour is :math:`u = \max(0, \ell - c - b)`, and :math:`U` is likewise that of a year, with the
     certificates of the year. Both are bounded from below only: where nothing asks for little to be left, more may be.
-    Asking that a share be matched is asking that no more than the rest be left, :math:`\sum_s w_s \min(c, \ell) \ge \sigma \sum_s w_s \ell`, which is linear and takes one row an
-    hour. Where the grid counts, the part of what is left that its own carbon-free power serves is not left.
+    Asking that a share be matched, :math:`\sum_s w_s \min(c, \ell) \ge \sigma \sum_s w_s \ell`, is asking that no more
+    than the rest be left, which is linear and takes one row an hour. Where the grid counts, the part of what is left
+    that its own carbon-free power serves is not left.
     """
 
     def __init__(

@@ -58,8 +58,8 @@ def check_tables(tables: Tables) -> None:
     _links(tables)
     _monotone(tables)
     check_offers(tables)
-    check_supply(tables)
     check_environment(tables)
+    check_supply(tables)
 
 
 def zones_divisions(tables: Tables) -> list[str]:

@@ -52,13 +52,21 @@ WATER_COST: Final = {"water_cost": Spec(_YEARLY, "USD", "Price of water consumed
 
 FOOTPRINT_COSTS: Final[dict[str, Spec]] = CERTIFICATE_COST | CARBON_COST | WATER_COST
 
-FOOTPRINT_DUALS: Final[dict[str, Spec]] = {
+DIVISIBLE: Final = "_divisible"
+"""Ends the name of a price for which sites are fixed and halls may be divided; else all that is built is fixed."""
+
+_DUALS: Final[dict[str, Spec]] = {
     "dual_carbon": Spec(("year",), "USD/t", "Cost of one tonne less under the cap of the year"),
     "dual_annual_share": Spec(("year",), "USD", "Cost of one more point of the portfolio's annual share"),
     "dual_hourly_share": Spec(("year",), "USD", "Cost of one more point of the portfolio's hourly share"),
     "dual_annual_share_region": Spec(_YEARLY, "USD", "Cost of one more point of the region's annual share"),
     "dual_hourly_share_region": Spec(_YEARLY, "USD", "Cost of one more point of the region's hourly share"),
     "dual_water": Spec(("basin", "year"), "USD/m3", "Cost of one cubic metre less under the cap of the stress"),
+}
+
+FOOTPRINT_DUALS: Final[dict[str, Spec]] = {
+    **_DUALS,
+    **{f"{n}{DIVISIBLE}": Spec(s.dims, s.unit, f"{s.long_name}, halls divisible") for n, s in _DUALS.items()},
 }
 """Prices of one more unit of strictness; a point is a hundredth, its cost a present value."""
 

@@ -23,6 +23,7 @@ from grid_opt.errors import InputError
 from grid_opt.finance import quarter_discount_factor
 from grid_opt.plan.contract_summary import summarize_contracts
 from grid_opt.plan.fleet_summary import binding_deliveries, summarize_fleet
+from grid_opt.plan.footprint_summary import summarize_footprint
 from grid_opt.plan.nodal_summary import binding_lines, nodal_warnings, summarize_nodal
 from grid_opt.plan.schema import FORGONE, POWER_COSTS, cost_terms_of
 from grid_opt.plan.supply_summary import summarize_supply, supply_bill, used_mw
@@ -64,6 +65,7 @@ def summarize(plan: xr.Dataset) -> dict[str, Any]:
         "nodal": summarize_nodal(plan, case) if case.is_nodal else None,
         "connections": summarize_contracts(plan) if case.connection.menu else None,
         "supply": summarize_supply(plan, case) if case.supply.has_sources else None,
+        "footprint": summarize_footprint(plan, case),
         "binding_limits": _binding(plan, case),
         "warnings": warnings,
         "inputs_sha256": _json(plan, "inputs_sha256"),

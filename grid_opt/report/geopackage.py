@@ -22,6 +22,7 @@ from shapely.geometry import LineString
 
 from grid_opt.atomic import replacing
 from grid_opt.plan.contract_summary import contract_table
+from grid_opt.plan.footprint_summary import footprint_table, has_ledgers
 from grid_opt.plan.geometry import Outlines
 from grid_opt.plan.schema import PROVENANCE
 from grid_opt.plan.supply_summary import supply_tables
@@ -57,6 +58,7 @@ DESCRIPTIONS = {
     "power_contracts": "Long contracts for power: project, MW, energy of the last operating year, cost",
     "forward_blocks": "Blocks of power bought ahead, by operating year and calendar quarter",
     "onsite": "Plant and batteries on site through every quarter; energy, emissions and cost on the last one",
+    "carbon_and_water": "Emissions on every ledger, carbon-free shares, certificates and water, by region and year",
     "requests": "Output tokens of a year by stream of requests, accelerator, region and operating year",
     "provenance": "The case, its inputs by SHA-256, the programs, and how good the plan is proven to be",
 }
@@ -104,6 +106,8 @@ def layers_of(plan: xr.Dataset, outlines: Outlines | None = None) -> dict[str, g
     if "contract" in plan:
         tables |= {"contracts": contract_table(plan)}
     tables |= supply_tables(plan)
+    if has_ledgers(plan):
+        tables |= {"carbon_and_water": footprint_table(plan)}
     sites = sites.reset_index()
     common = {
         "sites": gpd.GeoDataFrame(sites, geometry=[points[region] for region in sites["region"]], crs=CRS),

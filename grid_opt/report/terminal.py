@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grid_opt.plan.summary import PROVEN_GAP
+from grid_opt.report.terminal_footprint import footprint_section
 from grid_opt.report.terminal_supply import supply_section
 from grid_opt.report.words import money, plain, proof, short
 
@@ -44,6 +45,9 @@ COST_WORDS = {
     "own_running": "Fuel and running on site",
     "store_wear_cost": "Wear of batteries",
     "export_revenue": "Own power sold",
+    "certificate_cost": "Energy attribute certificates",
+    "carbon_cost": "Price of emissions",
+    "water_cost": "Price of water",
     "idle_hardware": "Systems that wait for a hall",
     "porting": "Moving requests to other software",
     "unserved_penalty": "Penalties for tokens not served",
@@ -66,6 +70,7 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
         *_connections(summary),
         *supply_section(summary),
         *_fleet(summary),
+        *footprint_section(summary),
         _costs(summary),
         _limits(summary),
     ):

@@ -18,9 +18,12 @@ _POINT = 0.01
 
 
 def footprint_prices(
-    case: Case, matrix: Matrix, row_dual: Array, model: Model, world: xr.Dataset
+    case: Case, matrix: Matrix, row_dual: Array, model: Model, world: xr.Dataset, suffix: str = ""
 ) -> dict[str, xr.DataArray]:
-    r"""Return the prices of the limits on carbon and water that the case has, with all whole numbers fixed.
+    r"""Return the prices of the limits on carbon and water that the case has, by the duals of a linear program.
+
+    That is the one with all whole numbers fixed; or, with the suffix ``_divisible``, the one with sites fixed and halls
+    divisible, in which power may also be moved from site to site.
 
     The dual of a cap is money of the plan per tonne of the operating year; over the present value of a USD paid in
     that year it is a price of the year, as ``carbon.price_usd_per_t`` is. A point of a share is a hundredth of the
@@ -38,14 +41,15 @@ def footprint_prices(
     if "water.cap_stress" in rows:
         found["dual_water"] = (dual("water.cap_stress") / worth).transpose("basin", "year")
     for kind in ("annual", "hourly"):
-        for scope, suffix in (("portfolio", ""), ("region", "_region")):
+        for scope, ending in (("portfolio", ""), ("region", "_region")):
             if f"matching.{kind}_{scope}" in rows:
                 load = _load_gwh(case, model, world)
                 load = load.sum("region") if scope == "portfolio" else load
-                found[f"dual_{kind}_share{suffix}"] = _POINT * load * dual(f"matching.{kind}_{scope}")
+                found[f"dual_{kind}_share{ending}"] = _POINT * load * dual(f"matching.{kind}_{scope}")
+    named = {f"{name}{suffix}": array for name, array in found.items()}
     return {
         name: array.assign_attrs(units=FOOTPRINT_DUALS[name].unit, long_name=FOOTPRINT_DUALS[name].long_name)
-        for name, array in found.items()
+        for name, array in named.items()
     }
 
 

@@ -23,6 +23,7 @@ from grid_opt.formulation.model import Model, build_model
 from grid_opt.inputs.fleet import Offer, definition_files
 from grid_opt.inputs.tables import inputs_sha256
 from grid_opt.plan.ledgers import with_ledgers
+from grid_opt.plan.schema_footprint import DIVISIBLE
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.diagnose import explain_infeasible
 from grid_opt.solve.extract import costs, counted, polish, price_fleet, price_siting, store, variables
@@ -136,6 +137,8 @@ def _prices(
     siting = price_siting(matrix, x, options)
     if siting is not None:
         found |= siting_prices(case, matrix, siting, model, world)
+        assert siting.row_dual is not None
+        found |= footprint_prices(case, matrix, siting.row_dual, model, world, DIVISIBLE)
     fleet = price_fleet(matrix, x, model, options) if case.has_fleet else None
     if fleet is not None:
         found |= fleet_prices(case, matrix, fleet, model, world)

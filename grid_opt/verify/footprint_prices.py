@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from grid_opt.plan.schema_footprint import FOOTPRINT_DUALS
+from grid_opt.plan.schema_footprint import DIVISIBLE, FOOTPRINT_DUALS
 from grid_opt.verify.check import CHECKS, Excess, check
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.footprint import KILO, Values, at_hours
@@ -32,6 +32,9 @@ def strictness(e: Evidence) -> Excess:
     """Look at every price, and at how much room its limit leaves."""
     found: dict[str, float] = {}
     for name, limit in LIMIT_OF.items():
+        loose = f"{name}{DIVISIBLE}"
+        if loose in e.plan.variables:  # of a program in which the limit may bind though it does not in the plan
+            found[loose] = _below_zero(e[loose].values)
         if name not in e.plan.variables:
             continue
         price, rule = e[name], CHECKS[limit]
@@ -41,10 +44,15 @@ def strictness(e: Evidence) -> Excess:
         rows = rule.rule(e)
         size = xr.zeros_like(rows.amount) + rows.tolerance
         free = (rows.amount < -ROOM / 1e-6 * size).reindex_like(price, fill_value=True)
-        wrong = np.where(free.transpose(*price.dims).values, abs(price.values), -price.values)
-        found[name] = float(np.max(np.where(np.isnan(wrong), np.inf, wrong), initial=0.0))
+        wrong = np.where(free.transpose(*price.dims).values, -abs(price.values), price.values)
+        found[name] = _below_zero(wrong)
     values = xr.DataArray(list(found.values()), dims="price", coords={"price": list(found)})
     return Excess(values, 1e-2 + 0.0 * values)
+
+
+def _below_zero(price: Values) -> float:
+    """Return by how much the worst price is below zero; infinite where one is missing."""
+    return float(np.max(np.where(np.isnan(price), np.inf, -price), initial=0.0))
 
 
 def emission_price(e: Evidence) -> tuple[Values, Values]:

@@ -3,11 +3,11 @@
     python scripts/studies/hourly_matching.py --out outputs/hourly_matching
     python scripts/studies/hourly_matching.py --pypsa --picture docs/img/hourly_matching.png
 
-One campus of 100 MW of IT in southern Minnesota runs through one year of representative days. It buys at wholesale, may
-sign for wind, for sun and for one firm carbon-free project, all delivered to it, and may build a battery. It must match
-from 80 to 100 % of its load in the same hour (``carbon.hourly_share``). The strikes of wind and sun are made as those of
-data/ppa_offers.csv; that of the firm project is an ASSUMPTION of this study. With ``--pypsa`` the same problem is written as a PyPSA network, with
-nothing of this package but its input numbers, and solved again at every point.
+One campus of 100 MW of IT in southern Minnesota runs through one year of representative days. It buys at wholesale,
+may sign for wind, for sun and for one firm carbon-free project, all delivered to it, and may build a battery. It must
+match from 80 to 100 % of its load in the same hour (``carbon.hourly_share``). The strikes of wind and sun are made as
+those of data/ppa_offers.csv; that of the firm project is an ASSUMPTION of this study. With ``--pypsa`` the same problem
+is written as a PyPSA network, with nothing of this package but its input numbers, and solved again at every point.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def site(share: float, days: int, tables: Path) -> tuple[Case, xr.Dataset]:
         "campus.max_market_share=1.0", f"campus.max_campus_mw={IT_MW:g}", "campus.max_halls_per_quarter=40",
         "connection.menu=false", "grid.network=false", "flexibility.max_curtailment_fraction=0.0",
         'supply.contracts=["physical"]', 'supply.onsite=["battery"]', "supply.screen=false",
-        "supply.most_contracted_share=10.0", f"carbon.hourly_share={{ {YEAR} = {share} }}", f'data.tables_dir="{tables}"',
+        "supply.most_contracted_share=10.0", f"carbon.hourly_share={{ {YEAR} = {share} }}",
+        f'data.tables_dir="{tables}"',
         "solve.gap=0.0000001",
     ])  # fmt: skip
     world = build_world(case)
