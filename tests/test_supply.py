@@ -11,6 +11,7 @@ import xarray as xr
 from scipy.optimize import linprog
 
 from grid_opt.config import Case
+from grid_opt.errors import InfeasibleError
 from tests.test_menu import present, running
 from tests.tiny import objective, solve_tiny, tiny_world
 from tests.tiny_supply import RICH_SUPPLY, Block, Contract, Own, day_world, rich_sources, supply_case, supply_world
@@ -333,3 +334,18 @@ def test_a_source_more_never_costs_more_and_none_changes_nothing() -> None:
     nothing = [replace(one, most=0.0) for one in sources["contracts"]]
     unready = [replace(one, ready=9) for one in sources["own"]]
     assert objective(rich, supply_world(rich, plain, nothing, own=unready)) == pytest.approx(alone, abs=1e-9)
+
+
+def test_an_infeasible_hedge_is_named() -> None:
+    case = hall_case({"forwards": True, "least_hedged_share": 0.9})
+    world = supply_world(case, one_hall(case), blocks=[Block("flat", "Z0", most=1.0)])
+    with pytest.raises(InfeasibleError, match=r"supply\.least_hedged_share"):
+        solve_tiny(case, world)
+
+
+def test_a_budget_too_small_is_found_beside_plant_on_site() -> None:
+    """What stands on site is no way around a budget for the campus."""
+    case = hall_case({"onsite": ["engine"]}, budget={"total_musd": 100.0})
+    engine = Own("engine", "Z0", credit=(0.3, 0.0, 0.3, 0.0))
+    with pytest.raises(InfeasibleError, match=r"budget\.total_musd"):
+        solve_tiny(case, supply_world(case, one_hall(case), own=[engine]))

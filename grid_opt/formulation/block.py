@@ -43,6 +43,7 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "block": ("b", "B"),
     "lost": ("x", "X"),
     "offer": ("j", "J"),
+    "step": ("j", "J"),
     "ahead": ("p", "P"),
     "relief": ("f", "F"),
     "upgrade": ("t", "T"),

@@ -35,7 +35,9 @@ def supply_world(case: Case, world: xr.Dataset, tables: Tables, market: Market) 
     declared = supply_arrays(case)
     found = world.assign_coords(coords).assign({n: (declared[n].dims, np.asarray(v)) for n, v in parts.items()})
     if case.supply.screen and not case.carbon.asks:
+        kinds = [dim for dim in ("ppa", "forward", "own") if dim in coords]
         found = screened(case, found)
+        found.attrs["power_offers_left_out"] = sum(len(coords[dim]) - found.sizes[dim] for dim in kinds)
     found = with_sales(case, found)
     for name, array in declared.items():
         found[name].attrs = {"units": array.unit, "long_name": array.meaning}

@@ -28,6 +28,7 @@ def footprint_table(plan: xr.Dataset) -> pd.DataFrame:
     table: pd.DataFrame = (
         xr.Dataset(found).reset_coords(drop=True).to_dataframe(dim_order=["region", "year"]).reset_index()
     )
+    table["year"] = table["year"].astype("int64")  # a file may hold fewer bits
     return table[table["facility_load_gwh"] > _NO_LOAD_GWH].reset_index(drop=True)
 
 

@@ -71,9 +71,9 @@ LOSS_DECISIONS: Final[dict[str, Spec]] = {
 
 _HOURLY = ("year", "slice")
 NODAL_DECISIONS: Final[dict[str, Spec]] = {
-    "dispatch": Spec(("offer", *_HOURLY), "MW", "Power taken of the offer"),
+    "dispatch": Spec(("step", *_HOURLY), "MW", "Power taken of the step"),
     "shed": Spec(("area", *_HOURLY), "MW", "Existing load that is not served"),
-    "base_dispatch": Spec(("offer", *_HOURLY), "MW", "Power taken of the offer in the dispatch without campuses"),
+    "base_dispatch": Spec(("step", *_HOURLY), "MW", "Power taken of the step in the dispatch without campuses"),
     "base_shed": Spec(("area", *_HOURLY), "MW", "Existing load not served in the dispatch without campuses"),
     "watch_branch": Spec(("watch",), "", "Branch whose limit is watched"),
     "watch_outage": Spec(("watch",), "", "Branch that is out; none in the base case"),

@@ -220,6 +220,7 @@ def _beyond(case: Case) -> str:
     """Name what the investment program leaves out."""
     found = [
         *(["fleet.region_loss"] if case.has_fleet and case.fleet.region_loss else []),
+        *(["supply.least_hedged_share"] if case.supply.least_hedged_share > 0 else []),
         *_asked_of_footprint(case),
         *(["budget.present_value_musd"] if case.budget.present_value_musd is not None else []),
         "the hourly operation",

@@ -18,7 +18,7 @@ from grid_opt.solve.standard_form import Array, Matrix, families, submatrix
 
 Key = tuple[Any, ...]
 
-_INVESTMENT = ("campus", "fleet", "connection", "relief", "upgrade", "network", "budget")
+_INVESTMENT = ("campus", "fleet", "connection", "onsite", "relief", "upgrade", "network", "budget")
 _ROUNDING = 1e-9
 
 
