@@ -130,6 +130,7 @@ class Case(Knobs):
                         field=f"carbon.{field}.{year}",
                         value=value,
                         expected=f"a year from {first} to {final}",
+                        fix="name the year from which it rules, or the first one of the plan",
                     )
         buys = carbon.hourly_certificates_mw > 0 or bool(self.supply.contracts or self.supply.plants)
         nothing = (
