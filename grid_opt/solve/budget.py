@@ -100,7 +100,8 @@ class _Search:
         if cheapest.x is None or cheapest.status != "optimal":
             return self._without_plan(cheapest.detail)
         if cheapest.objective > self.priced.budget * (1 + _ROUNDING):
-            return Answer("infeasible", f"the least cost is {cheapest.objective:,.1f} million USD", seconds=self.seconds)
+            detail = f"the least cost is {cheapest.objective:,.1f} million USD"
+            return Answer("infeasible", detail, seconds=self.seconds)
         best = self._best_within(cheapest.x)
         self.stage("whole campuses near the best relaxation within the budget")
         for wanted in self._wanted(best, cheapest.x):
