@@ -81,7 +81,7 @@ class Supply(Knobs):
     screen: bool = knob(
         True,
         "Whether offers that cannot pay for themselves in any hour of the plan are left out before the search. It "
-        "changes no optimum where money is all that counts.",
+        "changes no optimum where money is all that counts; where [carbon] asks something, none is left out.",
     )
 
     @field_validator("contracts", "onsite")

@@ -39,6 +39,8 @@ _DIM_NAMES: Final = {
     "slice": "Representative hour",
     "stress": "Stress hour of the grid",
     "season": "Calendar quarter of the year",
+    "hour": "Hour of the day, UTC",
+    "basin": "Water stress, 1 low to 5 extremely high",
     "accelerator": "Kind of compute system",
     "beside": "Kind of compute system beside another",
     "software": "Software stack",
