@@ -17,6 +17,7 @@ SAMPLED = ("latin_hypercube", "sobol", "morris")
 """Methods that draw points between ``low`` and ``high`` instead of listing them."""
 
 NAME = r"^[A-Za-z][A-Za-z0-9_]{0,39}$"
+_FOLDER = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 RESERVED = frozenset({"case", "scenario", "region", "quarter", "year", "accelerator", "term", "status", "base", "run"})
 """Names that the data cube uses itself."""
 
@@ -144,7 +145,7 @@ class Limits(Knobs):
 class Sweep(Knobs):
     """Many cases, declared in one file."""
 
-    name: str = knob("sweep", "Short name; the folder of results is called so.", pattern=NAME.replace("_]", "_-]"))
+    name: str = knob("sweep", "Short name; the folder of results is called so.", pattern=_FOLDER)
     title: str = knob("", "One line for tables and pictures.", max_length=200)
     description: str = knob("", "What the sweep is for.", max_length=5000)
     case: str = knob("us_750mw", "Base case: a bundled name, or a path relative to this file.", min_length=1)
