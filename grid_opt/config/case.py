@@ -26,6 +26,7 @@ from grid_opt.config.sections_compute import Compute, FleetChoice, Objective, Se
 from grid_opt.config.sections_connection import Connection
 from grid_opt.config.sections_money import Budget, Costs, Finance
 from grid_opt.config.sections_nodal import Nodal
+from grid_opt.config.sections_tariffs import Tariffs
 from grid_opt.resources import models_dir
 
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -46,6 +47,7 @@ class Case(Knobs):
     nodal: Nodal = Nodal()
     connection: Connection = Connection()
     energy: Energy = Energy()
+    tariffs: Tariffs = Tariffs()
     flexibility: Flexibility = Flexibility()
     finance: Finance = Finance()
     costs: Costs = Costs()
@@ -121,6 +123,7 @@ class Case(Knobs):
         asked = (
             (self.has_fleet, "fleet.members", self.fleet.members, "'none': one accelerator fills the halls"),
             (self.connection.menu, "connection.menu", True, "false: nodal.candidates says what can be connected"),
+            (self.tariffs.charge, "tariffs.charge", True, "false: the flat rates of the region that a bus is like"),
             (self.grid.network, "grid.network", True, "false: the lines of nodal.network take its place"),
             (
                 self.energy.hours_file is not None, "energy.hours_file", self.energy.hours_file,

@@ -21,6 +21,7 @@ from grid_opt.inputs.schema_columns import (
     year,
 )
 from grid_opt.inputs.schema_offers import CALENDAR, OFFERS, RELIEF, UPGRADES
+from grid_opt.inputs.schema_tariffs import REGION_TARIFFS
 
 __all__ = ["OUTLINE_FILE", "SOURCES", "SOURCES_FILE", "STRESSES", "TABLES", "Column", "Table"]
 
@@ -271,6 +272,7 @@ TABLES: dict[str, Table] = {
         CALENDAR,
         RELIEF,
         UPGRADES,
+        REGION_TARIFFS,
     )
 }
 OUTLINE_FILE = "zones.geojson"

@@ -38,7 +38,10 @@ def peak_terms(setting: Setting, schedule: Schedule, name: str, month: int) -> I
 def _measured(
     setting: Setting, charge: CoincidentCharge | CapacityCharge, field: str, month: int
 ) -> tuple[Linear, str]:
-    """Return the demand that is billed in a month as a function of the load, and say which it is."""
+    """Return the demand that is billed in a month as a function of the load, and say which it is.
+
+    Peaks before the start of service are not a customer's own: they are no history.
+    """
     if isinstance(charge, CoincidentCharge) and charge.charged == "same_month":
         hours = [hour for hour in _hours(setting, charge, year_of(month)) if hour[0] == month]
         return _mean(setting, hours, field), "mean at the peak hours of the month"
@@ -46,7 +49,8 @@ def _measured(
     measured = year_of(month - (starts - 1)) - 1
     told = f"mean at the peaks of {measured}"
     hours = _hours(setting, charge, measured)
-    if hours and all(len(setting.calendar.peak_slots(*hour)) for hour in hours):
+    served = all(hour[0] >= setting.start for hour in hours)
+    if served and hours and all(len(setting.calendar.peak_slots(*hour)) for hour in hours):
         return _mean(setting, hours, field), told
     recorded = setting.context.coincident_mw.get((charge.program, measured))
     if recorded is not None:
