@@ -1,7 +1,8 @@
 """Declare the table of tariffs by region, and the arrays of the world that tariffs become.
 
-The last group of arrays says what a MW costs by a charge that is linear in the load, present value; the others describe
-*lines*: billed quantities that are the highest of several, each a *bound* from below.
+Arrays ``tariff_*`` say what a MW costs by all charges that are linear in the load; the others describe *lines*: billed
+quantities that are the highest of several, each a *bound* from below. All money is present value: a long-run year pays
+the bills of all calendar years that it stands for.
 """
 
 from __future__ import annotations
@@ -42,9 +43,12 @@ TARIFF: dict[str, WorldArray] = {
     ),
     "most_it": WorldArray(("region", "quarter"), "MW", "largest campus (IT) that can be connected", 0, 1e6),
     "most_contract": WorldArray(("region", "quarter"), "MW", "largest contract demand", 0, 1e6),
-    "tariff_metered": WorldArray(
-        ("part", "region", "year", "slice"), "USD/MW",
-        "paid per MW at the meter in the slice, over the hours that it stands for: present value by its operating weight",
+    "tariff_energy": WorldArray(
+        ("region", "year", "slice"), "USD/MW", "paid for energy per MW at the meter, over the hours of the slice",
+        -_BIG, _BIG,
+    ),
+    "tariff_rider": WorldArray(
+        ("region", "year", "slice"), "USD/MW", "paid in riders per MW at the meter, over the hours of the slice",
         -_BIG, _BIG,
     ),
     "tariff_load": WorldArray(_RATE, "USD/MW", "paid in the year per MW of IT power of the quarter", -_BIG, _BIG),
