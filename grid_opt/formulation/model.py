@@ -14,8 +14,9 @@ Minimize the goal of the case over
 * :class:`~grid_opt.formulation.network.Network`: what the network delivers at stress hours;
 * :class:`~grid_opt.formulation.operation.Operation`: hourly power of every region and year;
 * :class:`~grid_opt.formulation.nodal.Dispatch`: generation and line limits of the network whose buses the regions are;
+* :class:`~grid_opt.formulation.tariff.Tariffs`: what the tariffs of the regions bill;
 * :class:`~grid_opt.formulation.capital.Capital`, :class:`~grid_opt.formulation.bills.Bills` and
-  :class:`~grid_opt.formulation.goal.Goal`: the money, and what is minimized.
+  :class:`~grid_opt.formulation.goal.Goal`: the other money, and what is minimized.
 
 Blocks meet only here: the campus is handed to the others as their source of capacity.
 """
@@ -45,6 +46,7 @@ from grid_opt.formulation.pyomo_builder import PyomoBuilder
 from grid_opt.formulation.relief import Relief
 from grid_opt.formulation.resilience import Resilience
 from grid_opt.formulation.service import Service
+from grid_opt.formulation.tariff import Tariffs
 from grid_opt.formulation.tex_builder import TexBuilder
 from grid_opt.formulation.upgrades import Upgrades
 
@@ -74,7 +76,8 @@ def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
         upgrades = Upgrades(build, case, world) if case.connection.upgrades else None
         connection = Connection(build, case, world, campus, upgrades)
         relief = Relief(build, case, world, campus, connection)
-        relief.buy_capacity()
+        if not case.tariffs.charge:
+            relief.buy_capacity()
     else:
         Headroom(build, world, campus)
     if case.grid.network:
@@ -90,14 +93,26 @@ def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
             Resilience(build, world, fleet, service)
     else:
         computers, users = OneKind(build, case, world, campus), SteadyUse(build, case, world, campus)
-    if relief is not None:
-        relief.limit_shedding(case, users)
     Capital(build, case, world, campus, computers, connection)
     operation = Operation(build, case, world, load=users)
-    Bills(build, case, world, operation, campus, relief)
+    Bills(build, case, world, operation, campus, relief, flat=not case.tariffs.charge)
+    tariffs = Tariffs(build, case, world, campus, operation, connection, relief) if case.tariffs.charge else None
+    limit_shedding(case, world, users, relief, tariffs)
     if case.is_nodal:
         Generation(build, case, world, Dispatch(build, world, load=operation))
     Goal(build, case, world, service)
+
+
+def limit_shedding(
+    case: Case, world: xr.Dataset, users: Users, relief: Relief | None, tariffs: Tariffs | None
+) -> None:
+    """Keep what is shed for calls and at declared peaks together within what the computers can turn down."""
+    shed = [one.shed_mw for one in (relief, tariffs) if one is not None]
+    may = {r: False for r in world["region"].values.tolist()}
+    for some in (relief.may_shed() if relief else {}, tariffs.may_shed(world) if tariffs else {}):
+        may |= {r: True for r, able in some.items() if able}
+    if shed and any(may.values()):
+        users.bound_shedding(case, world, lambda r, q: sum(one(r, q) for one in shed), lambda r: may[r])
 
 
 def compose_operation(build: Builder, case: Case, world: xr.Dataset, it_mw: xr.DataArray) -> None:
@@ -105,7 +120,7 @@ def compose_operation(build: Builder, case: Case, world: xr.Dataset, it_mw: xr.D
 
     ``it_mw`` has dimensions (region, quarter); the computers draw a steady share of it. Restrict ``world`` with
     ``.sel(region=[...], year=[...])`` to solve a part: parts share nothing but this capacity, so their costs add up
-    to the cost of the whole.
+    to the cost of the whole. Bills are by flat rates: what a tariff bills in one year may hang on another.
     """
     capacity = FixedCapacity(it_mw)
     operation = Operation(build, case, world, load=SteadyUse(build, case, world, capacity))

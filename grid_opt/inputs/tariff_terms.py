@@ -18,6 +18,7 @@ import numpy as np
 from grid_opt.config import Case
 from grid_opt.errors import InputError
 from grid_opt.tariffs.cash import exit_terms
+from grid_opt.tariffs.charges import peak_hour
 from grid_opt.tariffs.clock import Calendar, Floats
 from grid_opt.tariffs.compile import compile_terms
 from grid_opt.tariffs.context import Context
@@ -92,7 +93,7 @@ class Horizon:
     def _number(self) -> dict[int, int]:
         return dict(self.stands_for)
 
-    @property
+    @cached_property
     def months(self) -> range:
         """Running numbers of all months."""
         years = [y for y, _ in self.stands_for]
@@ -100,16 +101,24 @@ class Horizon:
 
     def operating(self, month: int) -> int:
         """Return the number of the operating year of a month; after the horizon that of its end."""
-        return self._number.get(year_of(month), len(self.case.years) - 1)
+        return self._number.get(year_of(month), self.stands_for[-1][1])
 
     def quarter(self, month: int) -> str:
         """Return the quarter whose capacity runs in a month."""
-        season = month % MONTHS_PER_YEAR // MONTHS_PER_QUARTER + 1
-        return self.case.capacity_quarter(self.case.years[self.operating(month)], season)
+        return self._quarters[self.operating(month), month % MONTHS_PER_YEAR]
 
     def quarter_at(self, number: int, month_of_year: int) -> str:
         """Return the quarter whose capacity runs in a month (0 to 11) of an operating year by its number."""
-        return self.case.capacity_quarter(self.case.years[number], month_of_year // MONTHS_PER_QUARTER + 1)
+        return self._quarters[number, month_of_year]
+
+    @cached_property
+    def _quarters(self) -> dict[tuple[int, int], str]:
+        case = self.case
+        return {
+            (n, m): case.capacity_quarter(a, m // MONTHS_PER_QUARTER + 1)
+            for n, a in enumerate(case.years)
+            for m in range(MONTHS_PER_YEAR)
+        }
 
     @cached_property
     def starts(self) -> list[int]:
@@ -164,6 +173,7 @@ class TariffTerms:
         self.horizon, self.tariff, self.slices = Horizon(case), tariff, slices
         self.limits = limits_of(tariff)
         self.prices = prices_known(tariff, self.horizon, known)
+        self._names: dict[tuple[int, int], str] = {}
         self._require_every_size()
 
     @property
@@ -178,7 +188,7 @@ class TariffTerms:
     def _require_every_size(self) -> None:
         for month in self.horizon.months:
             for level in self.levels:
-                self.tariff.schedule_for(month, self.size_mw(level))
+                self.schedule(month, level)
 
     def calendar(self, slices: Slices) -> tuple[Calendar, Layout]:
         """Lay slices over the months of the plan."""
@@ -199,8 +209,14 @@ class TariffTerms:
         size = lay[1].size
         first = month_text(self.horizon.starts[start])
         context = Context(start=first, capacity_usd_per_mw_day=self.prices, wholesale_usd_per_mwh=np.zeros(size))
-        mw = self.size_mw(level)
-        return compile_terms(self.tariff, lay[0], context, lambda month: self.tariff.schedule_for(month, mw))
+        return compile_terms(self.tariff, lay[0], context, lambda month: self.schedule(month, level))
+
+    def schedule(self, month: int, level: int) -> str:
+        """Return the name of the schedule that is billed in a month at a level of size."""
+        key = (month, level)
+        if key not in self._names:
+            self._names[key] = self.tariff.schedule_for(month, self.size_mw(level))
+        return self._names[key]
 
     @cached_property
     def metered(self) -> dict[Key, dict[int, Metered]]:
@@ -246,6 +262,29 @@ class TariffTerms:
                     least[bill.month, bill.charge][start, level] = bill
         return found, least
 
+    @cached_property
+    def peak_hours(self) -> dict[str, float]:
+        """Present value of one USD paid at every declared peak hour that is billed, by the quarter whose capacity runs."""
+        found: dict[str, float] = defaultdict(float)
+        for month in self.horizon.months:
+            now = {self.schedule(month, level) for level in self.levels}
+            then = {self.schedule(month + MONTHS_PER_YEAR, level) for level in self.levels}
+            hours = {text for name in now for text in self._declared(name, later=False)}
+            hours |= {text for name in then for text in self._declared(name, later=True)}
+            count = sum(peak_hour(text)[0] - 1 == month % MONTHS_PER_YEAR for text in hours)
+            found[self.horizon.quarter(month)] += count * self.horizon.worth(month)
+        return dict(found)
+
+    def _declared(self, name: str, *, later: bool) -> Iterator[str]:
+        """Return the declared peak hours of a schedule that it bills in the year after, or in the same month."""
+        schedule = self.tariff.schedules[name]
+        for charge in schedule.coincident.values():
+            if (charge.charged == "next_year") == later:
+                yield from charge.declared
+        if later:
+            for obligation in schedule.capacity.values():
+                yield from obligation.declared
+
     def _leaving(self, start: int, level: int) -> Iterator[Term]:
         """Write the fees of leaving when the horizon ends, if the case asks for them."""
         if not self.horizon.case.tariffs.leave_at_end:
@@ -253,7 +292,7 @@ class TariffTerms:
         month = self.horizon.months[-1] + 1
         context = Context(capacity_usd_per_mw_day=self.prices)
         setting = Setting(self.tariff, self._thin[0], context, self.horizon.starts[start], month)
-        name = self.tariff.schedule_for(month - 1, self.size_mw(level))
+        name = self.schedule(month - 1, level)
         schedule = self.tariff.schedules[name]
         for charge, fee in schedule.exit_fee.items():
             yield from exit_terms(setting, schedule, fee, name, charge)
@@ -290,8 +329,10 @@ class TariffTerms:
         seen = set()
         for candidate in quantity.candidates:
             sources = calendar.source[candidate.slots]
-            for source in np.unique(sources[sources % layout.step >= layout.slices]):
-                number, month = self._month_of(int(source), layout)
+            within = sources % layout.step - layout.slices
+            places = sources[within >= 0] // layout.step * MONTHS_PER_YEAR + within[within >= 0] // HOURS
+            for place in set(places.tolist()):
+                number, month = divmod(place, MONTHS_PER_YEAR)
                 seen.add((self.horizon.quarter_at(number, month), month, candidate.share))
         yield from sorted(seen)
 

@@ -17,7 +17,6 @@ from grid_opt.inputs.schema_tariffs import PARTS, TARIFF
 from grid_opt.inputs.table_checks import FIRST_ROW
 from grid_opt.inputs.tariff_lines import Bound, Lines, Place, Reducer, size_label
 from grid_opt.inputs.tariff_terms import TariffTerms
-from grid_opt.tariffs.charges import peak_hour
 from grid_opt.tariffs.clock import Floats
 from grid_opt.tariffs.definitions import bundled_tariffs, load_tariff
 from grid_opt.tariffs.operating import Slices
@@ -152,7 +151,7 @@ def tariff_world(
         Reducer(made[tariff.name], place, lines).reduce()
     values = {
         "region_tariff": [tariffs[r].name for r in regions], "design_pue": pue, "most_it": it.values,
-        "most_contract": contract.values, "peak_hours": _peak_hours(made, tariffs, regions, case),
+        "most_contract": contract.values, "peak_hours": [[made[tariffs[r].name].peak_hours.get(q, 0.0) for q in quarters] for r in regions],
         **_rates(lines, regions, case, len(slices.season)),
     }  # fmt: skip
     sized, sizes = _sizes(made, tariffs, regions, contract, world)
@@ -169,21 +168,6 @@ def tariff_world(
 def _at_meter(world: xr.Dataset, region: str) -> Floats:
     here = world["price"].sel(region=region).transpose("year", "slice").values
     return np.asarray(here * (1.0 + float(world["loss"].sel(region=region))))
-
-
-def _peak_hours(
-    made: Mapping[str, TariffTerms], tariffs: Mapping[str, Tariff], regions: list[str], case: Case
-) -> Floats:
-    """Return how many declared hours of every quarter are billed by the schedules that are in force then or later."""
-    found = np.zeros((len(regions), len(case.quarters)))
-    for n, region in enumerate(regions):
-        schedules = tariffs[region].schedules.values()
-        hours = {text for s in schedules for c in (*s.coincident.values(), *s.capacity.values()) for text in c.declared}
-        for k, quarter in enumerate(case.quarters):
-            season = int(quarter[5])
-            found[n, k] = sum((peak_hour(t)[0] - 1) // MONTHS_PER_QUARTER + 1 == season for t in hours)
-    del made
-    return found
 
 
 def _rates(lines: Lines, regions: list[str], case: Case, slices: int) -> dict[str, Floats]:

@@ -107,6 +107,23 @@ UPGRADE_DECISIONS: Final[dict[str, Spec]] = {
 }
 """The further decision where such a case may build upgrades."""
 
+TARIFF_DECISIONS: Final[dict[str, Spec]] = {
+    "billed": Spec(("line",), "MW", "Billed quantity: MW, MWh of a tier, or million USD lacking to a least bill"),
+    "above": Spec(("size", "quarter"), "1", "Contract reaches the size of another schedule (1) or not (0)"),
+    "peak_shed": Spec(("region", "quarter"), "MW", "Load at the meter whose compute is shed at declared peaks"),
+    "beyond": Spec(("fall",), "MW", "Quantity billed at a lower rate than that of the tier before"),
+    "falls": Spec(("fall",), "1", "Quantity reaches the lower rate (1) or not (0)"),
+}
+"""The further decisions of a case that pays tariffs."""
+
+STANDBY_DECISIONS: Final[dict[str, Spec]] = {
+    "kept_off": Spec(("region", "quarter"), "MW", "Load that relief and own supply keep off declared peaks"),
+}
+"""The further decision where such a case has a menu of offers."""
+
+FLAT_MENU_DECISIONS: Final = ("capacity_bought",)
+"""Decisions of a menu that a case with tariffs does not have: capacity is billed at declared peaks there."""
+
 COSTS: Final[dict[str, Spec]] = {
     "site_capex": Spec(("region", "quarter"), MONEY, "Cost of opening sites"),
     "shell_capex": Spec(("region", "quarter"), MONEY, "Cost of the building and electrical shell"),
@@ -142,6 +159,12 @@ MENU_COSTS: Final[dict[str, Spec]] = {
     "call_energy_cost": Spec(("region", "quarter"), MONEY, "Compute shed, fuel and losses when called"),
 }
 """The further cost terms of a case with a menu of offers."""
+
+TARIFF_COSTS: Final[dict[str, Spec]] = {
+    "collateral": Spec(("region", "year"), MONEY, "Security that tariffs ask for, and exit fees"),
+    "peak_shedding": Spec(("region", "quarter"), MONEY, "Value of the compute shed at declared peaks"),
+}
+"""The further cost terms of a case that pays tariffs."""
 
 UPGRADE_COSTS: Final[dict[str, Spec]] = {
     "upgrade_cost": Spec(("upgrade", "quarter"), MONEY, "Upgrades of the network"),
@@ -196,7 +219,7 @@ STATUSES: Final = ("optimal", "feasible")
 
 def specs() -> dict[str, Spec]:
     """Return every array that a model may add to the world, by its name in the file."""
-    terms = {**COSTS, **NODAL_COSTS, **MENU_COSTS, **UPGRADE_COSTS, **FLEET_COSTS, **VALUE_COSTS}
+    terms = {**COSTS, **NODAL_COSTS, **MENU_COSTS, **UPGRADE_COSTS, **TARIFF_COSTS, **FLEET_COSTS, **VALUE_COSTS}
     return {
         **DECISIONS,
         **NODAL_DECISIONS,
@@ -205,6 +228,8 @@ def specs() -> dict[str, Spec]:
         **MENU_DECISIONS,
         **STRESS_DECISIONS,
         **UPGRADE_DECISIONS,
+        **TARIFF_DECISIONS,
+        **STANDBY_DECISIONS,
         **{f"cost_{name}": spec for name, spec in terms.items()},
         **DUALS,
     }
@@ -218,6 +243,9 @@ def decisions_of(case: Case) -> dict[str, Spec]:
     if case.connection.menu:
         found |= MENU_DECISIONS | (STRESS_DECISIONS if case.grid.network else {})
         found |= UPGRADE_DECISIONS if case.connection.upgrades else {}
+    if case.tariffs.charge:
+        found = {n: spec for n, spec in found.items() if n not in FLAT_MENU_DECISIONS}
+        found |= TARIFF_DECISIONS | (STANDBY_DECISIONS if case.connection.menu else {})
     return found | (LOSS_DECISIONS if case.has_fleet and case.fleet.region_loss else {})
 
 
@@ -228,4 +256,6 @@ def cost_terms_of(case: Case) -> dict[str, Spec]:
         found = {name: spec for name, spec in found.items() if name != "energy"} | NODAL_COSTS
     if case.connection.menu:
         found |= MENU_COSTS | (UPGRADE_COSTS if case.connection.upgrades else {})
+    if case.tariffs.charge:
+        found |= TARIFF_COSTS
     return found | (VALUE_COSTS if case.objective.goal == "net_value" else {})
