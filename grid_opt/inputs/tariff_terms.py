@@ -219,10 +219,15 @@ class TariffTerms:
         return self._names[key]
 
     @cached_property
+    def full(self) -> tuple[Calendar, Layout]:
+        """The slices of the plan over its months, and where the load lies."""
+        return self.calendar(self.slices)
+
+    @cached_property
     def metered(self) -> dict[Key, dict[int, Metered]]:
         """The charges on energy of every month, by level; when service started is nothing to them."""
         found: dict[Key, dict[int, Metered]] = defaultdict(dict)
-        lay = self.calendar(self.slices)
+        lay = self.full
         for level in self.levels:
             for term in self._compile(lay, 0, level).terms:
                 if term.kind in METERED:
@@ -232,19 +237,14 @@ class TariffTerms:
     def _energy(self, term: Term, layout: Layout) -> Metered:
         assert isinstance(term.quantity, Linear)
         number = self.horizon.operating(term.month)
-        calendar = self._full_source
         weights = np.bincount(
-            calendar[term.quantity.slots] - number * layout.step, weights=term.quantity.weights, minlength=layout.step
+            self.full[0].source[term.quantity.slots] - number * layout.step, weights=term.quantity.weights, minlength=layout.step
         )
         hours = tuple(weights[: layout.slices].tolist())
         if term.kind != "indexed":
             return Metered(hours, term.blocks)
         indexed = self.tariff.schedules[term.schedule].indexed[term.charge]
         return Metered(hours, one_rate(indexed.adder_usd_per_mwh), indexed.multiplier)
-
-    @cached_property
-    def _full_source(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        return self.calendar(self.slices)[0].source
 
     @cached_property
     def charges(self) -> tuple[dict[Key, dict[Combo, Charge]], dict[tuple[int, str], dict[Combo, LeastBill]]]:
@@ -254,7 +254,7 @@ class TariffTerms:
         for start in range(len(self.horizon.starts)):
             for level in self.levels:
                 terms = self.compiled(start, level)
-                for term in (*terms.terms, *self._leaving(start, level)):
+                for term in (*terms.terms, *self.leaving(start, level)):
                     if term.kind not in METERED and not term.cash:
                         key = (term.month, term.kind, term.charge, term.part)
                         found[key][start, level] = self._charge(term)
@@ -285,7 +285,7 @@ class TariffTerms:
             for obligation in schedule.capacity.values():
                 yield from obligation.declared
 
-    def _leaving(self, start: int, level: int) -> Iterator[Term]:
+    def leaving(self, start: int, level: int) -> Iterator[Term]:
         """Write the fees of leaving when the horizon ends, if the case asks for them."""
         if not self.horizon.case.tariffs.leave_at_end:
             return

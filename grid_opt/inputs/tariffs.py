@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from grid_opt.inputs.table_checks import FIRST_ROW
 from grid_opt.inputs.tariff_lines import Bound, Lines, Place, Reducer, size_label
 from grid_opt.inputs.tariff_terms import TariffTerms
 from grid_opt.tariffs.clock import Floats
-from grid_opt.tariffs.definitions import bundled_tariffs, load_tariff
+from grid_opt.tariffs.definitions import bundled_tariffs, load_tariff, tariff_path
 from grid_opt.tariffs.operating import Slices
 from grid_opt.tariffs.schema import Tariff
 from grid_opt.units import MONTHS_PER_QUARTER
@@ -65,11 +66,10 @@ def _read(name: str, folder: Path, table: pd.DataFrame, row: int) -> Tariff:
         ) from error  # fmt: skip
 
 
-def tariff_files(table: pd.DataFrame, regions: list[str]) -> dict[str, Path]:
-    """Return the files of the tariffs that regions pay and that are not bundled, by the name in the table."""
+def tariff_files(table: pd.DataFrame) -> list[Path]:
+    """Return the files of the tariffs of a table, bundled or beside it."""
     folder = Path(str(table.attrs.get("file", "region_tariffs.csv"))).parent
-    named = table.loc[table["region"].isin(regions), "tariff"].astype(str)
-    return {name: folder / name for name in sorted(set(named)) if name not in bundled_tariffs()}
+    return [tariff_path(name, folder) for name in sorted(set(table["tariff"].astype(str)))]
 
 
 def capacity_table(table: pd.DataFrame) -> dict[tuple[str, str], float]:
@@ -146,7 +146,7 @@ def tariff_world(
             coincident_share=case.connection.coincident_share,
             most_it=dict(zip(quarters, it.values[n].tolist(), strict=True)),
             most_contract=dict(zip(quarters, contract.values[n].tolist(), strict=True)),
-            price=_at_meter(world, region),
+            price=price_at_meter(world, region),
         )
         Reducer(made[tariff.name], place, lines).reduce()
     values = {
@@ -162,10 +162,25 @@ def tariff_world(
     found = found.assign({name: (TARIFF[name].dims, np.asarray(value)) for name, value in values.items()})
     for name in values:
         found[name].attrs = {"units": TARIFF[name].unit, "long_name": TARIFF[name].meaning}
-    return found
+    definitions = {t.name: t.model_dump(mode="json") for t in tariffs.values()}
+    prices = {f"{zone} {year}": usd for (zone, year), usd in sorted(known.items())}
+    return found.assign_attrs(tariffs_json=json.dumps(definitions, sort_keys=True),
+                              capacity_usd_per_mw_day_json=json.dumps(prices, sort_keys=True))  # fmt: skip
 
 
-def _at_meter(world: xr.Dataset, region: str) -> Floats:
+def tariffs_of(plan: xr.Dataset) -> dict[str, Tariff]:
+    """Return the tariffs that a world or a plan carries, by name."""
+    return {name: Tariff.model_validate(one) for name, one in json.loads(plan.attrs["tariffs_json"]).items()}
+
+
+def prices_of(plan: xr.Dataset) -> dict[tuple[str, str], float]:
+    """Return the capacity prices that a world or a plan carries, by zone and delivery year [USD/(MW day)]."""
+    prices = json.loads(plan.attrs["capacity_usd_per_mw_day_json"])
+    return {(key.rpartition(" ")[0], key.rpartition(" ")[2]): usd for key, usd in prices.items()}
+
+
+def price_at_meter(world: xr.Dataset, region: str) -> Floats:
+    """Return the wholesale price with delivery losses, (operating year, slice) [USD/MWh]."""
     here = world["price"].sel(region=region).transpose("year", "slice").values
     return np.asarray(here * (1.0 + float(world["loss"].sel(region=region))))
 
@@ -321,8 +336,3 @@ def _bounds(
 def below(limit_mw: float) -> float:
     """Return the largest contract demand below a limit [MW]."""
     return limit_mw - BELOW_MW
-
-
-def own_tariffs(tables: Mapping[str, pd.DataFrame], regions: list[str]) -> Iterator[Path]:
-    """Return the files of the tariffs of a case that are not bundled."""
-    yield from tariff_files(tables["region_tariffs"], regions).values()

@@ -116,6 +116,22 @@ TARIFF_DECISIONS: Final[dict[str, Spec]] = {
 }
 """The further decisions of a case that pays tariffs."""
 
+BILLS: Final[dict[str, Spec]] = {
+    "bill_region": Spec(("entry",), "", "Region that is billed"),
+    "bill_month": Spec(("entry",), "", "Calendar month of the bill"),
+    "bill_schedule": Spec(("entry",), "", "Schedule in force"),
+    "bill_kind": Spec(("entry",), "", "Kind of charge"),
+    "bill_charge": Spec(("entry",), "", "Charge, as the tariff names it"),
+    "bill_part": Spec(("entry",), "", "Period of the charge, or step of a cash flow"),
+    "bill_unit": Spec(("entry",), "", "Unit of the quantity"),
+    "bill_detail": Spec(("entry",), "", "How it was measured"),
+    "bill_quantity": Spec(("entry",), "1", "What is billed, in its unit"),
+    "bill_rate": Spec(("entry",), "USD", "Rate per unit of the quantity; of hourly prices, the mean"),
+    "bill_usd": Spec(("entry",), "USD", "Amount in the month, not discounted"),
+    "bill_cash": Spec(("entry",), "1", "Money that comes back and no cost (1) or a cost (0)"),
+}
+"""The bills of a case that pays tariffs, line by line."""
+
 STANDBY_DECISIONS: Final[dict[str, Spec]] = {
     "kept_off": Spec(("region", "quarter"), "MW", "Load that relief and own supply keep off declared peaks"),
 }
@@ -230,6 +246,7 @@ def specs() -> dict[str, Spec]:
         **UPGRADE_DECISIONS,
         **TARIFF_DECISIONS,
         **STANDBY_DECISIONS,
+        **BILLS,
         **{f"cost_{name}": spec for name, spec in terms.items()},
         **DUALS,
     }
@@ -245,7 +262,7 @@ def decisions_of(case: Case) -> dict[str, Spec]:
         found |= UPGRADE_DECISIONS if case.connection.upgrades else {}
     if case.tariffs.charge:
         found = {n: spec for n, spec in found.items() if n not in FLAT_MENU_DECISIONS}
-        found |= TARIFF_DECISIONS | (STANDBY_DECISIONS if case.connection.menu else {})
+        found |= TARIFF_DECISIONS | BILLS | (STANDBY_DECISIONS if case.connection.menu else {})
     return found | (LOSS_DECISIONS if case.has_fleet and case.fleet.region_loss else {})
 
 

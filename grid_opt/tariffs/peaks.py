@@ -11,7 +11,7 @@ from grid_opt.tariffs.charges import CapacityCharge, CoincidentCharge, peak_hour
 from grid_opt.tariffs.clock import Floats, Ints
 from grid_opt.tariffs.months import JUNE, MONTHS_PER_YEAR, days_of, delivery_year, year_of
 from grid_opt.tariffs.periods import one_rate
-from grid_opt.tariffs.schema import Schedule
+from grid_opt.tariffs.schema import Schedule, Tariff
 from grid_opt.tariffs.setting import Setting
 from grid_opt.tariffs.terms import Linear, Term, constant, of_contract
 from grid_opt.units import KW_PER_MW
@@ -33,6 +33,17 @@ def peak_terms(setting: Setting, schedule: Schedule, name: str, month: int) -> I
         rate = days * price * capacity.factor
         detail += f"; {days} days x {price:g} USD/(MW day) of {delivery_year(month)} x {capacity.factor:g}"
         yield Term(month, name, "capacity", charge, "", quantity, "MW", one_rate(rate), detail=detail)
+
+
+def declared_hours(tariff: Tariff) -> dict[int, set[int]]:
+    """Return the declared hours of the local day by month, 0 to 11, of all charges of a tariff."""
+    found: dict[int, set[int]] = {}
+    for schedule in tariff.schedules.values():
+        for charge in (*schedule.coincident.values(), *schedule.capacity.values()):
+            for text in charge.declared:
+                month, _, hour = peak_hour(text)
+                found.setdefault(month - 1, set()).add(hour)
+    return found
 
 
 def _measured(
