@@ -28,6 +28,7 @@ from grid_opt.verify import (  # noqa: F401
     service,
     siting,
     tables,
+    tariffs,
     totals,
 )
 from grid_opt.verify.check import CHECKS, Check, Report
