@@ -12,6 +12,7 @@ import xarray as xr
 from grid_opt.config import Case
 from grid_opt.inputs.tariff_terms import TariffTerms
 from grid_opt.inputs.tariffs import UNCOUNTED, price_at_meter, prices_of, slices_of, tariffs_of
+from grid_opt.plan.schema import BILLS
 from grid_opt.tariffs.bill import evaluate
 from grid_opt.tariffs.clock import Floats
 from grid_opt.tariffs.compile import compile_terms
@@ -48,7 +49,10 @@ def bill_arrays(case: Case, plan: xr.Dataset) -> dict[str, xr.DataArray]:
         values = np.array(values.tolist(), dtype=str) if name in TEXT else values
         arrays[f"bill_{name}"] = xr.DataArray(values, dims=("entry",))
     entry = np.arange(len(table))
-    return {name: array.assign_coords(entry=entry) for name, array in arrays.items()}
+    return {
+        name: array.assign_coords(entry=entry).assign_attrs(units=BILLS[name].unit, long_name=BILLS[name].long_name)
+        for name, array in arrays.items()
+    }
 
 
 def bill_table(case: Case, plan: xr.Dataset) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from grid_opt.inputs.schema import WORLD, WorldArray
 from grid_opt.inputs.schema_fleet import FLEET, declared_arrays
 from grid_opt.inputs.schema_nodal import NODAL
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
+from grid_opt.inputs.schema_tariffs import TARIFF
 from grid_opt.plan.schema import specs
 from grid_opt.verify.table_files import NotMadeError, TableFiles
 
@@ -35,7 +36,7 @@ def declared_dims(name: str) -> tuple[str, ...] | None:
     spec = specs().get(name)
     if spec is not None:
         return spec.dims
-    declared = {**WORLD, **FLEET, **NODAL, **MENU, **UPGRADE}.get(name)
+    declared = {**WORLD, **FLEET, **NODAL, **MENU, **UPGRADE, **TARIFF}.get(name)
     return None if declared is None else declared.dims
 
 

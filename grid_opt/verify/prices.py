@@ -8,6 +8,7 @@ import xarray as xr
 
 from grid_opt.verify.check import FEASIBILITY, Excess, check
 from grid_opt.verify.evidence import Evidence
+from grid_opt.verify.ledger import Books
 
 BELOW_ZERO_USD = 1e-3
 """By how much [USD/MW] a worth may be below zero, or beside it, for the sake of rounding."""
@@ -34,10 +35,9 @@ def duals(e: Evidence) -> Excess:
         allowed.append(float(tolerance[at]))
 
     if "dual_power" in e.plan.variables:
-        rider = e["delivery_rider"] / (1.0 + e["loss"])
-        energy = e["local_price"] if e.case.is_nodal else e["price"]
-        wanted = (energy + rider).transpose("region", "year", "slice").values
+        wanted = _of_one_more(e).transpose("region", "year", "slice").values
         apart = np.where(e["purchase"].values > 0, abs(e["dual_power"].values - wanted), 0.0)
+        apart = np.where(_tiered(e), 0.0, apart)
         ask("dual_power", apart, FEASIBILITY * np.maximum(1.0, abs(wanted)))
     for name, must_be_zero in _nothing_there(e).items():
         if name in e.plan.variables:
@@ -46,6 +46,28 @@ def duals(e: Evidence) -> Excess:
     coords = {"price": list(amounts)}
     tolerance = xr.DataArray(allowed, dims="price", coords=coords)
     return Excess(xr.DataArray(list(amounts.values()), dims="price", coords=coords), tolerance)
+
+
+def _of_one_more(e: Evidence) -> xr.DataArray:
+    """Return what one MWh more costs, (region, year, slice)."""
+    if not e.case.tariffs.charge:
+        energy = e["local_price"] if e.case.is_nodal else e["price"]
+        return energy + e["delivery_rider"] / (1.0 + e["loss"])
+    books, season = Books.of(e.case), e["slice_season"].values.astype(int)
+    worth = [[books.bill(int(a), c) for c in (1, 2, 3, 4)] for a in e.labels("year")]
+    weight = xr.DataArray(np.array(worth)[:, season - 1], dims=("year", "slice"),
+                          coords={"year": e.plan["year"], "slice": e.plan["slice"]})  # fmt: skip
+    return (e["tariff_energy"] + e["tariff_rider"]) / (1.0 + e["loss"]) / (weight * e["slice_weight"])
+
+
+def _tiered(e: Evidence) -> npt.NDArray[np.bool_]:
+    """Return where a MWh more may cross into another tier or fill a least bill, so that its price hangs on others."""
+    hangs = np.zeros(e["purchase"].shape, dtype=bool)
+    if e.case.tariffs.charge:
+        regions, years = [str(r) for r in e.labels("region")], [int(a) for a in e.labels("year")]
+        for region, year in zip(e["meter_region"].values.tolist(), e["meter_year"].values, strict=True):
+            hangs[regions.index(region), years.index(int(year))] = True
+    return hangs
 
 
 def _nothing_there(e: Evidence) -> dict[str, npt.NDArray[np.bool_] | bool]:
