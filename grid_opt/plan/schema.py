@@ -195,7 +195,7 @@ VALUE_COSTS: Final[dict[str, Spec]] = {
 }
 """The further term where the goal is net value."""
 
-POWER_COSTS: Final = ("energy", "rider", "delivery", "capacity")
+POWER_COSTS: Final = ("energy", "rider", "delivery", "capacity", "collateral")
 """The terms that make up the all-in price of delivered power."""
 
 DUALS: Final[dict[str, Spec]] = {

@@ -21,6 +21,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 from shapely.geometry import LineString
 
 from grid_opt.atomic import replacing
+from grid_opt.plan.bill_summary import bill_lines
 from grid_opt.plan.contract_summary import contract_table
 from grid_opt.plan.geometry import Outlines
 from grid_opt.plan.schema import PROVENANCE
@@ -53,6 +54,7 @@ DESCRIPTIONS = {
     "build_out": "Halls and MW in service through every quarter, by built region",
     "fleet": "Systems in service and bought, by accelerator, region and quarter",
     "contracts": "Grid service under contract through every quarter: offer, MW, what may be called, relief behind it",
+    "bills": "Bills by tariff: every line of every month, by region; amounts in USD, not discounted",
     "requests": "Output tokens of a year by stream of requests, accelerator, region and operating year",
     "provenance": "The case, its inputs by SHA-256, the programs, and how good the plan is proven to be",
 }
@@ -99,6 +101,8 @@ def layers_of(plan: xr.Dataset, outlines: Outlines | None = None) -> dict[str, g
         tables |= {"fleet": fleet_frames.fleet(plan), "requests": fleet_frames.requests(plan)}
     if "contract" in plan:
         tables |= {"contracts": contract_table(plan)}
+    if "bill_usd" in plan:
+        tables |= {"bills": bill_lines(plan)}
     sites = sites.reset_index()
     common = {
         "sites": gpd.GeoDataFrame(sites, geometry=[points[region] for region in sites["region"]], crs=CRS),
