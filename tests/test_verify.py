@@ -12,7 +12,7 @@ import xarray as xr
 
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
 from grid_opt.plan.io import open_plan, write_plan
-from grid_opt.plan.schema import DUALS, MENU_COSTS, UPGRADE_COSTS
+from grid_opt.plan.schema import DUALS, MENU_COSTS, TARIFF_COSTS, UPGRADE_COSTS
 from grid_opt.verify import CHECKS, verify
 from tests.plan_fixture import OUTLINES, plan_by_hand, with_tables
 
@@ -223,7 +223,12 @@ ONLY_WITH_MENU = {
 } - {"connection.headroom"}  # fmt: skip
 """Checks of a case with a menu of offers: tests/test_verify_menu.py spoils plans for them."""
 
-ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU
+ONLY_WITH_TARIFFS = {
+    *(n for n in CHECKS if n.startswith("tariff.")), *(f"cost.{term}" for term in TARIFF_COSTS), "inputs.tariffs",
+}  # fmt: skip
+"""Checks of a case that pays tariffs: tests/test_verify_tariffs.py spoils plans for them."""
+
+ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_TARIFFS
 
 
 def test_every_check_has_a_mutation() -> None:

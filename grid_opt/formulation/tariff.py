@@ -235,18 +235,15 @@ class Tariffs:
         """Return what adds up the meter readings and other lines of a bound."""
         build = self.build
         readings = build.mapping(_some(world, "bound_meter"), symbol=r"\mathcal{W}")
+        loss = world["loss"].sel(region=world["meter_region"].astype(str)).drop_vars("region")
         weight = build.parameter(
-            "tariff.meter_weight", world["meter_weight"], ("meter", "slice"), symbol="w^{M}", unit="h",
-            meaning="hours of the slice in the reading; of a least bill, less its cost in million USD/MW",
+            "tariff.meter_weight", world["meter_weight"] / (1 + loss), ("meter", "slice"), symbol="w^{M}", unit="h",
+            meaning="hours of the slice in the reading, less losses; of a least bill, less its cost in million USD/MW",
         )  # fmt: skip
         slices = build.mapping(_nonzero(world["meter_weight"], "meter"), symbol=r"\mathcal{S}")
         place = build.mapping(_named(world, "meter", "meter_region"), symbol="r")
         years = {m: int(a) for m, a in _numbers(world, "meter", "meter_year").items()}
         year = build.mapping(years, symbol="a")
-        self.loss = build.parameter(
-            "tariff.loss", world["loss"], ("region",), symbol=r"\lambda", unit="1",
-            meaning="delivery losses as a share of metered energy",
-        )  # fmt: skip
         ties: dict[str, list[str]] = {i: [] for i in world["bound"].values.tolist()}
         for tie, bound in _named(world, "tie", "tie_bound").items():
             ties[bound].append(tie)
@@ -261,7 +258,7 @@ class Tariffs:
             power = build.total(
                 readings[i],
                 lambda m: build.total(
-                    slices[m], lambda s: weight[m, s] / (1 + self.loss[place[m]]) * self.bought.bought_mw(place[m], year[m], s)
+                    slices[m], lambda s: weight[m, s] * self.bought.bought_mw(place[m], year[m], s)
                 ),
             )
             return power - build.total(counts[i], lambda t: rate[t] * self.billed[other[t]])
@@ -317,7 +314,7 @@ class Tariffs:
         build = self.build
         rates, within = {}, {}
         of = (
-            ("load", "D", "million USD/MW", "paid in the year per MW of IT power of the quarter"),
+            ("load", "P", "million USD/MW", "paid in the year per MW of IT power of the quarter"),
             ("relief", "K", "million USD/MW", "saved in the year per MW kept off the quarter's peaks"),
             ("contract", "C", "million USD/MW", "paid in the year per MW of contract of the quarter"),
             ("site", "Y", "million USD", "paid in the year for a campus that is open in the quarter"),
@@ -330,22 +327,22 @@ class Tariffs:
             "tariff.fall_rate", world["fall_rate"] / USD_PER_MUSD, ("fall", "year"), symbol=r"\beta^{F}",
             unit="million USD/MW", meaning="saved in the year per unit at the lower rate",
         )  # fmt: skip
-        for part, meaning in (
-            ("delivery", "Demand, coincident-peak and fixed charges, and what is lacking to least bills."),
-            ("capacity", "Capacity obligation of the tariff."),
-            ("collateral", "Cost of the security that the tariff asks for, and exit fees."),
+        for part, own, meaning in (
+            ("delivery", "D", "Demand, coincident-peak and fixed charges, and what is lacking to least bills."),
+            ("capacity", "O", "Capacity obligation of the tariff."),
+            ("collateral", "S", "Cost of the security that the tariff asks for, and exit fees."),
         ):
             for name, letter, unit, told in of:
                 array = world[f"tariff_{name}"].sel(part=part).drop_vars("part")
                 rates[name] = build.parameter(
                     f"tariff.{part}_{name}", array / USD_PER_MUSD, ("region", "year", "quarter"),
-                    symbol=rf"\pi^{{{part[0].upper()}{letter}}}", unit=unit, meaning=told,
+                    symbol=rf"\pi^{{{own}{letter}}}", unit=unit, meaning=told,
                 )  # fmt: skip
                 within[name] = build.mapping(
-                    _nonzero_in_years(array), symbol=rf"\mathcal{{Q}}^{{{part[0].upper()}{letter}}}"
+                    _nonzero_in_years(array), symbol=rf"\mathcal{{Q}}^{{{own}{letter}}}"
                 )
-            lines = build.mapping(_lines_of(world, part, "line_rate"), symbol=r"\mathcal{N}")
-            falls = build.mapping(_falls_of(world, part), symbol=r"\mathcal{F}")
+            lines = build.mapping(_lines_of(world, part, "line_rate"), symbol=rf"\mathcal{{N}}^{{{own}}}")
+            falls = build.mapping(_falls_of(world, part), symbol=rf"\mathcal{{F}}^{{{own}}}")
             build.cost(
                 f"tariff.{part}", _YEARLY,
                 self._paid(dict(rates), dict(within), (lines, line_rate), (falls, fall_rate)), meaning=meaning,
