@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import xarray as xr
 
 from grid_opt.config import Case
-from grid_opt.formulation.block import Builder, Expression, Index
+from grid_opt.formulation.block import Builder, Expression, Index, Rule
 from grid_opt.formulation.campus import Campus
 from grid_opt.formulation.connection import Connection
 from grid_opt.formulation.ports import Bought, Reserve
@@ -204,9 +205,8 @@ class Tariffs:
         reaches = build.mapping(_some(world, "bound_from"), symbol=r"\mathcal{H}^{+}")
         stays = build.mapping(_some(world, "bound_below"), symbol=r"\mathcal{H}^{-}")
 
-        def total(name: str, i: Index, of: object) -> Expression:
+        def total(name: str, i: Index, of: Rule) -> Expression:
             weight, within = sums[name]
-            assert callable(of)
             return build.total(within[i], lambda q: weight[i, q] * of(region[i], q))
 
         def lifted(i: Index) -> Expression:
@@ -231,7 +231,7 @@ class Tariffs:
             unit="MW", meaning="A billed quantity is not below any of its rows whose conditions hold.",
         )  # fmt: skip
 
-    def _meters(self, world: xr.Dataset) -> object:
+    def _meters(self, world: xr.Dataset) -> Rule:
         """Return what adds up the meter readings and other lines of a bound."""
         build = self.build
         readings = build.mapping(_some(world, "bound_meter"), symbol=r"\mathcal{W}")
@@ -295,6 +295,14 @@ class Tariffs:
 
     def _energy(self, world: xr.Dataset) -> None:
         build = self.build
+        self.line_rate = build.parameter(
+            "tariff.line_rate", world["line_rate"] / USD_PER_MUSD, ("line", "year"), symbol=r"\beta",
+            unit="million USD/MW", meaning="paid in the year per unit of the billed quantity",
+        )  # fmt: skip
+        self.fall_rate = build.parameter(
+            "tariff.fall_rate", world["fall_rate"] / USD_PER_MUSD, ("fall", "year"), symbol=r"\beta^{F}",
+            unit="million USD/MW", meaning="saved in the year per unit at the lower rate",
+        )  # fmt: skip
         for part, symbol, meaning in (
             ("energy", r"\pi^{E}", "Energy by the tariff: at wholesale prices with losses, or at its rates."),
             ("rider", r"\pi^{D}", "Riders of the tariff on all energy."),
@@ -305,10 +313,24 @@ class Tariffs:
                 meaning="present value of what a MW bought in the slice costs, over its hours",
             )  # fmt: skip
 
-            def paid(r: Index, a: Index, rate: Mapping[Index, Expression] = rate) -> Expression:
-                return build.total("slice", lambda s: rate[r, a, s] * self.bought.bought_mw(r, a, s))
+            tiers = self._booked(world, part, part[0].upper())
+
+            def paid(r: Index, a: Index, rate: Mapping[Index, Expression] = rate, tiers: Rule = tiers) -> Expression:
+                return build.total("slice", lambda s: rate[r, a, s] * self.bought.bought_mw(r, a, s)) + tiers(r, a)
 
             build.cost(f"tariff.{part}", _YEARLY, paid, meaning=meaning)
+
+    def _booked(self, world: xr.Dataset, part: str, letter: str) -> Rule:
+        """Return what the billed quantities that are booked under a cost term cost, by region and year."""
+        build = self.build
+        lines = build.mapping(_lines_of(world, part), symbol=rf"\mathcal{{N}}^{{{letter}}}")
+        falls = build.mapping(_falls_of(world, part), symbol=rf"\mathcal{{F}}^{{{letter}}}")
+
+        def paid(r: Index, a: Index) -> Expression:
+            highest = build.total(lines[r, a], lambda n: self.line_rate[n, a] * self.billed[n])
+            return highest - build.total(falls[r, a], lambda f: self.fall_rate[f, a] * self.beyond[f])
+
+        return paid
 
     def _standing(self, world: xr.Dataset) -> None:
         build = self.build
@@ -319,14 +341,6 @@ class Tariffs:
             ("contract", "C", "million USD/MW", "paid in the year per MW of contract of the quarter"),
             ("site", "Y", "million USD", "paid in the year for a campus that is open in the quarter"),
         )
-        line_rate = build.parameter(
-            "tariff.line_rate", world["line_rate"] / USD_PER_MUSD, ("line", "year"), symbol=r"\beta",
-            unit="million USD/MW", meaning="paid in the year per unit of the billed quantity",
-        )  # fmt: skip
-        fall_rate = build.parameter(
-            "tariff.fall_rate", world["fall_rate"] / USD_PER_MUSD, ("fall", "year"), symbol=r"\beta^{F}",
-            unit="million USD/MW", meaning="saved in the year per unit at the lower rate",
-        )  # fmt: skip
         for part, own, meaning in (
             ("delivery", "D", "Demand, coincident-peak and fixed charges, and what is lacking to least bills."),
             ("capacity", "O", "Capacity obligation of the tariff."),
@@ -341,17 +355,10 @@ class Tariffs:
                 within[name] = build.mapping(
                     _nonzero_in_years(array), symbol=rf"\mathcal{{Q}}^{{{own}{letter}}}"
                 )
-            lines = build.mapping(_lines_of(world, part, "line_rate"), symbol=rf"\mathcal{{N}}^{{{own}}}")
-            falls = build.mapping(_falls_of(world, part), symbol=rf"\mathcal{{F}}^{{{own}}}")
-            build.cost(
-                f"tariff.{part}", _YEARLY,
-                self._paid(dict(rates), dict(within), (lines, line_rate), (falls, fall_rate)), meaning=meaning,
-            )  # fmt: skip
+            booked = self._booked(world, part, own)
+            build.cost(f"tariff.{part}", _YEARLY, self._paid(dict(rates), dict(within), booked), meaning=meaning)
 
-    def _paid(
-        self, rates: Mapping[str, object], within: Mapping[str, object], lines: tuple[object, object],
-        falls: tuple[object, object],
-    ) -> object:  # fmt: skip
+    def _paid(self, rates: Mapping[str, Any], within: Mapping[str, Any], booked: Rule) -> Rule:
         build, campus = self.build, self.campus
         amounts = {
             "load": campus.it_mw, "contract": self.contracted, "site": lambda r, q: campus.site[r, q],
@@ -359,8 +366,7 @@ class Tariffs:
         }  # fmt: skip
 
         def paid(r: Index, a: Index) -> Expression:
-            total = build.total(lines[0][r, a], lambda n: lines[1][n, a] * self.billed[n])
-            total = total - build.total(falls[0][r, a], lambda f: falls[1][f, a] * self.beyond[f])
+            total = booked(r, a)
             for name, amount in amounts.items():
                 rate, some = rates[name], within[name]
                 total = total + build.total(some[r, a], lambda q, rate=rate, amount=amount: rate[r, a, q] * amount(r, q))
@@ -412,11 +418,11 @@ def _nonzero_in_years(array: xr.DataArray) -> dict[tuple[str, int], list[str]]:
     }
 
 
-def _lines_of(world: xr.Dataset, part: str, rate: str) -> dict[tuple[str, int], list[str]]:
+def _lines_of(world: xr.Dataset, part: str) -> dict[tuple[str, int], list[str]]:
     """Return the lines booked under a term that cost anything, by region and year."""
     found = {(r, a): [] for r in world["region"].values.tolist() for a in world["year"].values.tolist()}
     region, booked = _named(world, "line", "line_region"), _named(world, "line", "line_part")
-    for (n, a), usd in world[rate].transpose("line", "year").to_series().to_dict().items() if region else ():
+    for (n, a), usd in world["line_rate"].transpose("line", "year").to_series().to_dict().items() if region else ():
         if usd and booked[n] == part:
             found[region[n], a].append(n)
     return found

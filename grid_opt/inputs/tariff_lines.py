@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -153,11 +153,18 @@ class Reducer:
                 load[q] += share * place.contract_per_it
         site = {quarter: row.constant} if row.constant else {}
         vectors = [_vector(one) for one in (load, relief, contract, site)]
-        return Bound(*vectors, condition=self._needed(condition, vectors), quarter=quarter if condition != Condition() else "")
+        needed = self._needed(condition, vectors, quarter)
+        return Bound(*vectors, condition=needed, quarter=quarter if needed != Condition() else "")
 
-    def _needed(self, condition: Condition, vectors: Iterable[Vector]) -> Condition:
-        """Drop the condition of having opened by a quarter where the row is nothing for a campus that had not."""
+    @staticmethod
+    def _needed(condition: Condition, vectors: Iterable[Vector], quarter: str) -> Condition:
+        """Drop the condition of having opened by a quarter where the row is nothing for a campus that had not.
+
+        A row of loads after its month (peaks of the same year) asks that the campus was open in the month.
+        """
         last = max((q for vector in vectors for q, _ in vector), default="")
+        if last > quarter and not condition.upto:
+            condition = replace(condition, upto=quarter)
         plain = not (condition.after or condition.reaches or condition.below)
         return Condition() if plain and condition.upto and last <= condition.upto else condition
 
