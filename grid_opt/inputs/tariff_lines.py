@@ -199,7 +199,7 @@ class Reducer:
     ) -> None:
         """Enter a quantity at its rates: the rate of the first tier on all of it, then more or less beyond each tier."""
         first = blocks[0].usd
-        falling = any(later.usd < earlier.usd for earlier, later in pairwise(blocks))
+        falling = _falls(blocks)
         linear = len(bounds) == 1 and bounds[0].condition == Condition() and not falling
         if linear and not bounds[0].meter:
             self._linear(part, bounds[0], first, month)
@@ -252,6 +252,8 @@ class Reducer:
         levels = self.levels(self.horizon.quarter(month))
         some = next(iter(by_level.values()))
         base = min((by_level[k].blocks[0].usd if k in by_level else 0.0) for k in levels)
+        if any(_falls(by_level[k].blocks) for k in levels if k in by_level):
+            base = 0.0  # all of it is paid on the line, or the line could exceed the energy for nothing
         multipliers = {by_level[k].multiplier if k in by_level else 0.0 for k in levels}
         if len(multipliers) > 1:
             raise InputError(
@@ -334,6 +336,10 @@ class Reducer:
 def size_label(region: str, mw: float) -> str:
     """Name a size limit."""
     return f"{region} {mw:g} MW"
+
+
+def _falls(blocks: tuple[Block, ...]) -> bool:
+    return any(later.usd < earlier.usd for earlier, later in pairwise(blocks))
 
 
 def _vector(values: Mapping[str, float]) -> Vector:
