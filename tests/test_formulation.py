@@ -26,6 +26,7 @@ from tests.tiny_menu import (
     rich_upgrades,
 )
 from tests.tiny_nodal import watched_world
+from tests.tiny_tariffs import by_size, charges, named, tariffs_world
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "rows.txt"
@@ -60,25 +61,34 @@ def _fleet_menu_model() -> Model:
     return build_model(case, menu_world(case, offers, world))
 
 
+def _paying_model() -> Model:
+    case = menu_case(tariffs={"charge": True})
+    kinds = charges()
+    tariffs = {"Z0": named(kinds["four peaks"], "four"), "Z1": by_size(25.0), "Z2": named(kinds["falling tiers"], "f")}
+    return build_model(case, tariffs_world(case, tariffs, menu_world(case, rich_offers(), threshold=RICH_THRESHOLD)))
+
+
 MENU_BLOCKS = ("connection", "relief", "capacity", "upgrade", "network", "budget", "bills")
 
 
 def golden_rows() -> str:
     """Write one row of every constraint and one entry of every cost term, with its numbers."""
     one_kind, fleet = _whole_model(), _fleet_model()
-    named = {name: (one_kind, declared) for name, declared in one_kind.declarations.items()}
-    named |= {
+    found = {name: (one_kind, declared) for name, declared in one_kind.declarations.items()}
+    found |= {
         n: (fleet, d) for n, d in fleet.declarations.items() if n.split(".")[0] in ("fleet", "service", "resilience")
     }
     at_buses, world = watched_world()
     nodal, base = build_model(at_buses, world), build_base(at_buses, world)
-    named |= {n: (nodal, d) for n, d in nodal.declarations.items() if n.startswith("nodal.")}
-    named |= {n: (base, d) for n, d in base.declarations.items() if n.startswith("base.")}
+    found |= {n: (nodal, d) for n, d in nodal.declarations.items() if n.startswith("nodal.")}
+    found |= {n: (base, d) for n, d in base.declarations.items() if n.startswith("base.")}
     menu, both = _menu_model(), _fleet_menu_model()
-    named |= {f"{n} with a menu": (menu, d) for n, d in menu.declarations.items() if n.split(".")[0] in MENU_BLOCKS}
-    named |= {n: (both, d) for n, d in both.declarations.items() if n == "service.shed_limit"}
+    found |= {f"{n} with a menu": (menu, d) for n, d in menu.declarations.items() if n.split(".")[0] in MENU_BLOCKS}
+    found |= {n: (both, d) for n, d in both.declarations.items() if n == "service.shed_limit"}
+    paying = _paying_model()
+    found |= {n: (paying, d) for n, d in paying.declarations.items() if n.startswith("tariff.")}
     lines = []
-    for model, declared in named.values():
+    for model, declared in found.values():
         if declared.kind not in ("constraint", "cost"):
             continue
         component = model.component(declared.name)
