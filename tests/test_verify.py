@@ -16,6 +16,7 @@ from grid_opt.inputs.schema_supply import SUPPLY
 from grid_opt.plan.io import open_plan, write_plan
 from grid_opt.plan.schema import DUALS, MENU_COSTS, SUPPLY_COSTS, UPGRADE_COSTS
 from grid_opt.plan.schema_footprint import FOOTPRINT_COSTS, LEDGERS
+from grid_opt.plan.schema import DUALS, MENU_COSTS, TARIFF_COSTS, UPGRADE_COSTS
 from grid_opt.verify import CHECKS, verify
 from tests.plan_fixture import OUTLINES, plan_by_hand, with_tables
 
@@ -242,6 +243,12 @@ ONLY_WITH_SUPPLY = {
 """Checks of a case with sources of power beside wholesale: tests/test_verify_supply.py spoils plans for them."""
 
 ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_SUPPLY | ONLY_WITH_FOOTPRINT
+ONLY_WITH_TARIFFS = {
+    *(n for n in CHECKS if n.startswith("tariff.")), *(f"cost.{term}" for term in TARIFF_COSTS), "inputs.tariffs",
+}  # fmt: skip
+"""Checks of a case that pays tariffs: tests/test_verify_tariffs.py spoils plans for them."""
+
+ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_TARIFFS
 
 
 def test_every_check_has_a_mutation() -> None:

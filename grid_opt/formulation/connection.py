@@ -86,6 +86,10 @@ class Connection:
         """Return the MW that the campus has under contract."""
         return self.build.total(self.offers_at[region], lambda j: self.contract[j, quarter])
 
+    def counted_mw(self, region: Index, quarter: Index) -> Expression:
+        """Return the contract demand: MW contracted with the grid, without leases and supply beside the meter."""
+        return self.build.total(self.counted_at[region], lambda j: self.contract[j, quarter])
+
     def outlay(self, region: Index, quarter: Index) -> Expression:
         """Return the overnight money spent on works for new contracts in the quarter [million USD]."""
         return self.build.total(self.works_at[region], lambda j: self.works[j] * self.added[j, quarter])
@@ -165,7 +169,7 @@ class Connection:
             "connection.may_be_large", open_, _OVER, symbol=r"\overline{z}", unit="1",
             meaning="1 where an offer is open to a campus of that size",
         )  # fmt: skip
-        counted_at = build.mapping(members(world, counted(world)), symbol=r"\mathcal{J}^{T}")
+        counted_at = self.counted_at = build.mapping(members(world, counted(world)), symbol=r"\mathcal{J}^{T}")
         threshold = build.parameter(
             "connection.threshold", world["region_threshold"], ("region",), symbol=r"\tau", unit="MW",
             meaning="size of a campus at which the rules change",
