@@ -44,8 +44,8 @@ def write_bills(plan: xr.Dataset, path: str | Path) -> None:
     """
     if "bill_usd" not in plan:
         raise InputError(
-            "the plan has no bills: its case does not pay tariffs", field="tariffs.charge", value=False, expected="true",
-            fix="run the case with --set tariffs.charge=true",
+            "the plan has no bills: its case does not pay tariffs", field="tariffs.charge", value=False,
+            expected="true", fix="run the case with --set tariffs.charge=true",
         )  # fmt: skip
     write_text(Path(path), to_csv(bill_lines(plan)))
 

@@ -55,7 +55,14 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     console.print(Text(short(summary["case"]["title"] or summary["case"]["name"], width), style="bold"))
     console.print(_headline(summary), width=width)
     console.print()
-    for table in (_sites(summary), *_connections(summary), *_fleet(summary), *_bills(summary), _costs(summary), _limits(summary)):
+    for table in (
+        _sites(summary),
+        *_connections(summary),
+        *_fleet(summary),
+        *_bills(summary),
+        _costs(summary),
+        _limits(summary),
+    ):
         if table is not None:
             console.print(table, width=width)
     notes = Table.grid(padding=(0, 1))
