@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
+from grid_opt.inputs.schema_tariffs import TARIFF
 from grid_opt.plan.io import open_plan, write_plan
 from grid_opt.plan.schema import DUALS, MENU_COSTS, TARIFF_COSTS, UPGRADE_COSTS
 from grid_opt.verify import CHECKS, verify
@@ -387,7 +388,7 @@ def test_manual_lists_every_array(root: Path) -> None:
 
     page = (root / "docs" / "plan-format.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
-    for name, declared in {**specs(), **WORLD, **FLEET, **NODAL, **MENU, **UPGRADE}.items():
+    for name, declared in {**specs(), **WORLD, **FLEET, **NODAL, **MENU, **UPGRADE, **TARIFF}.items():
         row = next(line for line in rows if line.startswith(f"| `{name}` "))
         assert f"| {', '.join(declared.dims)} | {declared.unit or 'text'} |" in row
     assert all(any(line.startswith(f"| `{name}` ") for line in rows) for name in PROVENANCE)

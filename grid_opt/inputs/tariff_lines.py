@@ -1,9 +1,9 @@
 """Reduce the charges of a tariff to what a region's plan pays: rates of what is linear, and lines with their bounds.
 
-A charge that is the same whenever service started and whatever the size, and whose quantity is one sum, is a rate of a
-MW. Else its quantity is a *line*, bounded from below by each of its rows; a row that holds only for some starts or sizes
-is lifted by the most that it can be where its condition fails. Rising tiers are further lines, shifted by the end of the
-tier before; falling tiers are *falls*, which need a binary each.
+A charge that is the same whenever service started and whatever the size, and whose quantity is one sum, is a rate of
+a MW. Else its quantity is a *line*, bounded from below by each of its rows; a row that holds only for some starts or
+sizes is lifted by the most that it can be where its condition fails. Rising tiers are further lines, shifted by the
+end of the tier before; falling tiers are *falls*, which need a binary each.
 """
 
 from __future__ import annotations
