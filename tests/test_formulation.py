@@ -78,6 +78,8 @@ def _footprint_model(asked: dict[str, Any]) -> Model:
 
 
 SUPPLY_BLOCKS = ("onsite", "supply", "contracts", "forwards", "plant", "store", "capacity", "operation", "budget")
+
+
 def _paying_model() -> Model:
     case = menu_case(tariffs={"charge": True})
     kinds = charges()

@@ -79,7 +79,8 @@ BAD = {
         named(lambda f: f.replace("TX_N", "TX_NN")), TABLE, "region", ("unknown region", "TX_NN")
     ),
     "overlapping periods": (
-        more(PERIODS + "[schedules.four_peaks.demand.d.periods.a]\nusd_per_kw_month = 5.0\nwindows = [{months = [1, 2]}]\n"
+        more(PERIODS + "[schedules.four_peaks.demand.d.periods.a]\nusd_per_kw_month = 5.0\n"
+             "windows = [{months = [1, 2]}]\n"
              "[schedules.four_peaks.demand.d.periods.b]\nusd_per_kw_month = 6.0\nwindows = [{months = [2, 3]}]\n"),
         FILE, f"{AT}.periods.b.windows", ("overlaps the period a", "month 2"),
     ),
@@ -102,7 +103,8 @@ BAD = {
         ("ends before it starts",),
     ),
     "no schedule in a month of the plan": (
-        own('first_month = "2024-01"', 'first_month = "2026-04"'), "mine", "schedules", ("no schedule serves 0 MW in 2026-01",)
+        own('first_month = "2024-01"', 'first_month = "2026-04"'), "mine", "schedules",
+        ("no schedule serves 0 MW in 2026-01",),
     ),
     "no schedule for a size": (
         own('first_month = "2028-01"', 'first_month = "2028-01"\nfrom_mw = 30.0'), "mine", "schedules",

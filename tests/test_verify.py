@@ -13,10 +13,10 @@ import xarray as xr
 from grid_opt.inputs.schema_environment import FOOTPRINT
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
 from grid_opt.inputs.schema_supply import SUPPLY
+from grid_opt.inputs.schema_tariffs import TARIFF
 from grid_opt.plan.io import open_plan, write_plan
-from grid_opt.plan.schema import DUALS, MENU_COSTS, SUPPLY_COSTS, UPGRADE_COSTS
+from grid_opt.plan.schema import DUALS, MENU_COSTS, SUPPLY_COSTS, TARIFF_COSTS, UPGRADE_COSTS
 from grid_opt.plan.schema_footprint import FOOTPRINT_COSTS, LEDGERS
-from grid_opt.plan.schema import DUALS, MENU_COSTS, TARIFF_COSTS, UPGRADE_COSTS
 from grid_opt.verify import CHECKS, verify
 from tests.plan_fixture import OUTLINES, plan_by_hand, with_tables
 
@@ -371,7 +371,8 @@ def test_every_constraint_has_a_check() -> None:
     from grid_opt.inputs.world import build_world
 
     knobs = ["budget.total_musd=1e5", "budget.annual_musd={2026=1e5}", "connection.upgrades=true"]
-    knobs += ['supply.contracts=["financial","physical"]', 'supply.onsite=["engine","battery"]', "supply.forwards=true"]
+    knobs += ["tariffs.charge=false", "supply.forwards=true"]
+    knobs += ['supply.contracts=["financial","physical"]', 'supply.onsite=["engine","battery"]']
     knobs += ["supply.least_hedged_share=0.1", "supply.export_share=0.1"]
     case_ = load_case("quick", knobs)
     declared = print_formulas(case_, build_world(case_)).values()
@@ -409,7 +410,8 @@ def test_manual_lists_every_array(root: Path) -> None:
 
     page = (root / "docs" / "plan-format.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
-    for name, declared in {**specs(), **WORLD, **FLEET, **NODAL, **MENU, **UPGRADE, **SUPPLY, **FOOTPRINT}.items():
+    every = {**specs(), **WORLD, **FLEET, **NODAL, **MENU, **UPGRADE, **SUPPLY, **FOOTPRINT, **TARIFF}
+    for name, declared in every.items():
         row = next(line for line in rows if line.startswith(f"| `{name}` "))
         assert f"| {', '.join(declared.dims)} | {declared.unit or 'text'} |" in row
     assert all(any(line.startswith(f"| `{name}` ") for line in rows) for name in PROVENANCE)

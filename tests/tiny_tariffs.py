@@ -34,7 +34,9 @@ def tariffs_case(**sections: dict[str, Any]) -> Case:
     return tiny_case(**knobs)
 
 
-def tariffs_world(case: Case, tariffs: Mapping[str, Tariff], world: xr.Dataset | None = None, seed: int = 0) -> xr.Dataset:
+def tariffs_world(
+    case: Case, tariffs: Mapping[str, Tariff], world: xr.Dataset | None = None, seed: int = 0
+) -> xr.Dataset:
     """Add tariffs by region to a tiny world; a slice of each quarter is at 5 and one at 17 UTC."""
     world = tiny_world(case, regions=len(tariffs), seed=seed) if world is None else world
     world["slice_hour"] = ("slice", np.tile([5, 17], 4), world["slice_hour"].attrs)
@@ -102,7 +104,9 @@ def bill_of_run(case: Case, world: xr.Dataset, r: int, run: tuple[int, ...], of:
     """Bill a build-out of halls by quarter with the library: by its contract of each month, from its own start."""
     region, calendar_years = world.isel(region=r), [(2026, 0), *((y, 1) for y in range(2027, 2031))]
     layout = Layout(world.sizes["slice"], (2026, 2027))
-    slices = Slices(*(world[n].values.astype(int) for n in ("slice_season", "slice_hour")), world["slice_weight"].values)
+    slices = Slices(
+        *(world[n].values.astype(int) for n in ("slice_season", "slice_hour")), world["slice_weight"].values
+    )
     calendar = operating_calendar(calendar_years, layout, slices, of.timezone, of.holidays)
     load, price = np.zeros(layout.size), np.zeros(layout.size)
     for number in (0, 1):
@@ -127,7 +131,7 @@ def bill_of_run(case: Case, world: xr.Dataset, r: int, run: tuple[int, ...], of:
 
 
 def worth_of(case: Case, bill: Bill) -> float:
-    """Return the present value of a bill [million USD]: costs and deposits, which come back at the latest at the end."""
+    """Return the present value of a bill [million USD]: costs, and deposits, which come back at the end at last."""
     d, total, held = case.finance.real_discount_rate, 0.0, 0.0
     for month, usd, cash in bill.lines[["month", "usd", "cash"]].itertuples(index=False):
         quarter = 4 * (int(month[:4]) - 2026) + (int(month[5:]) - 1) // 3

@@ -43,12 +43,15 @@ def export(
     format_: Annotated[
         Format,
         typer.Option(
-            "--format", help="gpkg: layers for a GIS; csv: a folder of tables; bills: every line of every month, as CSV."
+            "--format",
+            help="gpkg: layers for a GIS; csv: a folder of tables; bills: every line of every month, as CSV.",
         ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="PATH", help="File or folder [default: plan.gpkg, tables or bills.csv, beside the plan]."),
+        typer.Option(
+            "--out", metavar="PATH", help="File or folder [default: plan.gpkg, tables or bills.csv, beside the plan]."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -13,8 +13,9 @@ class Tariffs(Knobs):
 
     charge: bool = knob(
         True,
-        "Whether campuses pay the tariffs that data/region_tariffs.csv names for their regions, month by month. Without "
-        "it they pay wholesale energy and the flat demand charge, rider and capacity price of data/regions.csv.",
+        "Whether campuses pay the tariffs that data/region_tariffs.csv names for their regions, month by month. "
+        "Without it they pay wholesale energy and "
+        "the flat demand charge, rider and capacity price of data/regions.csv.",
     )
     hours_per_peak: float = knob(
         20.0,

@@ -134,12 +134,12 @@ def footprint(build: Builder, case: Case, world: xr.Dataset, operation: Operatio
             Carbon(build, case, world, operation, certificates, operation.sources)
     if case.water.counts:
         Water(build, case, world, operation)
-def limit_shedding(
-    case: Case, world: xr.Dataset, users: Users, relief: Relief | None, tariffs: Tariffs | None
-) -> None:
+
+
+def limit_shedding(case: Case, world: xr.Dataset, users: Users, relief: Relief | None, tariffs: Tariffs | None) -> None:
     """Keep what is shed for calls and at declared peaks together within what the computers can turn down."""
     shed = [one.shed_mw for one in (relief, tariffs) if one is not None]
-    may = {r: False for r in world["region"].values.tolist()}
+    may = dict.fromkeys(world["region"].values.tolist(), False)
     for some in (relief.may_shed() if relief else {}, tariffs.may_shed(world) if tariffs else {}):
         may |= {r: True for r, able in some.items() if able}
     if shed and any(may.values()):

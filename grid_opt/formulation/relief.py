@@ -11,7 +11,7 @@ from grid_opt.formulation.block import Builder, Expression, Index
 from grid_opt.formulation.calendar import standing_weights
 from grid_opt.formulation.campus import Campus
 from grid_opt.formulation.connection import Connection, members
-from grid_opt.formulation.ports import Accredited, Users
+from grid_opt.formulation.ports import Accredited
 from grid_opt.units import HOURS_PER_YEAR, QUARTERS_PER_YEAR, USD_PER_MUSD
 
 _OVER, _AT = ("region", "quarter"), ("relief", "offer", "quarter")

@@ -12,8 +12,19 @@ from grid_opt.formulation.block import Builder, Expression, Index, Rule
 from grid_opt.formulation.campus import Campus
 from grid_opt.formulation.connection import Connection
 from grid_opt.formulation.ports import Accredited, Bought, Reserve
-from grid_opt.inputs.tariffs import below
-from grid_opt.units import MONTHS_PER_QUARTER, USD_PER_MUSD
+from grid_opt.formulation.tariff_sets import (
+    falls_of,
+    least_pue,
+    lines_of,
+    measured,
+    named,
+    nonzero,
+    nonzero_in_years,
+    numbers,
+    some,
+)
+from grid_opt.inputs.offers import BELOW_MW
+from grid_opt.units import USD_PER_MUSD
 
 _OVER, _YEARLY, _SIZED = ("region", "quarter"), ("region", "year"), ("size", "quarter")
 
@@ -21,21 +32,22 @@ _OVER, _YEARLY, _SIZED = ("region", "quarter"), ("region", "year"), ("size", "qu
 class Tariffs:
     r"""Bill every campus by the tariff of its region, month by month, at present value.
 
-    All months of all calendar years are billed; what several of them bill alike is one quantity at the sum of its rates.
+    All months of all calendar years are billed; what several of them bill alike is one quantity at the sum of its
+    rates.
 
-    - *Demand* of a month is the load of its declared peak day, :math:`P\,n_{r,q}` times the PUE of that day: the computers
-      may draw their nameplate on it at any hour. No slice draws more, so no slice needs a row.
+    - *Demand* of a month is the load of its declared peak day, :math:`P\,n_{r,q}` times the PUE of that day: the
+      computers may draw their nameplate on it at any hour. No slice draws more, so no slice needs a row.
     - *Coincident peaks* and capacity obligations are measured at the declared hours of those days, less what relief
-      and own supply keep off them, :math:`k`, and what compute is shed there, :math:`x^P`. Relief is paid for all hours of
-      its calls, of which the peaks are some; plant and batteries on site count as far as they are accredited; shed
+      and own supply keep off them, :math:`k`, and what compute is shed there, :math:`x^P`. Relief is paid for all hours
+      of its calls, of which the peaks are some; plant and batteries on site count as far as they are accredited; shed
       compute is paid for so many hours around every peak hour.
     - *Contract demand* is what is contracted with the grid (without a menu of offers, the design-day load). Its size
       chooses the schedule: :math:`z` says which limits of size it reaches.
     - *Energy* is paid as the meter shows it, by period and tier, or at the wholesale price with delivery losses.
 
     What is not linear in these is a billed quantity :math:`B`, bounded from below by every row of it: ratchets, minimum
-    takes, contracts without a history of peaks, tiers of rising rates, least bills. A row that holds only for campuses opened
-    in some quarters, or contracts of some sizes, is lifted by the most that it can be, :math:`\overline{B}`,
+    takes, contracts without a history of peaks, tiers of rising rates, least bills. A row that holds only for campuses
+    opened in some quarters, or contracts of some sizes, is lifted by the most that it can be, :math:`\overline{B}`,
     where its condition fails. Only tiers of falling rates and limits of size take binaries.
     """
 
@@ -83,8 +95,8 @@ class Tariffs:
             "tariff.peak_hours", world["peak_hours"], _OVER, symbol="h^{P}", unit="h",
             meaning="declared peak hours that are billed while the quarter's capacity runs, at present value",
         )  # fmt: skip
-        measured = _measured(world)
-        self.kept = None
+        billed = measured(world)
+        self.kept: Any = None
         if reserve is not None or own is not None:
             self.kept = build.variable(
                 "tariff.kept_off", _OVER, symbol="k", unit="MW", domain="nonnegative",
@@ -96,7 +108,7 @@ class Tariffs:
                 <= (0.0 if reserve is None else reserve.standby_mw(r, q))
                 + (0.0 if own is None else own.accredited_mw(r, q)),
                 unit="MW", meaning="No more is kept off the peaks than relief and own supply can.",
-                where=lambda r, q: measured[r, q],
+                where=lambda r, q: billed[r, q],
             )  # fmt: skip
         self.shed = build.variable(
             "tariff.peak_shed", _OVER, symbol="x^{P}", unit="MW", domain="nonnegative",
@@ -109,7 +121,7 @@ class Tariffs:
         )  # fmt: skip
         build.constraint(
             "tariff.peak_limit", _OVER, lambda r, q: self._kept(r, q) <= least[r, q] * self.campus.it_mw(r, q),
-            unit="MW", meaning="No more is kept off the peaks than the load.", where=lambda r, q: measured[r, q],
+            unit="MW", meaning="No more is kept off the peaks than the load.", where=lambda r, q: billed[r, q],
         )  # fmt: skip
         value = build.parameter(
             "tariff.shed_value", case.flexibility.value_of_lost_compute_usd_per_mwh / world["pue_peak"] / USD_PER_MUSD,
@@ -126,8 +138,8 @@ class Tariffs:
 
     def may_shed(self, world: xr.Dataset) -> dict[str, bool]:
         """Return the regions in which shedding at a peak can save anything."""
-        measured = _measured(world)
-        return {r: any(measured[r, q] for q in world["quarter"].values.tolist()) for r in world["region"].values.tolist()}
+        billed, quarters = measured(world), world["quarter"].values.tolist()
+        return {r: any(billed[r, q] for q in quarters) for r in world["region"].values.tolist()}
 
     def _sizes(self, world: xr.Dataset) -> None:
         build, campus = self.build, self.campus
@@ -144,10 +156,10 @@ class Tariffs:
             meaning="contract demand at which another schedule begins",
         )  # fmt: skip
         small = build.parameter(
-            "tariff.size_below", below(world["size_mw"]), ("size",), symbol=r"\tau^{T-}", unit="MW",
+            "tariff.size_below", world["size_mw"] - BELOW_MW, ("size",), symbol=r"\tau^{T-}", unit="MW",
             meaning="largest contract demand below it",
         )  # fmt: skip
-        region_of = build.mapping(_named(world, "size", "size_region"), symbol="r")
+        region_of = build.mapping(named(world, "size", "size_region"), symbol="r")
         most = build.parameter(
             "tariff.most_contract", world["most_contract"], _OVER, symbol=r"\overline{C}^{T}", unit="MW",
             meaning="largest contract demand",
@@ -166,7 +178,7 @@ class Tariffs:
         )  # fmt: skip
         connection = self.connection
         if connection is not None:
-            shared = _numbers(world, "size", "size_shared")
+            shared = numbers(world, "size", "size_shared")
             build.constraint(
                 "tariff.same_size", _SIZED, lambda h, q: self.above[h, q] == connection.large[region_of[h], q],
                 unit="1", meaning="Where the menu changes at the same size, both are one decision.",
@@ -179,8 +191,8 @@ class Tariffs:
             "tariff.billed", ("line",), symbol="B", unit="MW", domain="nonnegative",
             meaning="billed quantity: MW, MWh of a tier, or million USD of a least bill",
         )  # fmt: skip
-        line_of = _named(world, "bound", "bound_line")
-        place = {line: r for line, r in _named(world, "line", "line_region").items()}
+        line_of = named(world, "bound", "bound_line")
+        place = named(world, "line", "line_region")
         line = build.mapping(line_of, symbol="n")
         region = build.mapping({i: place[n] for i, n in line_of.items()}, symbol="r")
         sums = {}
@@ -194,7 +206,7 @@ class Tariffs:
             array = world[f"bound_{name}"]
             weight = build.parameter(f"tariff.bound_{name}", array, ("bound", "quarter"), symbol=symbol, unit=unit,
                                      meaning=meaning)  # fmt: skip
-            within = build.mapping(_nonzero(array, "bound"), symbol=rf"\mathcal{{Q}}^{{{name[0].upper()}}}")
+            within = build.mapping(nonzero(array, "bound"), symbol=rf"\mathcal{{Q}}^{{{name[0].upper()}}}")
             sums[name] = (weight, within)
         one = {}
         for name, symbol, unit, meaning in (
@@ -205,9 +217,9 @@ class Tariffs:
             one[name] = build.parameter(f"tariff.bound_{name}", world[f"bound_{name}"], ("bound",), symbol=symbol,
                                         unit=unit, meaning=meaning)  # fmt: skip
         metered = self._meters(world)
-        quarter = build.mapping(_named(world, "bound", "bound_quarter"), symbol="q")
-        reaches = build.mapping(_some(world, "bound_from"), symbol=r"\mathcal{H}^{+}")
-        stays = build.mapping(_some(world, "bound_below"), symbol=r"\mathcal{H}^{-}")
+        quarter = build.mapping(named(world, "bound", "bound_quarter"), symbol="q")
+        reaches = build.mapping(some(world, "bound_from"), symbol=r"\mathcal{H}^{+}")
+        stays = build.mapping(some(world, "bound_below"), symbol=r"\mathcal{H}^{-}")
 
         def total(name: str, i: Index, of: Rule) -> Expression:
             weight, within = sums[name]
@@ -238,32 +250,30 @@ class Tariffs:
     def _meters(self, world: xr.Dataset) -> Rule:
         """Return what adds up the meter readings and other lines of a bound."""
         build = self.build
-        readings = build.mapping(_some(world, "bound_meter"), symbol=r"\mathcal{W}")
+        readings = build.mapping(some(world, "bound_meter"), symbol=r"\mathcal{W}")
         loss = world["loss"].sel(region=world["meter_region"].astype(str)).drop_vars("region")
         weight = build.parameter(
             "tariff.meter_weight", world["meter_weight"] / (1 + loss), ("meter", "slice"), symbol="w^{M}", unit="h",
             meaning="hours of the slice in the reading, less losses; of a least bill, less its cost in million USD/MW",
         )  # fmt: skip
-        slices = build.mapping(_nonzero(world["meter_weight"], "meter"), symbol=r"\mathcal{S}")
-        place = build.mapping(_named(world, "meter", "meter_region"), symbol="r")
-        years = {m: int(a) for m, a in _numbers(world, "meter", "meter_year").items()}
+        slices = build.mapping(nonzero(world["meter_weight"], "meter"), symbol=r"\mathcal{S}")
+        place = build.mapping(named(world, "meter", "meter_region"), symbol="r")
+        years = {m: int(a) for m, a in numbers(world, "meter", "meter_year").items()}
         year = build.mapping(years, symbol="a")
         ties: dict[str, list[str]] = {i: [] for i in world["bound"].values.tolist()}
-        for tie, bound in _named(world, "tie", "tie_bound").items():
+        for tie, bound in named(world, "tie", "tie_bound").items():
             ties[bound].append(tie)
         counts = build.mapping(ties, symbol=r"\mathcal{T}")
         rate = build.parameter(
             "tariff.tie_rate", world["tie_rate"], ("tie",), symbol=r"\rho", unit="million USD/MW",
             meaning="rate at which a billed quantity counts towards a least bill",
         )  # fmt: skip
-        other = build.mapping(_named(world, "tie", "tie_line"), symbol="n")
+        other = build.mapping(named(world, "tie", "tie_line"), symbol="n")
 
         def metered(i: Index) -> Expression:
             power = build.total(
                 readings[i],
-                lambda m: build.total(
-                    slices[m], lambda s: weight[m, s] * self.bought.bought_mw(place[m], year[m], s)
-                ),
+                lambda m: build.total(slices[m], lambda s: weight[m, s] * self.bought.bought_mw(place[m], year[m], s)),
             )
             return power - build.total(counts[i], lambda t: rate[t] * self.billed[other[t]])
 
@@ -271,7 +281,7 @@ class Tariffs:
 
     def _falls(self, world: xr.Dataset) -> None:
         build, over = self.build, ("fall",)
-        line = build.mapping(_named(world, "fall", "fall_line"), symbol="n")
+        line = build.mapping(named(world, "fall", "fall_line"), symbol="n")
         start = build.parameter(
             "tariff.fall_from", world["fall_from"], over, symbol=r"\underline{F}", unit="MW",
             meaning="quantity from which the rate is lower",
@@ -327,8 +337,8 @@ class Tariffs:
     def _booked(self, world: xr.Dataset, part: str, letter: str) -> Rule:
         """Return what the billed quantities that are booked under a cost term cost, by region and year."""
         build = self.build
-        lines = build.mapping(_lines_of(world, part), symbol=rf"\mathcal{{N}}^{{{letter}}}")
-        falls = build.mapping(_falls_of(world, part), symbol=rf"\mathcal{{F}}^{{{letter}}}")
+        lines = build.mapping(lines_of(world, part), symbol=rf"\mathcal{{N}}^{{{letter}}}")
+        falls = build.mapping(falls_of(world, part), symbol=rf"\mathcal{{F}}^{{{letter}}}")
 
         def paid(r: Index, a: Index) -> Expression:
             highest = build.total(lines[r, a], lambda n: self.line_rate[n, a] * self.billed[n])
@@ -356,9 +366,7 @@ class Tariffs:
                     f"tariff.{part}_{name}", array / USD_PER_MUSD, ("region", "year", "quarter"),
                     symbol=rf"\pi^{{{own}{letter}}}", unit=unit, meaning=told,
                 )  # fmt: skip
-                within[name] = build.mapping(
-                    _nonzero_in_years(array), symbol=rf"\mathcal{{Q}}^{{{own}{letter}}}"
-                )
+                within[name] = build.mapping(nonzero_in_years(array), symbol=rf"\mathcal{{Q}}^{{{own}{letter}}}")
             booked = self._booked(world, part, own)
             build.cost(f"tariff.{part}", _YEARLY, self._paid(dict(rates), dict(within), booked), meaning=meaning)
 
@@ -372,71 +380,10 @@ class Tariffs:
         def paid(r: Index, a: Index) -> Expression:
             total = booked(r, a)
             for name, amount in amounts.items():
-                rate, some = rates[name], within[name]
-                total = total + build.total(some[r, a], lambda q, rate=rate, amount=amount: rate[r, a, q] * amount(r, q))
+                rate, when = rates[name], within[name]
+                total = total + build.total(
+                    when[r, a], lambda q, rate=rate, amount=amount: rate[r, a, q] * amount(r, q)
+                )
             return total
 
         return paid
-
-
-def least_pue(case: Case, world: xr.Dataset) -> xr.DataArray:
-    """Return the least PUE of a declared peak day while the capacity of each quarter runs, (region, quarter)."""
-    months: dict[str, set[int]] = {q: set() for q in case.quarters}
-    for year in case.years:
-        for month in range(1, 13):
-            months[case.capacity_quarter(year, (month - 1) // MONTHS_PER_QUARTER + 1)].add(month)
-    rows = [world["design_pue"].sel(month=sorted(months[q])).min("month") for q in case.quarters]
-    return xr.concat(rows, dim=world["quarter"], coords="minimal").transpose("region", "quarter")
-
-
-def _measured(world: xr.Dataset) -> dict[tuple[str, str], bool]:
-    """Return where something is billed at declared peaks."""
-    found: dict[tuple[str, str], bool] = (world["peak_hours"] > 0).transpose(*_OVER).to_series().to_dict()
-    return found
-
-
-def _named(world: xr.Dataset, dim: str, name: str) -> dict[str, str]:
-    return {str(k): str(v) for k, v in zip(world[dim].values, world[name].values, strict=True)}
-
-
-def _numbers(world: xr.Dataset, dim: str, name: str) -> dict[str, float]:
-    return dict(zip(world[dim].values.tolist(), world[name].values.tolist(), strict=True))
-
-
-def _some(world: xr.Dataset, name: str) -> dict[str, list[str]]:
-    return {i: [v] if v else [] for i, v in _named(world, "bound", name).items()}
-
-
-def _nonzero(array: xr.DataArray, dim: str) -> dict[str, list[Index]]:
-    (other,) = (d for d in array.dims if d != dim)
-    labels, values = array[other].values.tolist(), array.transpose(dim, other).values
-    return {i: [labels[n] for n in row.nonzero()[0]] for i, row in zip(array[dim].values.tolist(), values, strict=True)}
-
-
-def _nonzero_in_years(array: xr.DataArray) -> dict[tuple[str, int], list[str]]:
-    quarters, values = array["quarter"].values.tolist(), array.transpose("region", "year", "quarter").values
-    return {
-        (r, a): [quarters[k] for k in values[n, m].nonzero()[0]]
-        for n, r in enumerate(array["region"].values.tolist())
-        for m, a in enumerate(array["year"].values.tolist())
-    }
-
-
-def _lines_of(world: xr.Dataset, part: str) -> dict[tuple[str, int], list[str]]:
-    """Return the lines booked under a term that cost anything, by region and year."""
-    found = {(r, a): [] for r in world["region"].values.tolist() for a in world["year"].values.tolist()}
-    region, booked = _named(world, "line", "line_region"), _named(world, "line", "line_part")
-    for (n, a), usd in world["line_rate"].transpose("line", "year").to_series().to_dict().items() if region else ():
-        if usd and booked[n] == part:
-            found[region[n], a].append(n)
-    return found
-
-
-def _falls_of(world: xr.Dataset, part: str) -> dict[tuple[str, int], list[str]]:
-    found = {(r, a): [] for r in world["region"].values.tolist() for a in world["year"].values.tolist()}
-    region, booked = _named(world, "line", "line_region"), _named(world, "line", "line_part")
-    line = _named(world, "fall", "fall_line")
-    for (f, a), usd in world["fall_rate"].transpose("fall", "year").to_series().to_dict().items() if line else ():
-        if usd and booked[line[f]] == part:
-            found[region[line[f]], a].append(f)
-    return found

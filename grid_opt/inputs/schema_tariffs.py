@@ -39,8 +39,8 @@ TARIFF: dict[str, WorldArray] = {
         ("region", "month"), "1", "facility power per IT power on the declared peak day of the month", 1, 3
     ),
     "peak_hours": WorldArray(
-        ("region", "quarter"), "h", "declared peak hours that are billed while the capacity of the quarter runs, each by "
-        "the present value of one USD paid then", 0, 1e4,
+        ("region", "quarter"), "h", "declared peak hours that are billed while the capacity of the quarter runs, each "
+        "by the present value of one USD paid then", 0, 1e4,
     ),
     "most_it": WorldArray(("region", "quarter"), "MW", "largest campus (IT) that can be connected", 0, 1e6),
     "most_contract": WorldArray(("region", "quarter"), "MW", "largest contract demand", 0, 1e6),

@@ -6,15 +6,16 @@ from every quarter on is in no optimal plan. So that every dimension keeps a lab
 
 The bounds, by region, year and slice, with the price :math:`\pi`, rider and losses:
 
-- own plant: its running cost against :math:`v = (1 + \lambda) \pi` plus the rider (with tariffs, what the tariff bills for
-  energy), with every MW used;
+- own plant: its running cost against :math:`v = (1 + \lambda) \pi` plus the rider (with tariffs, what the tariff
+  bills for energy), with every MW used;
 - a battery: the best arbitrage between the hours of every day at :math:`v`, a linear program of its own;
 - capacity: the price of all that is accredited (with tariffs, what a MW off the declared peaks saves);
 - a long contract: its strike against the price at the project, or what delivery saves.
 
-Where a tariff has tiers of energy, a least bill, or peaks that outlast their year, it saves more than a rate, and everything stays.
-They hold as long as a campus draws from the grid in the hour and its connection is not full. What pays only together, a
-battery that lives on the surplus of plant beside it, may be missed: ``supply.screen = false`` admits everything.
+Where a tariff has tiers of energy, a least bill, or peaks that outlast their year, more than a rate is saved, and all
+stays. The bounds hold as long as a campus draws from the grid in the hour and its connection is not full. What pays
+only together, a battery that lives on the surplus of plant beside it, may be missed: ``supply.screen = false`` admits
+everything.
 """
 
 from __future__ import annotations

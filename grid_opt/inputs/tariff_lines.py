@@ -1,9 +1,9 @@
 """Reduce the charges of a tariff to what a region's plan pays: rates of what is linear, and lines with their bounds.
 
-A charge that is the same whenever service started and whatever the size, and whose quantity is one sum, is a rate of a MW.
-Else its quantity is a *line*, bounded from below by each of its rows; a row that holds only for some starts or sizes is
-lifted by the most that it can be where its condition fails. Rising tiers are further lines, shifted by the end of the
-tier before; falling tiers are *falls*, which need a binary each.
+A charge that is the same whenever service started and whatever the size, and whose quantity is one sum, is a rate of
+a MW. Else its quantity is a *line*, bounded from below by each of its rows; a row that holds only for some starts or
+sizes is lifted by the most that it can be where its condition fails. Rising tiers are further lines, shifted by the
+end of the tier before; falling tiers are *falls*, which need a binary each.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Reducer:
         starts, levels = sorted({s for s, _ in every}), sorted({level for _, level in every})
         by_level = {level: tuple(s for s, k in sorted(held) if k == level) for level in levels}
         for level_window, of_start in _runs(levels, lambda level: by_level[level]):
-            for window, inside in _runs(starts, lambda s, mine=of_start: s in mine):  # type: ignore[misc]
+            for window, inside in _runs(starts, lambda s, mine=of_start: s in mine):
                 if inside:
                     yield self._condition(window, level_window, starts, levels)
 
@@ -154,7 +154,7 @@ class Reducer:
         site = {quarter: row.constant} if row.constant else {}
         vectors = [_vector(one) for one in (load, relief, contract, site)]
         needed = self._needed(condition, vectors, quarter)
-        return Bound(*vectors, condition=needed, quarter=quarter if needed != Condition() else "")
+        return replace(_sums(vectors), condition=needed, quarter=quarter if needed != Condition() else "")
 
     @staticmethod
     def _needed(condition: Condition, vectors: Iterable[Vector], quarter: str) -> Condition:
@@ -194,10 +194,8 @@ class Reducer:
         }
         return tuple(sorted((b for b in _not_dominated(found) if b.load or b.contract or b.site), key=repr))
 
-    def _enter(
-        self, part: str, what: str, bounds: tuple[Bound, ...], blocks: tuple[Block, ...], month: int
-    ) -> None:
-        """Enter a quantity at its rates: the rate of the first tier on all of it, then more or less beyond each tier."""
+    def _enter(self, part: str, what: str, bounds: tuple[Bound, ...], blocks: tuple[Block, ...], month: int) -> None:
+        """Enter a quantity at its rates: that of the first tier on all of it, then more or less beyond each tier."""
         first = blocks[0].usd
         falling = _falls(blocks)
         linear = len(bounds) == 1 and bounds[0].condition == Condition() and not falling
@@ -208,7 +206,7 @@ class Reducer:
         for earlier, later in pairwise(blocks):
             rise = later.usd - earlier.usd
             if rise > 0:
-                beyond = tuple(Bound(**{**vars(b), "shift": b.shift + earlier.upto}) for b in bounds)
+                beyond = tuple(replace(b, shift=b.shift + earlier.upto) for b in bounds)
                 self._line(part, f"{what} beyond {earlier.upto:g}", beyond, rise, month)
             elif rise < 0:
                 self._fall(part, what, bounds, earlier.upto, -rise, month)
@@ -239,9 +237,7 @@ class Reducer:
             self._months[month].append(("line", label, usd))
         return label
 
-    def _fall(
-        self, part: str, what: str, bounds: tuple[Bound, ...], upto: float, usd: float, month: int
-    ) -> None:
+    def _fall(self, part: str, what: str, bounds: tuple[Bound, ...], upto: float, usd: float, month: int) -> None:
         label = self._line(part, what, bounds, 0.0, month)
         rates = self.into.falls.setdefault((label, upto), defaultdict(float))
         rates[self.horizon.operating(month)] += usd * self._weight(month)
@@ -315,7 +311,9 @@ class Reducer:
                             self.into.ties.append((label, number, str(line), rate / USD_PER_MUSD))
 
     def _lack(self, month: int, usd: float, condition: Condition) -> Bound:
-        sums: dict[str, dict[str, float]] = {name: defaultdict(float) for name in ("load", "relief", "contract", "site")}
+        sums: dict[str, dict[str, float]] = {
+            name: defaultdict(float) for name in ("load", "relief", "contract", "site")
+        }
         flow: Floats | None = None
         quarter = self.horizon.quarter(month)
         sums["site"][quarter] += usd / USD_PER_MUSD
@@ -330,7 +328,7 @@ class Reducer:
                 flow = -what / USD_PER_MUSD if flow is None else flow - what / USD_PER_MUSD
         meter = "" if flow is None else self._meter(month, tuple(flow.tolist()))
         vectors = [_vector(sums[name]) for name in ("load", "relief", "contract", "site")]
-        return Bound(*vectors, meter=meter, condition=condition, quarter=quarter)
+        return replace(_sums(vectors), meter=meter, condition=condition, quarter=quarter)
 
 
 def size_label(region: str, mw: float) -> str:
@@ -344,6 +342,11 @@ def _falls(blocks: tuple[Block, ...]) -> bool:
 
 def _vector(values: Mapping[str, float]) -> Vector:
     return tuple((q, round(v, 12)) for q, v in sorted(values.items()) if abs(v) > 1e-12)
+
+
+def _sums(vectors: list[Vector]) -> Bound:
+    load, relief, contract, site = vectors
+    return Bound(load=load, relief=relief, contract=contract, site=site)
 
 
 def _runs(items: list[int], of: object) -> Iterator[tuple[list[int], object]]:
@@ -361,6 +364,7 @@ def _runs(items: list[int], of: object) -> Iterator[tuple[list[int], object]]:
 
 def _not_dominated(bounds: set[Bound]) -> list[Bound]:
     """Drop every bound on a share of one quarter's load that is never above another: load never falls with time."""
+
     def simple(b: Bound) -> bool:
         only = not (b.relief or b.contract or b.site or b.meter or b.shift)
         return only and len(b.load) == 1 and b.load[0][1] > 0 and b.condition == Condition()

@@ -3,7 +3,8 @@
 A quantity is the highest of its rows, and a row is linear in what the plan decides: the load of a month's declared peak
 day, the load at declared peak hours, the contract demand, and the campus being open. Which rows hold may depend on when
 service started (ramps of a minimum take, history of peaks, years of a collateral) and on the size of the contract
-(schedules). Both are compiled case by case with :mod:`grid_opt.tariffs.compile`, so that a model and a bill cannot differ.
+(schedules). Both are compiled case by case with :mod:`grid_opt.tariffs.compile`, so that a model and a bill cannot
+differ.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from grid_opt.config import Case
 from grid_opt.errors import InputError
 from grid_opt.tariffs.cash import exit_terms
 from grid_opt.tariffs.charges import peak_hour
-from grid_opt.tariffs.clock import Calendar, Floats
+from grid_opt.tariffs.clock import Calendar
 from grid_opt.tariffs.compile import compile_terms
 from grid_opt.tariffs.context import Context
 from grid_opt.tariffs.months import MONTHS_PER_YEAR, delivery_year, month_text, year_of
@@ -141,7 +142,7 @@ class Horizon:
         return float((1 + self.case.finance.real_discount_rate) ** -years)
 
     def holding(self, month: int) -> float:
-        """Return what holding one USD through a third of the month's quarter costs: its worth less that a quarter on."""
+        """Return what holding one USD through a third of the month's quarter costs: its worth less that later."""
         later = month + MONTHS_PER_QUARTER
         after = self.worth(later) if later in self.months else self.worth_at_end
         return (self.worth(month) - after) / MONTHS_PER_QUARTER
@@ -154,14 +155,14 @@ def limits_of(tariff: Tariff) -> list[float]:
 
 
 def prices_known(tariff: Tariff, horizon: Horizon, known: Capacity) -> dict[tuple[str, str], float]:
-    """Fill the capacity prices: a delivery year that nobody has priced keeps the nearest price of its zone or tariff."""
+    """Fill the capacity prices: a delivery year that nobody has priced keeps the nearest of its zone or tariff."""
     found = dict(known)
     wanted = sorted({delivery_year(month) for month in horizon.months})
     for schedule in tariff.schedules.values():
         for charge in schedule.capacity.values():
             mine = {y: p for (z, y), p in known.items() if z == charge.zone} | dict(charge.usd_per_mw_day)
             for year in wanted if mine else ():
-                nearest = min(mine, key=lambda y: (abs(int(y[:4]) - int(year[:4])), y))  # noqa: B023
+                nearest = min(mine, key=lambda y: (abs(int(y[:4]) - int(year[:4])), y))
                 found.setdefault((charge.zone, year), mine[nearest])
     return found
 
@@ -238,7 +239,9 @@ class TariffTerms:
         assert isinstance(term.quantity, Linear)
         number = self.horizon.operating(term.month)
         weights = np.bincount(
-            self.full[0].source[term.quantity.slots] - number * layout.step, weights=term.quantity.weights, minlength=layout.step
+            self.full[0].source[term.quantity.slots] - number * layout.step,
+            weights=term.quantity.weights,
+            minlength=layout.step,
         )
         hours = tuple(weights[: layout.slices].tolist())
         if term.kind != "indexed":
@@ -264,7 +267,7 @@ class TariffTerms:
 
     @cached_property
     def peak_hours(self) -> dict[str, float]:
-        """Present value of one USD paid at every declared peak hour that is billed, by the quarter whose capacity runs."""
+        """Present value of one USD paid at every declared peak hour that is billed, by quarter of capacity."""
         found: dict[str, float] = defaultdict(float)
         for month in self.horizon.months:
             now = {self.schedule(month, level) for level in self.levels}

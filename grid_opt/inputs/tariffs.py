@@ -13,7 +13,7 @@ import xarray as xr
 
 from grid_opt.config import Case
 from grid_opt.errors import InputError
-from grid_opt.inputs.offers import BELOW_MW
+from grid_opt.inputs.offers import UNCOUNTED
 from grid_opt.inputs.schema_tariffs import PARTS, TARIFF
 from grid_opt.inputs.table_checks import FIRST_ROW
 from grid_opt.inputs.tariff_lines import Bound, Lines, Place, Reducer, size_label
@@ -27,8 +27,6 @@ from grid_opt.units import MONTHS_PER_QUARTER
 SUMMER = (5, 6, 7, 8, 9, 10)
 """Months whose declared peak day is hot. ASSUMPTION: May to October; the others' is the day of the winter peak."""
 MONTHS = tuple(range(1, 13))
-UNCOUNTED = ("lease", "behind_the_meter")
-"""Kinds of offers whose MW are no contract with the utility of the region."""
 
 
 def region_tariffs(table: pd.DataFrame, regions: list[str]) -> dict[str, Tariff]:
@@ -103,7 +101,7 @@ def design_pue(world: xr.Dataset) -> Floats:
 
 
 def most_contract(world: xr.Dataset) -> xr.DataArray:
-    """Return the largest contract demand (region, quarter) [MW]: all offers together, or the headroom without a menu."""
+    """Return the largest contract demand (region, quarter) [MW]: all offers together; without a menu the headroom."""
     if "offer" not in world.dims:
         return world["headroom"].transpose("region", "quarter")
     rows = []
@@ -151,7 +149,8 @@ def tariff_world(
         Reducer(made[tariff.name], place, lines).reduce()
     values = {
         "region_tariff": [tariffs[r].name for r in regions], "design_pue": pue, "most_it": it.values,
-        "most_contract": contract.values, "peak_hours": [[made[tariffs[r].name].peak_hours.get(q, 0.0) for q in quarters] for r in regions],
+        "most_contract": contract.values,
+        "peak_hours": [[made[tariffs[r].name].peak_hours.get(q, 0.0) for q in quarters] for r in regions],
         **_rates(lines, regions, case, len(slices.season)),
     }  # fmt: skip
     sized, sizes = _sizes(made, tariffs, regions, contract, world)
@@ -195,9 +194,9 @@ def _rates(lines: Lines, regions: list[str], case: Case, slices: int) -> dict[st
             found[f"tariff_{name}"][PARTS.index(part), at[region], a, quarters[q]] += sign * usd
     for part in ("energy", "rider"):
         found[f"tariff_{part}"] = np.zeros((len(regions), len(case.years), slices))
-        for (booked, region, a), usd in lines.metered.items():
+        for (booked, region, a), paid in lines.metered.items():
             if booked == part:
-                found[f"tariff_{part}"][at[region], a] = usd
+                found[f"tariff_{part}"][at[region], a] = paid
     return found
 
 
@@ -331,8 +330,3 @@ def _bounds(
         "bound_below": [b.condition.below for _, b in bounds],
         "bound_quarter": [b.quarter for _, b in bounds],
     }
-
-
-def below(limit_mw: float) -> float:
-    """Return the largest contract demand below a limit [MW]."""
-    return limit_mw - BELOW_MW

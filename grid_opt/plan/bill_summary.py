@@ -26,7 +26,7 @@ def bill_lines(plan: xr.Dataset) -> pd.DataFrame:
 
 
 def summarize_bills(plan: xr.Dataset) -> list[dict[str, Any]]:
-    """Return, for every region that is billed, its tariff, the bill of every calendar year by kind, and schedules [USD]."""
+    """Return, for every region that is billed, its tariff, schedules, and bill of every year by kind [USD]."""
     table = bill_lines(plan)
     cost = table[table["is_deposit"] == 0].assign(year=lambda t: t["month"].str[:4])
     found = []

@@ -10,8 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from grid_opt.config import Case
+from grid_opt.inputs.offers import UNCOUNTED
 from grid_opt.inputs.tariff_terms import TariffTerms
-from grid_opt.inputs.tariffs import UNCOUNTED, price_at_meter, prices_of, slices_of, tariffs_of
+from grid_opt.inputs.tariffs import price_at_meter, prices_of, slices_of, tariffs_of
 from grid_opt.plan.schema import BILLS
 from grid_opt.tariffs.bill import evaluate
 from grid_opt.tariffs.clock import Floats
@@ -32,7 +33,7 @@ class Customer:
     """What a campus is to its utility: load, contract by quarter, level of size by quarter, and start of service."""
 
     demand: Floats
-    """Load of every slice and declared peak day [MW at the meter], as :class:`~grid_opt.tariffs.operating.Layout` has it."""
+    """Load of every slice and declared peak day [MW at the meter], in the order of the layout."""
     at_peaks: Floats
     """The same with the declared hours of peak days as they are measured."""
     contract_mw: dict[str, float]

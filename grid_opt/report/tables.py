@@ -24,7 +24,8 @@ def write_csv(plan: xr.Dataset, folder: str | Path) -> list[Path]:
 
     Tables: ``sites``, ``build_out``, ``costs`` (present value), ``energy``, ``prices``, ``carbon_and_water``, ``links``
     (``lines`` at the buses of a network); with a menu of offers also ``contracts`` (and ``upgrades``), with sources
-    beside wholesale ``power_contracts``, ``forward_blocks`` and ``onsite``, with tariffs ``bills``, with a fleet ``fleet``, ``deliveries``,
+    beside wholesale ``power_contracts``, ``forward_blocks`` and ``onsite``, with tariffs ``bills``, with a fleet
+    ``fleet``, ``deliveries``,
     ``requests`` and ``unserved``. UTF-8, comma, decimal point, full precision, one header line. The folder is made when
     it is missing.
 
@@ -47,8 +48,8 @@ def write_bills(plan: xr.Dataset, path: str | Path) -> None:
     """
     if "bill_usd" not in plan:
         raise InputError(
-            "the plan has no bills: its case does not pay tariffs", field="tariffs.charge", value=False, expected="true",
-            fix="run the case with --set tariffs.charge=true",
+            "the plan has no bills: its case does not pay tariffs", field="tariffs.charge", value=False,
+            expected="true", fix="run the case with --set tariffs.charge=true",
         )  # fmt: skip
     write_text(Path(path), to_csv(bill_lines(plan)))
 

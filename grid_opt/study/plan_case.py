@@ -21,11 +21,11 @@ from grid_opt.config import Case, case_to_toml
 from grid_opt.errors import InfeasibleError, InterruptedRunError, SolverError
 from grid_opt.formulation.model import Model, build_model
 from grid_opt.inputs.fleet import Offer, definition_files
-from grid_opt.plan.ledgers import with_ledgers
-from grid_opt.plan.schema_footprint import DIVISIBLE
 from grid_opt.inputs.tables import inputs_sha256, read_table
 from grid_opt.inputs.tariffs import tariff_files
 from grid_opt.plan.bills import bill_arrays
+from grid_opt.plan.ledgers import with_ledgers
+from grid_opt.plan.schema_footprint import DIVISIBLE
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.diagnose import explain_infeasible
 from grid_opt.solve.extract import costs, counted, polish, price_fleet, price_siting, store, variables

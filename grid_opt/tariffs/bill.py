@@ -101,14 +101,12 @@ def bill_on(tariff: Tariff, calendar: Calendar, load_mw: Floats, context: Contex
     return Bill(tariff.name, lines, _energy(calendar, x, lines), tuple(notes))
 
 
-def evaluate(
-    terms: Terms, x: Floats, contract_mw: Mapping[int, float], at_peaks: Floats | None = None
-) -> pd.DataFrame:
+def evaluate(terms: Terms, x: Floats, contract_mw: Mapping[int, float], at_peaks: Floats | None = None) -> pd.DataFrame:
     """Compute the lines of all terms for the load ``x`` [MW] of every slot and the contract demand of every month.
 
     ``at_peaks`` is the load of every slot by which all but demand is billed, where it is another.
     """
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for term in terms.terms:
         highest = isinstance(term.quantity, Highest)
         rows += _rows(term, x if highest or at_peaks is None else at_peaks, contract_mw)

@@ -70,17 +70,17 @@ def _collateral(
             yield Term(month, name, "collateral", charge, step, of_contract(1.0, month), "MW", one_rate(rate))
 
 
-def _paid(
-    setting: Setting, name: str, charge: str, usd_per_mw: float, at: tuple[int, int, int]
-) -> Iterator[Term]:
-    """Write what is paid in a month: the deposit at first, more or less of it as the contract changes, and its return."""
+def _paid(setting: Setting, name: str, charge: str, usd_per_mw: float, at: tuple[int, int, int]) -> Iterator[Term]:
+    """Write what is paid in a month: the deposit at first, more or less as the contract changes, and its return."""
     month, posted, returned = at
     now, before = setting.context.change_of_contract(month)
     if month == returned:
         back = of_contract(1.0, month - 1 if month > setting.calendar.months[0] else month)
         yield Term(month, name, "collateral", charge, "returned", back, "MW", one_rate(-usd_per_mw), cash=True)
     elif month == posted:
-        yield Term(month, name, "collateral", charge, "posted", of_contract(1.0, month), "MW", one_rate(usd_per_mw), cash=True)
+        yield Term(
+            month, name, "collateral", charge, "posted", of_contract(1.0, month), "MW", one_rate(usd_per_mw), cash=True
+        )
     elif now != before:
         more = Linear(np.zeros(0, dtype=np.int64), np.zeros(0), constant=now - before)
         yield Term(month, name, "collateral", charge, "adjusted", more, "MW", one_rate(usd_per_mw), cash=True)

@@ -26,7 +26,7 @@ _MIDDLE = 15
 
 @dataclass(frozen=True)
 class Slices:
-    """The slices of any operating year: calendar quarter 1 to 4, hour of the day (UTC), and hours that each stands for."""
+    """The slices of any operating year: calendar quarter 1 to 4, hour of day (UTC), hours that each stands for."""
 
     season: Ints
     hour: Ints

@@ -9,8 +9,8 @@ import xarray as xr
 from grid_opt.verify.check import FEASIBILITY, Excess, check
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.footprint_prices import emission_price
-from grid_opt.verify.supply import has_stores, metered_mw, most_drawn_mw
 from grid_opt.verify.ledger import Books
+from grid_opt.verify.supply import has_stores, metered_mw, most_drawn_mw
 
 BELOW_ZERO_USD = 1e-3
 """By how much [USD/MW] a worth may be below zero, or beside it, for the sake of rounding."""

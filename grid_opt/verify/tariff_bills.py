@@ -216,7 +216,11 @@ class Account:
         return float(take["share"]) * (take["ramp"][year] if year < len(take["ramp"]) else 1.0)
 
     def _demand(self, month: str, terms: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-        found = [self.demand(month), terms["least_mw"], self._share(terms["minimum_take"], month) * self.contract(month)]
+        found = [
+            self.demand(month),
+            terms["least_mw"],
+            self._share(terms["minimum_take"], month) * self.contract(month),
+        ]
         ratchet = terms["ratchet"]
         if ratchet is not None:
             for back in range(1, ratchet["lookback_months"] + 1):
@@ -259,7 +263,7 @@ class Account:
             if key.rpartition(" ")[0] == terms["zone"]
         }
         known = market | {y: float(usd) for y, usd in terms["usd_per_mw_day"].items()}
-        return known[min(known, key=lambda y: (abs(int(y[:4]) - int(wanted[:4])), y))]
+        return float(known[min(known, key=lambda y: (abs(int(y[:4]) - int(wanted[:4])), y))])
 
     def _capacity(self, month: str, terms: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         year, number = int(month[:4]), int(month[5:7])
@@ -286,7 +290,11 @@ class Account:
         if served < 12 * terms["years"]:
             rate = (-1.0 if cash else 1.0) * terms["fraction_per_year"] / 12.0
             if rate or cash:
-                yield (month, "collateral", charge, "interest" if cash else "letter of credit"), contract * usd * rate, False
+                yield (
+                    (month, "collateral", charge, "interest" if cash else "letter of credit"),
+                    contract * usd * rate,
+                    False,
+                )
             if cash:
                 yield (month, "collateral", charge, "held"), contract * usd, True
 

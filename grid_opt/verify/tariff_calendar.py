@@ -89,9 +89,7 @@ def tiers(period: Period, one: str, many: str, upto: str, per_unit: float) -> li
     """List the tiers of a period as (end, USD per unit)."""
     if period[one] is not None:
         return [(float("inf"), per_unit * period[one])]
-    return [
-        (float("inf") if tier[upto] is None else float(tier[upto]), per_unit * tier[one]) for tier in period[many]
-    ]
+    return [(float("inf") if tier[upto] is None else float(tier[upto]), per_unit * tier[one]) for tier in period[many]]
 
 
 def tiered(quantity: float, ends: list[tuple[float, float]]) -> float:

@@ -103,9 +103,9 @@ def lines(e: Evidence) -> Excess:
     stated: dict[str, float] = defaultdict(float)
     names = ("region", "month", "kind", "charge", "part")
     columns = [e.plan[f"bill_{name}"].values.tolist() for name in names]
-    for *key, usd, cash in zip(*columns, e["bill_usd"].values, e["bill_cash"].values, strict=True):
+    for *where, usd, cash in zip(*columns, e["bill_usd"].values, e["bill_cash"].values, strict=True):
         if cash < 0.5:
-            stated[" ".join(str(k) for k in key)] += float(usd)
+            stated[" ".join(str(k) for k in where)] += float(usd)
     found: dict[str, float] = defaultdict(float)
     for region, some in all_lines(e).items():
         for key, usd, held in some:
@@ -167,7 +167,9 @@ def peak_limit(e: Evidence) -> Excess:
     return at_most(off, e.case.connection.coincident_share * load)
 
 
-@check("tariff.design_day", "No slice draws more than the declared peak day by which demand is billed.", "MW", when=pays)
+@check(
+    "tariff.design_day", "No slice draws more than the declared peak day by which demand is billed.", "MW", when=pays
+)
 def design_day(e: Evidence) -> Excess:
     """Compare the meter in every slice with the least declared peak day of its quarter."""
     metered = e["purchase"] / (1.0 + e["loss"])
@@ -249,7 +251,10 @@ def _size_lifts(e: Evidence) -> Any:
     state = {str(h): row for h, row in zip(e.labels("size"), e["above"].values, strict=True)}
     lifts = []
     for size, other, quarter in zip(
-        e["bound_from"].values.tolist(), e["bound_below"].values.tolist(), e["bound_quarter"].values.tolist(), strict=True
+        e["bound_from"].values.tolist(),
+        e["bound_below"].values.tolist(),
+        e["bound_quarter"].values.tolist(),
+        strict=True,
     ):
         k = quarters.index(quarter) if quarter else 0
         lifts.append((1.0 - state[size][k] if size else 0.0) + (state[other][k] if other else 0.0))
@@ -317,7 +322,9 @@ def beyond_rest(e: Evidence) -> Excess:
     return at_most(e["beyond"], _of_falls(e) - e["fall_from"] * e["falls"], _of_falls(e))
 
 
-@check("inputs.tariffs", "Every region pays the tariff that the table names, and it is as its file has it.", "1", when=pays)
+@check(
+    "inputs.tariffs", "Every region pays the tariff that the table names, and it is as its file has it.", "1", when=pays
+)
 def definitions(e: Evidence) -> Excess:
     """Compare the tariffs in the plan with the table and with their files, value by value."""
     stated, wrong = e.json("tariffs_json"), {}

@@ -22,6 +22,7 @@ from grid_opt.verify.check import (
 )
 from grid_opt.verify.evidence import Evidence
 
+
 def _either(flat: Callable[[Evidence], xr.DataArray], part: str) -> Callable[[Evidence], xr.DataArray]:
     """Choose how a term is worked out: by tariff where the case pays them, else by flat rates."""
     by_tariff = tariffs.recomputed(part)

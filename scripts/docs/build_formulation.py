@@ -88,18 +88,17 @@ HEAD = """# Formulation
 This page is generated: `scripts/docs/build_formulation.py` runs the rules that build the model on symbols and
 prints what they say. A test compares it with the code, so it cannot drift. Do not edit it.
 
-What is minimized stands at the end; cost terms are in million USD of present value. A case that pays tariffs has the block
-`tariff` in place of `capacity` and of `bills.energy`, `bills.rider`, `bills.delivery` and `bills.capacity`. A case with a fleet has the blocks
-`fleet` and `service`; one without has `operation.utilization` and the hardware terms of `capital`. A case without a
-menu of offers has, of the blocks `connection`, `relief`, `capacity` and `upgrade`, only `connection.headroom`. The
-blocks `onsite`, `supply`, `contracts`, `forwards`, `plant` and `store` are those of sources that a case admits under
-`[supply]`; without any, their terms drop out of the power balance, of capacity and of outlays. `certificates`,
-`matching`, `carbon` and `water` are there where a case asks something of them; of the three ledgers of `carbon` it has
-one. One whose campuses stand at buses of a network has `nodal` in place of `network` and `bills.energy`; `base` is the
-dispatch without campuses, solved before it with the constraints of `nodal` for no new load and limits that may be
-exceeded; its
-offers are those of generators. Upper-case letters with a calligraphic hand are sets; an index set's own letter in upper
-case, as in $n_{r,Q}$, is its last element. A variable one step before the first quarter is zero.
+What is minimized stands at the end; cost terms are in million USD of present value. A case that pays tariffs has the
+block `tariff` in place of `capacity` and of `bills.energy`, `bills.rider`, `bills.delivery` and `bills.capacity`. A
+case with a fleet has the blocks `fleet` and `service`; one without has `operation.utilization` and the hardware terms
+of `capital`. A case without a menu of offers has, of the blocks `connection`, `relief`, `capacity` and `upgrade`,
+only `connection.headroom`. The blocks `onsite`, `supply`, `contracts`, `forwards`, `plant` and `store` are those of
+sources that a case admits under `[supply]`; without any, their terms drop out of the power balance, of capacity and of
+outlays. `certificates`, `matching`, `carbon` and `water` are there where a case asks something of them; of the three
+ledgers of `carbon` it has one. One whose campuses stand at buses of a network has `nodal` in place of `network` and
+`bills.energy`; `base` is the dispatch without campuses, solved before it with the constraints of `nodal` for no new
+load and limits that may be exceeded. Upper-case letters with a calligraphic hand are sets; an index set's own letter in
+upper case, as in $n_{r,Q}$, is its last element. A variable one step before the first quarter is zero.
 
 | dimension | index | set |
 |---|---|---|
