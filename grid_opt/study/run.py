@@ -61,11 +61,12 @@ def run(
     hours_file: str | Path | None = None,
     out: str | Path | None = None,
     progress: Listener | None = None,
+    pictures: bool = True,
 ) -> RunResult:
     """Solve a case, verify the plan, and write the plan folder (default ``outputs/<case name>``).
 
     The folder gets ``plan.nc``, ``plan.gpkg``, ``map.png``, ``summary.json`` and ``run.log``, each written
-    atomically. The plan is verified from its file.
+    atomically. The plan is verified from its file. Without ``pictures`` the GeoPackage and the map are left out.
 
     Raises:
         InputError: the case, a table or the hours are not sound.
@@ -84,9 +85,10 @@ def run(
         write_plan(planned.plan, outlines, folder / "plan.nc")
         report = verify(folder / "plan.nc", case_folder=asked.resolve("."))
         summary = summarize(planned.plan) | {"verification": report.to_dict(), "model_size": planned.size}
-        log.stage("drawing the map")
-        write_geopackage(planned.plan, folder / "plan.gpkg", outlines)
-        write_map(planned.plan, folder / "map.png", outlines=outlines)
+        if pictures:
+            log.stage("drawing the map")
+            write_geopackage(planned.plan, folder / "plan.gpkg", outlines)
+            write_map(planned.plan, folder / "map.png", outlines=outlines)
         write_text(folder / "summary.json", json.dumps(summary, indent=2, sort_keys=True, allow_nan=False) + "\n")
         log.stage(f"wrote {folder}")
         write_text(folder / "run.log", log.text())

@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from grid_opt import __version__
@@ -102,7 +103,8 @@ def _make(sweep: Sweep, source: Source, base: Case, point: Point) -> OneCase:
             values[axis.key] = new_value(case, axis.key, axis.change, amount, source, at)
             places[axis.key] = at
     case = changed_case(case, values, source, places)
-    return OneCase(_label(point), case, point.place, point.scenario, tuple(cells), (*keys, *values))
+    moved = tuple(cell for cell in cells if not cell.neutral)
+    return OneCase(_label(point), case, point.place, point.scenario, moved, (*keys, *values))
 
 
 def _given(axis: Change, amount: Any) -> str:
@@ -156,7 +158,7 @@ class Digests:
         """Return the SHA-256 of the knobs that count, the content of every input, and the programs' versions."""
         knobs = case.model_dump(mode="json", exclude=set(_UNTOLD))
         for section, key in _PLACES:
-            knobs[section][key] = knobs[section][key] is not None
+            del knobs[section][key]
         content = {"knobs": knobs, "inputs": self._hashes(case), "versions": self._versions}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -21,7 +21,6 @@ from grid_opt.study.sweeps.reads import ALWAYS, watched
 from grid_opt.study.sweeps.schema import Sweep
 from grid_opt.study.sweeps.tables import CellChange, Overlays
 
-_NEUTRAL = {"scale": 1, "shift": 0}
 _MOST_TRIES = 6
 """Cases in which a changed table is looked at before it is said that nothing reads it."""
 
@@ -34,9 +33,13 @@ class Probe:
     def __init__(self, source: Source, overlays: Overlays, scratch: Path, say: Say) -> None:
         self.read: set[str] = set()
         self._source, self._overlays, self._scratch, self._say = source, overlays, scratch, say
+        self._worlds: dict[str, xr.Dataset] = {}
 
     def look(self, one: OneCase, at: str, *, model: bool) -> xr.Dataset:
         """Return the world of a case; ``model`` builds its program, too."""
+        key = repr((one.case.model_dump(), [cell.key() for cell in one.cells]))
+        if key in self._worlds and not model:
+            return self._worlds[key]
         self._say(f"checking {one.label}")
         case = self.with_cells(one)
         spied, seen = watched(case)
@@ -47,6 +50,7 @@ class Probe:
         if model:
             build_model(spied, unwatched(world) if case.is_nodal else world)
         self.read |= seen | (set() if case.has_fleet else {"compute.workload"})
+        self._worlds[key] = world
         return world
 
     def with_cells(self, one: OneCase) -> Case:
@@ -93,7 +97,7 @@ def _changes_words(first: OneCase, one: OneCase) -> bool:
 
 def _words(one: OneCase) -> dict[str, Any]:
     values = flatten(one.case.model_dump())
-    return {key: value for key, value in values.items() if isinstance(value, bool) or not isinstance(value, int | float)}
+    return {key: value for key, value in values.items() if isinstance(value, bool | str | list | tuple)}
 
 
 def _said_at(sweep: Sweep, key: str) -> str:
@@ -110,14 +114,8 @@ def _said_at(sweep: Sweep, key: str) -> str:
 
 
 def _distinct_cells(cases: Sequence[OneCase]) -> list[CellChange]:
-    """Return one change for every place in the sweep file that changes a table, off its neutral amount if possible."""
-    found: dict[str, CellChange] = {}
-    for one in cases:
-        for cell in one.cells:
-            place = _place(cell)
-            if place not in found or found[place].amount == _NEUTRAL.get(cell.change):
-                found[place] = cell
-    return list(found.values())
+    """Return one change for every place in the sweep file that changes a table."""
+    return list({_place(cell): cell for one in cases for cell in one.cells}.values())
 
 
 def _place(cell: CellChange) -> str:
@@ -128,7 +126,7 @@ def _check_cell(cell: CellChange, source: Source, cases: Sequence[OneCase], prob
     """Refuse a change of a table that changes no world."""
     tried: list[dict[str, Any]] = []
     for one in cases:
-        mine = [it for it in one.cells if _place(it) == _place(cell) and it.amount != _NEUTRAL.get(it.change)]
+        mine = [it for it in one.cells if _place(it) == _place(cell)]
         words = _words(one)
         if not mine or words in tried:
             continue
@@ -140,11 +138,8 @@ def _check_cell(cell: CellChange, source: Source, cases: Sequence[OneCase], prob
             return
         if len(tried) == _MOST_TRIES:
             break
-    if tried:
-        raise source.error(
-            f"nothing in the case reads these cells of {cell.table}.csv", _place(cell), value=cell.column,
-            expected="cells that some array of the model is made from",
-            fix="choose rows of regions and years that the case has, or turn on what reads the table",
-        )  # fmt: skip
-    raise source.error(f"'{cell.change}' by {cell.amount} changes nothing", cell.at, value=cell.amount,
-                       expected="at least one amount that changes something")  # fmt: skip
+    raise source.error(
+        f"nothing in the case reads these cells of {cell.table}.csv", _place(cell), value=cell.column,
+        expected="cells that some array of the model is made from",
+        fix="choose rows of regions and years that the case has, or turn on what reads the table",
+    )  # fmt: skip

@@ -1,7 +1,7 @@
 """Run one case in a process of its own, within limits of time and memory, and say what came of it.
 
-A job works in a folder of its own under ``work``. Taking that folder away ends the job, wherever its process is: that is
-how an interrupted or resumed sweep calls back what it once started, over a shared file system as on one machine.
+A job works in a folder of its own under ``work``. Taking that folder away ends the job, wherever its process is: that
+is how an interrupted or resumed sweep calls back what it once started, over a shared file system as on one machine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+import uuid
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,8 +61,9 @@ class Outcome:
 def supervise(job: Job) -> Outcome:
     """Run a job in a new process and return what came of it; never raises for what the case does."""
     start = time.monotonic()
+    job = replace(job, work=f"{job.work}-{uuid.uuid4().hex[:8]}")  # no attempt writes where another one may still
     work = Path(job.work)
-    work.mkdir(parents=True, exist_ok=True)
+    work.mkdir(parents=True)
     with (work / LOG).open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", WORKER, job.to_json()],

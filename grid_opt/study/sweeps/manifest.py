@@ -125,8 +125,8 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError("there is no sweep in this folder", file=path, expected="a folder written by grid-opt sweep or "
-                         "batch", fix="name that folder, or start the sweep anew") from None  # fmt: skip
+        raise InputError("there is no sweep in this folder", file=path, fix="name its folder, or start it anew",
+                         expected="a folder written by grid-opt sweep or batch") from None  # fmt: skip
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"the account of the sweep cannot be read: {error}", file=path, fix=_ANEW) from None
     version, sha256 = (content.pop(key, None) if isinstance(content, dict) else None for key in ("format", "sha256"))

@@ -18,8 +18,14 @@ SAMPLED = ("latin_hypercube", "sobol", "morris")
 
 NAME = r"^[A-Za-z][A-Za-z0-9_]{0,39}$"
 _FOLDER = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
-RESERVED = frozenset({"case", "scenario", "region", "quarter", "year", "accelerator", "term", "status", "base", "run"})
-"""Names that the data cube uses itself."""
+RESERVED = frozenset({
+    "case", "scenario", "region", "quarter", "year", "accelerator", "term", "base", "run", "label", "state",
+    "reason", "exit_code", "objective", "bound", "gap", "cost_total", "all_in_usd_per_mwh",
+    "usd_per_million_tokens", "final_it_mw", "sites", "it_mw", "bought_mwh", "cost", "tokens", "systems",
+    "scope1_t", "scope2_location_t", "scope2_market_t", "scope2_hourly_t", "carbon_free_share", "water_m3",
+    "seconds", "peak_mb",
+})  # fmt: skip
+"""Names that the data cube and the table of cases use themselves."""
 
 Named = Annotated[str, Field(pattern=NAME)]
 
@@ -159,9 +165,9 @@ class Sweep(Knobs):
     def _names_are_free(self) -> Sweep:
         for field, names in (("axes", self.axes), ("scenarios", self.scenarios)):
             for name in names:
-                if name in RESERVED and (field, name) not in {("scenarios", "case"), ("scenarios", "run")}:
-                    raise KnobError("the data cube uses this name itself", field=f"{field}.{name}", value=name,
-                                    expected=f"another name than {', '.join(sorted(RESERVED))}")  # fmt: skip
+                if name in RESERVED:
+                    raise KnobError("the results use this name themselves", field=f"{field}.{name}", value=name,
+                                    expected=f"another name, such as {name}_1")  # fmt: skip
         return self
 
     @model_validator(mode="after")

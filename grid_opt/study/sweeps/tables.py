@@ -22,6 +22,7 @@ from grid_opt.study.sweeps.loading import Source
 from grid_opt.study.sweeps.schema import Change
 
 _SHOWN = 8
+_NEUTRAL = {"scale": 1, "shift": 0}
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class CellChange:
     change: str
     amount: Any
     at: str
+
+    @property
+    def neutral(self) -> bool:
+        """Whether the amount leaves every cell as it is."""
+        return self.change in _NEUTRAL and bool(self.amount == _NEUTRAL[self.change])
 
     def key(self) -> str:
         """Return what is changed and how, whoever says so: equal keys make equal tables."""
@@ -146,9 +152,7 @@ def _no_input(folder: str, names: list[str]) -> list[str]:
     return [name for name in names if name.startswith(".")]
 
 
-def _pick(
-    header: Sequence[str], body: Sequence[list[str]], change: CellChange, source: Source
-) -> list[list[str]]:
+def _pick(header: Sequence[str], body: Sequence[list[str]], change: CellChange, source: Source) -> list[list[str]]:
     picked = list(body)
     place = change.at.rpartition(".")[0]
     for key, wanted in change.where:
@@ -191,4 +195,3 @@ def _cell(column: Column, text: str, change: CellChange, source: Source) -> str:
                                value=change.amount, expected="what keeps every cell whole")  # fmt: skip
         return str(round(value))
     return repr(float(value))
-
