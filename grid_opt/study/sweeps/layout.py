@@ -115,7 +115,8 @@ def lay_out(ready: Prepared, folder: Path) -> Manifest:
             shutil.rmtree(folder / name)
     (folder / CASES).mkdir(parents=True)
     if any(one.cells for one in ready.cases):
-        shutil.copytree(ready.scratch, folder / TABLES)
+        for made in sorted(ready.scratch.iterdir()):
+            shutil.copytree(made, folder / TABLES / made.name)
     if ready.text:
         write_text(folder / "sweep.toml", ready.text)
     runs: dict[str, Run] = {}
