@@ -86,7 +86,7 @@ def _check_amount(column: Column, change: str, amount: Any, source: Source, at: 
 
 
 def _unknown(source: Source, what: str, name: str, known: Sequence[str], at: str) -> InputError:
-    close = nearest(name, known)
+    close = next((one for one in known if name in one), None) or nearest(name, known)
     return source.error(f"no {what} is called so", at, value=name, expected=f"one of {', '.join(known)}",
                         fix=f"did you mean {close!r}?" if close else None)  # fmt: skip
 
