@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from grid_opt.plan.io import open_plan
     from grid_opt.study.check import check
     from grid_opt.study.run import RunResult, run
+    from grid_opt.study.sweeps.study import batch, resume, sweep
     from grid_opt.verify import verify as verify_plan
 
 __version__ = "0.1.0"
@@ -28,11 +29,14 @@ __version__ = "0.1.0"
 __all__ = [
     "Case",
     "RunResult",
+    "batch",
     "case_to_toml",
     "check",
     "load_case",
     "open_plan",
+    "resume",
     "run",
+    "sweep",
     "verify_plan",
 ]
 
@@ -40,10 +44,13 @@ _HOMES = {
     "Case": ("grid_opt.config", "Case"),
     "RunResult": ("grid_opt.study.run", "RunResult"),
     "case_to_toml": ("grid_opt.config", "case_to_toml"),
+    "batch": ("grid_opt.study.sweeps.study", "batch"),
     "check": ("grid_opt.study.check", "check"),
     "load_case": ("grid_opt.config", "load_case"),
     "open_plan": ("grid_opt.plan.io", "open_plan"),
+    "resume": ("grid_opt.study.sweeps.study", "resume"),
     "run": ("grid_opt.study.run", "run"),
+    "sweep": ("grid_opt.study.sweeps.study", "sweep"),
     "verify_plan": ("grid_opt.verify", "verify"),  # grid_opt.verify itself is the package of the checks
 }
 

@@ -169,7 +169,11 @@ def test_equal_content_is_one_run_wherever_it_lies(tmp_path: Path) -> None:
 
 
 def test_dry_run_prints_the_cases_and_writes_nothing(tmp_path: Path) -> None:
-    text = HEAD + PRICE + '[scenarios.late]\ntitle = "A year late"\n[scenarios.late.set.grid]\nconnection_delay_quarters = 1\n'
+    text = (
+        HEAD
+        + PRICE
+        + '[scenarios.late]\ntitle = "A year late"\n[scenarios.late.set.grid]\nconnection_delay_quarters = 1\n'
+    )
     rows = study.dry_run(write_sweep(tmp_path, text, "s.toml"))
     assert [row["case"] for row in rows] == ["price=1", "price=2", "late, price=1", "late, price=2"]
     assert [row["scenario"] for row in rows] == ["base", "base", "late", "late"]
@@ -214,7 +218,15 @@ def test_samples_keep_to_their_ranges_and_kinds_and_come_again(method: str, case
 
 def test_a_tornado_moves_one_axis_at_a_time() -> None:
     points = points_of(design("tornado"), frozenset({"b"}))
-    assert [point.place for point in points] == [{}, {"a": 1.0}, {"a": 3.0}, {"b": 1}, {"b": 4}, {"c": "gas"}, {"c": "flat"}]
+    assert [point.place for point in points] == [
+        {},
+        {"a": 1.0},
+        {"a": 3.0},
+        {"b": 1},
+        {"b": 4},
+        {"c": "gas"},
+        {"c": "flat"},
+    ]
 
 
 def test_logarithmic_grids_are_even_in_the_logarithm() -> None:

@@ -160,7 +160,8 @@ def _print_cases(rows: list[dict[str, Any]], as_json: bool) -> int:
     if as_json:
         print_json({"cases": rows, "runs": len(rows) - shared, "exit_code": 0})
         return 0
-    _print_table(rows, lambda _: "")
+    shown = [_narrow(row, set(row) - {"case", "scenario", "run"}) for row in rows]
+    _print_table(shown, lambda _: "")
     also = f", {shared} of them the same as another one" if shared else ""
     typer.echo(f"{len(rows)} cases{also}; everything in the file is valid")
     return 0
@@ -173,7 +174,8 @@ def _print_summary(summary: dict[str, Any], quiet: bool, as_json: bool) -> int:
         return code
     if not quiet:
         hidden = {"bound", "exit_code", "run", "peak_mb", "reason", "usd_per_million_tokens", "tokens_last_year"}
-        rows = [{key: value for key, value in row.items() if key not in hidden} for row in summary["cases"]]
+        rows = [_narrow(row, set(summary["axes"])) for row in summary["cases"]]
+        rows = [{key: value for key, value in row.items() if key not in hidden} for row in rows]
         _print_table(rows, _color_of)
         for row in summary["cases"]:
             if row["reason"]:
@@ -187,6 +189,12 @@ def _print_summary(summary: dict[str, Any], quiet: bool, as_json: bool) -> int:
 
 
 _MOST_ROWS = 60
+_MOST_AXES = 4
+
+
+def _narrow(row: dict[str, Any], axes: set[str]) -> dict[str, Any]:
+    """Leave out the columns of many axes: the label of the case names those that moved."""
+    return row if len(axes) <= _MOST_AXES else {key: value for key, value in row.items() if key not in axes}
 
 
 def _print_table(rows: list[dict[str, Any]], color_of: Callable[[dict[str, Any]], str]) -> None:

@@ -1,4 +1,4 @@
-"""Write docs/reference/case.md and docs/reference/case.schema.json from the schema of a case.
+"""Write docs/reference/case.md, case.schema.json and sweep.md from the schemas of a case and of a sweep.
 
 Run it from anywhere: ``python scripts/docs/build_reference.py``. A test compares the pages with what this
 would write.
@@ -16,6 +16,7 @@ from grid_opt.atomic import write_text
 from grid_opt.config import Case
 from grid_opt.config.knobs import Knobs
 from grid_opt.config.toml_text import toml_literal
+from grid_opt.study.sweeps.schema import Axis, Design, Limits, Scenario, ScenarioChange, Sweep
 
 _INTRO = """\
 # Reference of a case
@@ -30,6 +31,16 @@ The JSON schema `case.schema.json` beside this page gives editors completion and
 """
 
 
+_SWEEP_INTRO = """\
+# Reference of a sweep file
+
+Generated from `grid_opt/study/sweeps/schema.py` by `scripts/docs/build_reference.py`; do not edit. What sweeps are for, with
+examples: [Sweeps](../sweeps.md).
+
+A key that is not listed here is refused. Paths are relative to the sweep file.
+"""
+
+
 def reference_page() -> str:
     """Write the page: one table per section."""
     parts = [_INTRO, _section("Top of the file", Case, "")]
@@ -39,6 +50,21 @@ def reference_page() -> str:
             parts.append(_section(f"[{name}]", inner, name))
             parts += [_section(f"[{name}.{key}.NAME]", one, name) for key, one in _named_parts(inner)]
     return "\n".join(parts)
+
+
+def sweep_page() -> str:
+    """Write the page of sweep files: one table per section."""
+    return "\n".join(
+        [
+            _SWEEP_INTRO,
+            _section("Top of the file", Sweep, ""),
+            _section("[design]", Design, "design"),
+            _section("[axes.NAME]", Axis, "axes"),
+            _section("[scenarios.NAME]", Scenario, "scenarios"),
+            _section("[scenarios.NAME.changes.NAME]", ScenarioChange, "changes"),
+            _section("[limits]", Limits, "limits"),
+        ]
+    )
 
 
 def _named_parts(model: type[Knobs]) -> list[tuple[str, type[Knobs]]]:
@@ -99,6 +125,10 @@ def _one_allowed(spec: dict[str, Any]) -> str:
         return ", ".join(f"`{toml_literal(value)}`" for value in spec.get("enum", [spec.get("const")]))
     if spec.get("type") == "array" and "enum" in spec.get("items", {}):
         return "list of " + ", ".join(f"`{value}`" for value in spec["items"]["enum"])
+    if "type" not in spec:
+        return "anything that its place can hold"
+    if spec["type"] == "array" and spec.get("items", {}).get("type") != "string":
+        return "list"
     kind = {"number": "number", "integer": "whole number", "boolean": "true or false", "string": "text"}
     word = {"array": "list of zone ids", "object": "table"} | kind
     bounds = [
@@ -119,6 +149,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "case.md", reference_page())
     write_text(folder / "case.schema.json", schema_text())
+    write_text(folder / "sweep.md", sweep_page())
 
 
 if __name__ == "__main__":

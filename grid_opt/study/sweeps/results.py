@@ -57,6 +57,7 @@ def summary_of(manifest: Manifest, folder: Path, table: pd.DataFrame, notes: lis
         "name": manifest.name,
         "kind": manifest.kind,
         "method": manifest.method,
+        "axes": list(manifest.axes),
         "folder": str(folder),
         "exit_code": int(manifest.exit_code()),
         "counts": manifest.counts(),
