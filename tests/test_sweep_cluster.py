@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 from grid_opt.cli.app import app
 from grid_opt.errors import InputError
 from grid_opt.study.sweeps import cluster, study
-from tests.sweep_fixture import cube_of, processes_with, undisturbed, wait_until, write_sweep  # noqa: F401
+from tests.sweep_fixture import cube_of, processes_with, wait_until, write_sweep
 
+pytest_plugins = ["tests.sweep_fixture"]
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 WORKER = "grid_opt.study.sweeps.worker"
@@ -37,7 +38,7 @@ def loopback(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]
     folder = tmp_path / "dask"
     folder.mkdir()
     scheduler = start(folder, "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-    wait_until(lambda: (folder / "scheduler.json").exists(), "the scheduler")
+    wait_until((folder / "scheduler.json").exists, "the scheduler")
     more = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1", "--local-directory", str(folder))
     workers = [start(folder, "dask_worker", *more) for _ in range(2)]
     try:
@@ -51,7 +52,7 @@ def loopback(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]
 def test_a_cluster_gives_the_same_cube_though_a_worker_dies(
     loopback: tuple[str, list[subprocess.Popen[bytes]]],
     undisturbed: Path,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     address, workers = loopback
     out = tmp_path / "out"

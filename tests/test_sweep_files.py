@@ -37,13 +37,14 @@ WRONG = {
                     "did you mean 'energy.price_scale'"),
     "key in another section": ('[axes.p]\nkey = "grid.price_scale"\nvalues = [1]\n', "row 3, field axes.p.key",
                                "did you mean 'energy.price_scale'"),
-    "key within a number": ('[axes.p]\nkey = "energy.price_scale.x"\nvalues = [1]\n', "axes.p.key", "no keys inside it"),
+    "key within a number": ('[axes.p]\nkey = "energy.price_scale.x"\nvalues = [1]\n', "axes.p.key",
+                            "no keys inside it"),
     "two targets": ('[axes.p]\nkey = "energy.days"\ntable = "links"\nvalues = [1]\n', "axes.p.key", "what changes?"),
     "no target": ("[axes.p]\nvalues = [1]\n", "axes.p.key", "what changes?"),
     "no values": ('[axes.p]\nkey = "energy.days"\n', "axes.p.values", "through which values"),
     "values twice": ('[axes.p]\nkey = "energy.days"\nvalues = [4, 4]\n', "row 4, field axes.p.values", "twice"),
-    "value out of bounds": ('[axes.p]\nkey = "energy.price_scale"\nvalues = [1.0, -3.0]\n', "row 4, field axes.p.values",
-                            "energy.price_scale = -3.0"),
+    "value out of bounds": ('[axes.p]\nkey = "energy.price_scale"\nvalues = [1.0, -3.0]\n',
+                            "row 4, field axes.p.values", "energy.price_scale = -3.0"),
     "value of another kind": ('[axes.p]\nkey = "energy.days"\nvalues = ["many"]\n', "row 4, field axes.p.values",
                               "a whole number"),
     "not a number": ('[axes.p]\nkey = "energy.price_scale"\nvalues = [nan]\n', "row 4, field axes.p.values", "nan"),
@@ -55,20 +56,22 @@ WRONG = {
                             "3 would become 1.5"),
     "knobs that do not fit": ('[axes.p]\nkey = "campus.min_campus_mw"\nvalues = [10.0, 500.0]\n',
                               "row 4, field axes.p.values", "500"),
-    "one knob twice": (PRICE + PRICE.replace("axes.price", "axes.again"), "axes.again.key", "changes this knob already"),
+    "one knob twice": (PRICE + PRICE.replace("axes.price", "axes.again"), "axes.again.key",
+                       "changes this knob already"),
     "name of the cube": (PRICE.replace("axes.price", "axes.objective"), "axes.objective", "results use this name"),
     "range upside down": ('[axes.p]\nkey = "energy.price_scale"\nlow = 2\nhigh = 1\nsteps = 3\n', "axes.p.low",
                           "do not span a range"),
     "grid without steps": ('[axes.p]\nkey = "energy.price_scale"\nlow = 1\nhigh = 2\n', "axes.p.steps", "how many"),
-    "list out of step": ('[design]\nmethod = "list"\n' + PRICE + '[axes.q]\nkey = "energy.seed"\nvalues = [1]\n', "axes",
-                         "equally many"),
-    "odd samples": ('[design]\nmethod = "sobol"\nsamples = 100\n' + PRICE, "row 4, field design.samples", "powers of two"),
+    "list out of step": ('[design]\nmethod = "list"\n' + PRICE + '[axes.q]\nkey = "energy.seed"\nvalues = [1]\n',
+                         "axes", "equally many"),
+    "odd samples": ('[design]\nmethod = "sobol"\nsamples = 100\n' + PRICE, "row 4, field design.samples",
+                    "powers of two"),
     "unknown method": ('[design]\nmethod = "monte"\n' + PRICE, "row 3, field design.method", "'latin_hypercube'"),
     "scenario of nothing": ("[scenarios.late]\n", "row 2, field scenarios.late", "changes nothing"),
     "scenarios in samples": ('[design]\nmethod = "morris"\n' + PRICE + "[scenarios.x.set.energy]\nseed = 1\n",
                              "design.method", "scenarios go with"),
-    "unknown key of a scenario": ("[scenarios.x.set.energy]\nprices = 1\n", "row 3, field scenarios.x.set.energy.prices",
-                                  "energy.price_scale"),
+    "unknown key of a scenario": ("[scenarios.x.set.energy]\nprices = 1\n",
+                                  "row 3, field scenarios.x.set.energy.prices", "energy.price_scale"),
     "unknown key of the base": ("[base.energy]\nprices = 1\n" + PRICE, "row 3, field base.energy.prices", "no knob"),
     "tables folder": ('[axes.p]\nkey = "data.tables_dir"\nvalues = ["a", "b"]\n', "axes.p.key", "the sweep itself"),
     "unknown table": ('[axes.p]\ntable = "gas"\ncolumn = "x"\nvalues = [1]\n', "row 3, field axes.p.table",
@@ -218,15 +221,8 @@ def test_samples_keep_to_their_ranges_and_kinds_and_come_again(method: str, case
 
 def test_a_tornado_moves_one_axis_at_a_time() -> None:
     points = points_of(design("tornado"), frozenset({"b"}))
-    assert [point.place for point in points] == [
-        {},
-        {"a": 1.0},
-        {"a": 3.0},
-        {"b": 1},
-        {"b": 4},
-        {"c": "gas"},
-        {"c": "flat"},
-    ]
+    moved: list[dict[str, object]] = [{"a": 1.0}, {"a": 3.0}, {"b": 1}, {"b": 4}, {"c": "gas"}, {"c": "flat"}]
+    assert [point.place for point in points] == [{}, *moved]
 
 
 def test_logarithmic_grids_are_even_in_the_logarithm() -> None:

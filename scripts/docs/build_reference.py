@@ -34,8 +34,8 @@ The JSON schema `case.schema.json` beside this page gives editors completion and
 _SWEEP_INTRO = """\
 # Reference of a sweep file
 
-Generated from `grid_opt/study/sweeps/schema.py` by `scripts/docs/build_reference.py`; do not edit. What sweeps are for, with
-examples: [Sweeps](../sweeps.md).
+Generated from `grid_opt/study/sweeps/schema.py` by `scripts/docs/build_reference.py`; do not edit.
+What sweeps are for, with examples: [Sweeps](../sweeps.md).
 
 A key that is not listed here is refused. Paths are relative to the sweep file.
 """
