@@ -42,6 +42,7 @@ def test_bundled_tables_fit_together() -> None:
     assert rows == {
         "zones": 90,
         "regions": 40,
+        "region_tariffs": 40,
         "links": 195,
         "headroom": 480,
         "surplus": 540,
