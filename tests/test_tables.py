@@ -52,6 +52,7 @@ def test_bundled_tables_fit_together() -> None:
         "calendar": 14,
         "relief": 3,
         "upgrades": 4,
+        "region_tariffs": 40,
     }
 
 
