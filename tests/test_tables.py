@@ -42,7 +42,6 @@ def test_bundled_tables_fit_together() -> None:
     assert rows == {
         "zones": 90,
         "regions": 40,
-        "region_tariffs": 40,
         "links": 195,
         "headroom": 480,
         "surplus": 540,
@@ -60,6 +59,7 @@ def test_bundled_tables_fit_together() -> None:
         "ppa_offers": 13,
         "forward_blocks": 4,
         "onsite_technologies": 5,
+        "region_tariffs": 40,
     }
 
 

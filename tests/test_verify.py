@@ -247,9 +247,7 @@ ONLY_WITH_TARIFFS = {
 }  # fmt: skip
 """Checks of a case that pays tariffs: tests/test_verify_tariffs.py spoils plans for them."""
 
-ABSENT = (
-    ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_SUPPLY | ONLY_WITH_FOOTPRINT | ONLY_WITH_TARIFFS
-)
+ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_SUPPLY | ONLY_WITH_FOOTPRINT | ONLY_WITH_TARIFFS
 
 
 def test_every_check_has_a_mutation() -> None:
