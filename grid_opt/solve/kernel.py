@@ -30,8 +30,8 @@ def search_sites(matrix: Matrix, options: Options, stage: Callable[[str], None] 
     4. Where the plan is still further from the bound than asked, the whole program is searched from it.
 
     The few regions are the kernel of kernel search (Angelelli, Mansini and Speranza, Computers & Operations Research
-    37, 2010), with one bucket: all regions. The third step is relaxation induced neighborhood search (Danna, Rothberg and
-    Le Pape, Mathematical Programming 102, 2005). Without columns ``campus.site``, or where the relaxation builds
+    37, 2010), with one bucket: all regions. The third step is relaxation induced neighborhood search (Danna, Rothberg
+    and Le Pape, Mathematical Programming 102, 2005). Without columns ``campus.site``, or where the relaxation builds
     everywhere, there is nothing to close and the whole program is searched at once.
 
     Raises:
