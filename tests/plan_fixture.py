@@ -89,6 +89,9 @@ total_musd = 4000.0
 link_available_share = 0.5
 redispatch_share = 0.02
 
+[tariffs]
+charge = false
+
 [connection]
 menu = false
 

@@ -347,3 +347,16 @@ def test_bad_knobs_are_refused_with_their_field(sections: dict[str, Any], field:
 def test_every_plan_has_every_ledger() -> None:
     case, world = one_region()
     assert set(LEDGERS) <= set(solve_tiny(case, world).plan)
+
+
+def test_at_buses_emissions_are_priced_by_the_region_that_a_bus_is_like() -> None:
+    from grid_opt.study.plan_case import plan_case
+    from grid_opt.study.progress import Log
+    from tests.tiny_nodal import nodal_world
+
+    case, _ = nodal_world(1.0, "carbon.price_usd_per_t.2026=50", "water.price_usd_per_m3.1=1.0")
+    free, _ = nodal_world()
+    plan = sound(plan_case(case, nodal_world(1.0)[1], {"a": "0" * 64}, Log(None)).plan)
+    assert float(plan["cost_carbon_cost"].sum()) > 0 < float(plan["cost_water_cost"].sum())
+    plain = plan_case(free, nodal_world(1.0)[1], {"a": "0" * 64}, Log(None)).plan
+    assert plan.attrs["objective"] > plain.attrs["objective"]

@@ -29,6 +29,7 @@ from tests.tiny_menu import (
 )
 from tests.tiny_nodal import watched_world
 from tests.tiny_supply import RICH_SUPPLY, rich_sources, supply_case, supply_world
+from tests.tiny_tariffs import by_size, charges, named, tariffs_world
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "rows.txt"
@@ -77,6 +78,15 @@ def _footprint_model(asked: dict[str, Any]) -> Model:
 
 
 SUPPLY_BLOCKS = ("onsite", "supply", "contracts", "forwards", "plant", "store", "capacity", "operation", "budget")
+
+
+def _paying_model() -> Model:
+    case = menu_case(tariffs={"charge": True})
+    kinds = charges()
+    tariffs = {"Z0": named(kinds["four peaks"], "four"), "Z1": by_size(25.0), "Z2": named(kinds["falling tiers"], "f")}
+    return build_model(case, tariffs_world(case, tariffs, menu_world(case, rich_offers(), threshold=RICH_THRESHOLD)))
+
+
 MENU_BLOCKS = ("connection", "relief", "capacity", "upgrade", "network", "budget", "bills")
 
 
@@ -99,6 +109,8 @@ def golden_rows() -> str:
     for asked in FOOTPRINTS:
         footprint = _footprint_model(asked)
         named |= {n: (footprint, d) for n, d in footprint.declarations.items() if n.split(".")[0] in FOOTPRINT_BLOCKS}
+    paying = _paying_model()
+    named |= {n: (paying, d) for n, d in paying.declarations.items() if n.startswith("tariff.")}
     lines = []
     for model, declared in named.values():
         if declared.kind not in ("constraint", "cost"):

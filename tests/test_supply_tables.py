@@ -75,6 +75,7 @@ def test_screening_leaves_out_what_no_optimum_has() -> None:
     knobs = [
         'regions.include=["TX_N", "TX_W", "OK"]', "demand.targets_mw={ 2027Q4 = 60.0 }", "campus.max_sites=3",
         'supply.contracts=["financial", "physical"]', 'supply.onsite=["gas_turbine", "engine", "solar", "battery"]',
+        "tariffs.charge=false",
         "supply.forwards=true", "solve.gap=0.0000001", "campus.max_region_share=1.0", "campus.max_market_share=1.0",
     ]  # fmt: skip
     costs, sizes = [], []

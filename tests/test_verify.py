@@ -13,8 +13,9 @@ import xarray as xr
 from grid_opt.inputs.schema_environment import FOOTPRINT
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
 from grid_opt.inputs.schema_supply import SUPPLY
+from grid_opt.inputs.schema_tariffs import TARIFF
 from grid_opt.plan.io import open_plan, write_plan
-from grid_opt.plan.schema import DUALS, MENU_COSTS, SUPPLY_COSTS, UPGRADE_COSTS
+from grid_opt.plan.schema import DUALS, MENU_COSTS, SUPPLY_COSTS, TARIFF_COSTS, UPGRADE_COSTS
 from grid_opt.plan.schema_footprint import FOOTPRINT_COSTS, LEDGERS
 from grid_opt.verify import CHECKS, verify
 from tests.plan_fixture import OUTLINES, plan_by_hand, with_tables
@@ -242,6 +243,12 @@ ONLY_WITH_SUPPLY = {
 """Checks of a case with sources of power beside wholesale: tests/test_verify_supply.py spoils plans for them."""
 
 ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_SUPPLY | ONLY_WITH_FOOTPRINT
+ONLY_WITH_TARIFFS = {
+    *(n for n in CHECKS if n.startswith("tariff.")), *(f"cost.{term}" for term in TARIFF_COSTS), "inputs.tariffs",
+}  # fmt: skip
+"""Checks of a case that pays tariffs: tests/test_verify_tariffs.py spoils plans for them."""
+
+ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_TARIFFS
 
 
 def test_every_check_has_a_mutation() -> None:
@@ -364,7 +371,8 @@ def test_every_constraint_has_a_check() -> None:
     from grid_opt.inputs.world import build_world
 
     knobs = ["budget.total_musd=1e5", "budget.annual_musd={2026=1e5}", "connection.upgrades=true"]
-    knobs += ['supply.contracts=["financial","physical"]', 'supply.onsite=["engine","battery"]', "supply.forwards=true"]
+    knobs += ["tariffs.charge=false", "supply.forwards=true"]
+    knobs += ['supply.contracts=["financial","physical"]', 'supply.onsite=["engine","battery"]']
     knobs += ["supply.least_hedged_share=0.1", "supply.export_share=0.1"]
     case_ = load_case("quick", knobs)
     declared = print_formulas(case_, build_world(case_)).values()
@@ -402,7 +410,8 @@ def test_manual_lists_every_array(root: Path) -> None:
 
     page = (root / "docs" / "plan-format.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
-    for name, declared in {**specs(), **WORLD, **FLEET, **NODAL, **MENU, **UPGRADE, **SUPPLY, **FOOTPRINT}.items():
+    every = {**specs(), **WORLD, **FLEET, **NODAL, **MENU, **UPGRADE, **SUPPLY, **FOOTPRINT, **TARIFF}
+    for name, declared in every.items():
         row = next(line for line in rows if line.startswith(f"| `{name}` "))
         assert f"| {', '.join(declared.dims)} | {declared.unit or 'text'} |" in row
     assert all(any(line.startswith(f"| `{name}` ") for line in rows) for name in PROVENANCE)

@@ -117,6 +117,7 @@ def test_obligations_are_covered_with_a_menu_too() -> None:
 
 
 OVERRIDES = (
+    "tariffs.charge=false",
     'supply.contracts=["financial", "physical"]', 'supply.onsite=["engine", "fuel_cell", "solar", "battery"]',
     "supply.forwards=true", "supply.screen=false", "supply.delay_quarters={ engine = 1 }",
     "supply.gas_price_scale=1.5",

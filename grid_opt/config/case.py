@@ -28,6 +28,7 @@ from grid_opt.config.sections_connection import Connection
 from grid_opt.config.sections_money import Budget, Costs, Finance
 from grid_opt.config.sections_nodal import Nodal
 from grid_opt.config.sections_supply import Supply
+from grid_opt.config.sections_tariffs import Tariffs
 from grid_opt.resources import models_dir
 
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -51,6 +52,7 @@ class Case(Knobs):
     energy: Energy = Energy()
     carbon: Carbon = Carbon()
     water: Water = Water()
+    tariffs: Tariffs = Tariffs()
     flexibility: Flexibility = Flexibility()
     finance: Finance = Finance()
     costs: Costs = Costs()
@@ -169,6 +171,7 @@ class Case(Knobs):
             (self.has_fleet, "fleet.members", self.fleet.members, "'none': one accelerator fills the halls"),
             (self.connection.menu, "connection.menu", True, "false: nodal.candidates says what can be connected"),
             (self.supply.has_sources, "supply", "contracts, forwards or onsite", "none: a dispatch has no prices yet"),
+            (self.tariffs.charge, "tariffs.charge", True, "false: the flat rates of the region that a bus is like"),
             (self.grid.network, "grid.network", True, "false: the lines of nodal.network take its place"),
             (
                 self.energy.hours_file is not None, "energy.hours_file", self.energy.hours_file,
@@ -178,6 +181,18 @@ class Case(Knobs):
         for wrong, field, value, expected in asked:
             if wrong:
                 raise KnobError(f"this does not go where {why}", field=field, value=value, expected=expected)
+        return self
+
+    @model_validator(mode="after")
+    def _tariffs_fit(self) -> Case:
+        if self.tariffs.charge and "physical" in self.supply.contracts:
+            raise KnobError(
+                "a tariff does not say what it bills of energy that a contract delivers",
+                field="supply.contracts",
+                value=self.supply.contracts,
+                expected="no 'physical' where tariffs.charge is true; a financial contract hedges the same price",
+                fix="set tariffs.charge = false, which bills flat rates, or leave out 'physical'",
+            )
         return self
 
     @property
@@ -192,6 +207,11 @@ class Case(Knobs):
             return {}
         named = {key: getattr(self.nodal, key) for key in ("network", "candidates", "hours", "buses", "generators")}
         return {key: self.resolve(path) for key, path in named.items() if path is not None}
+
+    @property
+    def has_reserve(self) -> bool:
+        """Whether anything but shed compute can keep load off the peaks of a tariff."""
+        return self.connection.menu or bool(self.supply.onsite)
 
     @property
     def has_fleet(self) -> bool:

@@ -62,6 +62,12 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "area": ("t", "T"),
     "island": ("y", "Y"),
     "watch": ("f", "F"),
+    "line": ("n", "N"),
+    "bound": ("i", "I"),
+    "size": ("h", "H"),
+    "meter": ("w", "W"),
+    "fall": ("f", "F"),
+    "tie": ("t", "T"),
 }
 """Every dimension of the model: the letter of its index and of its set."""
 

@@ -21,8 +21,9 @@ Minimize the goal of the case over
 * :class:`~grid_opt.formulation.certificates.Certificates`, :class:`~grid_opt.formulation.matching.Matching`,
   :class:`~grid_opt.formulation.carbon.Carbon` and :class:`~grid_opt.formulation.water.Water`: carbon-free shares,
   emissions and water, where the case limits or prices them;
+* :class:`~grid_opt.formulation.tariff.Tariffs`: what the tariffs of the regions bill;
 * :class:`~grid_opt.formulation.capital.Capital`, :class:`~grid_opt.formulation.bills.Bills` and
-  :class:`~grid_opt.formulation.goal.Goal`: the money, and what is minimized.
+  :class:`~grid_opt.formulation.goal.Goal`: the other money, and what is minimized.
 
 Blocks meet only here: the campus is handed to the others as their source of capacity.
 """
@@ -57,6 +58,7 @@ from grid_opt.formulation.relief import Relief
 from grid_opt.formulation.resilience import Resilience
 from grid_opt.formulation.service import Service
 from grid_opt.formulation.supply import Supply
+from grid_opt.formulation.tariff import Tariffs
 from grid_opt.formulation.tex_builder import TexBuilder
 from grid_opt.formulation.upgrades import Upgrades
 from grid_opt.formulation.water import Water
@@ -89,7 +91,8 @@ def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
         upgrades = Upgrades(build, case, world) if case.connection.upgrades else None
         connected = connection = Connection(build, case, world, campus, upgrades)
         relief = Relief(build, case, world, campus, connection)
-        relief.buy_capacity(onsite)
+        if not case.tariffs.charge:
+            relief.buy_capacity(onsite)
     else:
         connected = Headroom(build, world, campus)
     if case.grid.network:
@@ -105,14 +108,16 @@ def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
             Resilience(build, world, fleet, service)
     else:
         computers, users = OneKind(build, case, world, campus), SteadyUse(build, case, world, campus)
-    if relief is not None:
-        relief.limit_shedding(case, users)
     Capital(build, case, world, campus, computers, connection, onsite)
     supply = Supply(build, case, world, users, connected, onsite) if case.supply.has_sources else None
     operation = Operation(build, case, world, load=users, sources=supply)
     if supply is not None:
-        supply.limit_draw(operation)
-    Bills(build, case, world, operation, campus, relief, onsite)
+        supply.limit_draw(operation, campus)
+    Bills(build, case, world, operation, campus, relief, onsite, flat=not case.tariffs.charge)
+    tariffs: Tariffs | None = None
+    if case.tariffs.charge:
+        tariffs = Tariffs(build, case, world, campus, operation, connection, relief, onsite)
+    limit_shedding(case, world, users, relief, tariffs)
     if case.is_nodal:
         Generation(build, case, world, Dispatch(build, world, load=operation))
     footprint(build, case, world, operation)
@@ -131,12 +136,22 @@ def footprint(build: Builder, case: Case, world: xr.Dataset, operation: Operatio
         Water(build, case, world, operation)
 
 
+def limit_shedding(case: Case, world: xr.Dataset, users: Users, relief: Relief | None, tariffs: Tariffs | None) -> None:
+    """Keep what is shed for calls and at declared peaks together within what the computers can turn down."""
+    shed = [one.shed_mw for one in (relief, tariffs) if one is not None]
+    may = dict.fromkeys(world["region"].values.tolist(), False)
+    for some in (relief.may_shed() if relief else {}, tariffs.may_shed(world) if tariffs else {}):
+        may |= {r: True for r, able in some.items() if able}
+    if shed and any(may.values()):
+        users.bound_shedding(case, world, lambda r, q: sum(one(r, q) for one in shed), lambda r: may[r])
+
+
 def compose_operation(build: Builder, case: Case, world: xr.Dataset, it_mw: xr.DataArray) -> None:
     """Declare only the operation of the regions and years in ``world``, with capacity [MW] given as numbers.
 
     ``it_mw`` has dimensions (region, quarter); the computers draw a steady share of it. Restrict ``world`` with
     ``.sel(region=[...], year=[...])`` to solve a part: parts share nothing but this capacity, so their costs add up
-    to the cost of the whole.
+    to the cost of the whole. Bills are by flat rates: what a tariff bills in one year may hang on another.
     """
     capacity = FixedCapacity(it_mw)
     operation = Operation(build, case, world, load=SteadyUse(build, case, world, capacity))

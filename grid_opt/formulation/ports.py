@@ -119,6 +119,14 @@ class Adequacy(Protocol):
         ...
 
 
+class Reserve(Protocol):
+    """What stands ready to take load off the grid at its declared peaks."""
+
+    def standby_mw(self, region: Index, quarter: Index) -> Expression:
+        """Return the load that it can take off the grid in the quarter [MW at the meter]."""
+        ...
+
+
 class Users(Load, Protocol):
     """The computers of all campuses: what they draw, and how far they can be turned down when the grid calls."""
 

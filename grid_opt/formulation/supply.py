@@ -12,8 +12,8 @@ from grid_opt.formulation.money import Hours
 from grid_opt.formulation.onsite import OnSite
 from grid_opt.formulation.operation import Operation, quarter_of
 from grid_opt.formulation.own_dispatch import Plants, Stores
-from grid_opt.formulation.ports import Connected, Load
-from grid_opt.units import USD_PER_MUSD
+from grid_opt.formulation.ports import Capacity, Connected, Load
+from grid_opt.units import MONTHS_PER_QUARTER, USD_PER_MUSD
 
 GWH_PER_MWH = 1e-3
 _OVER = ("region", "year", "slice")
@@ -31,7 +31,7 @@ class Supply:
     def __init__(
         self, build: Builder, case: Case, world: xr.Dataset, load: Load, connected: Connected, onsite: OnSite | None
     ) -> None:
-        self.build, self.case, self.load, self.onsite = build, case, load, onsite
+        self.build, self.case, self.world, self.load, self.onsite = build, case, world, load, onsite
         self.hours = hours = Hours(build, case, world)
         self.connected = connected
         self.loss = build.parameter(
@@ -97,18 +97,33 @@ class Supply:
 
     # --- limits
 
-    def limit_draw(self, operation: Operation) -> None:
-        """Keep what a campus with batteries draws from the grid within its connection, once purchases are known."""
-        onsite = self.onsite
-        if onsite is None or self.stores is None:
+    def limit_draw(self, operation: Operation, capacity: Capacity) -> None:
+        """Keep what a campus with batteries draws from the grid within its connection, once purchases are known.
+
+        Where a tariff bills demand, that is the demand of the declared peak days: charging must not raise it unbilled.
+        """
+        if self.stores is None:
             return
-        stores = self.stores
-        self.build.constraint(
+        build, season_of, most = self.build, self.hours.season_of, self.connected.contracted
+        if self.case.tariffs.charge:
+            design = build.parameter(
+                "supply.design_pue", design_pue(self.world), ("region", "season"), symbol=r"\eta^{D}", unit="1",
+                meaning="least facility power per IT power on the declared peak days of the calendar quarter",
+            )  # fmt: skip
+
+            def limit(r: Index, a: Index, s: Index) -> Expression:
+                return design[r, season_of[s]] * capacity.it_mw(r, self.when[a, s])
+
+        else:
+
+            def limit(r: Index, a: Index, s: Index) -> Expression:
+                return most(r, self.when[a, s])
+
+        build.constraint(
             "supply.within_connection", _OVER,
-            lambda r, a, s: operation.metered_mw(r, a, s)
-            <= (1 + self.loss[r]) * self.connected.contracted(r, self.when[a, s]),
+            lambda r, a, s: operation.metered_mw(r, a, s) <= (1 + self.loss[r]) * limit(r, a, s),
             unit="MW", meaning="No more is drawn from the grid than is connected, charging included.",
-            where=stores.charges,
+            where=self.stores.charges,
         )  # fmt: skip
 
     def _export(self, world: xr.Dataset, onsite: OnSite) -> None:
@@ -196,6 +211,13 @@ class Supply:
             lambda r, a: GWH_PER_MWH * fixed(r, a) >= least * (GWH_PER_MWH * self._drawn_mwh(r, a)),
             unit="GWh", meaning="Long contracts and blocks fix the price of so much of the year's energy.",
         )  # fmt: skip
+
+
+def design_pue(world: xr.Dataset) -> xr.DataArray:
+    """Return the least PUE of a declared peak day in each calendar quarter, (region, season)."""
+    by_month = world["design_pue"]
+    season = xr.DataArray((by_month["month"].values - 1) // MONTHS_PER_QUARTER + 1, dims="month", name="season")
+    return by_month.groupby(season).min("month").transpose("region", "season")
 
 
 def _years(case: Case) -> xr.DataArray:

@@ -23,6 +23,7 @@ from grid_opt.inputs.schema_columns import (
 from grid_opt.inputs.schema_environment import ENVIRONMENT_TABLES
 from grid_opt.inputs.schema_offers import CALENDAR, OFFERS, RELIEF, UPGRADES
 from grid_opt.inputs.schema_supply import FORWARD_BLOCKS, ONSITE, PPA_OFFERS
+from grid_opt.inputs.schema_tariffs import REGION_TARIFFS
 
 __all__ = ["OUTLINE_FILE", "SOURCES", "SOURCES_FILE", "STRESSES", "TABLES", "Column", "Table"]
 
@@ -277,6 +278,7 @@ TABLES: dict[str, Table] = {
         PPA_OFFERS,
         FORWARD_BLOCKS,
         ONSITE,
+        REGION_TARIFFS,
     )
 }
 OUTLINE_FILE = "zones.geojson"

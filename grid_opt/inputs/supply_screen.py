@@ -6,13 +6,16 @@ from every quarter on is in no optimal plan. So that every dimension keeps a lab
 
 The bounds, by region, year and slice, with the price :math:`\pi`, rider and losses:
 
-- own plant: its running cost against :math:`v = (1 + \lambda) \pi` plus the rider, with every MW used;
+- own plant: its running cost against :math:`v = (1 + \lambda) \pi` plus the rider (with tariffs, what the tariff
+  bills for energy), with every MW used;
 - a battery: the best arbitrage between the hours of every day at :math:`v`, a linear program of its own;
-- capacity: the price of all that is accredited;
+- capacity: the price of all that is accredited (with tariffs, what a MW off the declared peaks saves);
 - a long contract: its strike against the price at the project, or what delivery saves.
 
-They hold as long as a campus draws from the grid in the hour and its connection is not full. What pays only together, a
-battery that lives on the surplus of plant beside it, may be missed: ``supply.screen = false`` admits everything.
+Where a tariff has tiers of energy, a least bill, or peaks that outlast their year, more than a rate is saved, and all
+stays. The bounds hold as long as a campus draws from the grid in the hour and its connection is not full. What pays
+only together, a battery that lives on the surplus of plant beside it, may be missed: ``supply.screen = false`` admits
+everything.
 """
 
 from __future__ import annotations
@@ -129,7 +132,7 @@ def forward_worth(case: Case, world: xr.Dataset) -> Floats:
 
 def own_worth(case: Case, world: xr.Dataset) -> Floats:
     """Return the most that a MW on site can be worth, over the quarters of its entry into service [USD]."""
-    saved, hours = _saved(world), world["slice_weight"].values
+    saved, hours = _saved(case, world), world["slice_weight"].values
     season, money = world["slice_season"].values.astype(int), money_weights(case)
     plants, region = _labels(world, "plant"), _at(world, "own_region")
     worth = np.zeros(world.sizes["own"])
@@ -142,7 +145,18 @@ def own_worth(case: Case, world: xr.Dataset) -> Floats:
             earned = _arbitrage(case, world, name, mine)
         by_season = np.stack([(earned * hours)[:, season == c].sum(axis=1) for c in SEASONS], axis=1)
         worth[i] = _best_entry(case, world, i, by_season * money)
-    return worth
+    return np.where(_hangs_on_lines(case, world)[region] & np.isfinite(worth), np.inf, worth)
+
+
+def _hangs_on_lines(case: Case, world: xr.Dataset) -> Flags:
+    """Return the regions whose tariff bills energy or peaks by more than a rate, so that nothing bounds a saving."""
+    regions = np.array(world["region"].values.tolist())
+    if not case.tariffs.charge:
+        return np.zeros(len(regions), dtype=bool)
+    place = dict(zip(world["line"].values.tolist(), world["line_region"].values.tolist(), strict=True))
+    more = (world["bound_relief"] != 0).any("quarter").values | (world["bound_meter"].values != "")
+    hang = {place[line] for line, flag in zip(world["bound_line"].values.tolist(), more.tolist(), strict=True) if flag}
+    return np.isin(regions, sorted(hang))
 
 
 def _labels(world: xr.Dataset, dim: str) -> list[str]:
@@ -150,8 +164,11 @@ def _labels(world: xr.Dataset, dim: str) -> list[str]:
     return found
 
 
-def _saved(world: xr.Dataset) -> Floats:
+def _saved(case: Case, world: xr.Dataset) -> Floats:
     """Return what a MWh made on site saves (region, year, slice) [USD/MWh]: a purchase with its losses and rider."""
+    if case.tariffs.charge:
+        billed = (world["tariff_energy"] + world["tariff_rider"]).transpose("region", "year", "slice").values
+        return np.asarray(billed / _worth_of_hours(case, world))
     loss, rider = world["loss"].values[:, None, None], world["delivery_rider"].values[:, None, None]
     return np.asarray((1 + loss) * world["price"].transpose("region", "year", "slice").values + rider)
 
@@ -194,15 +211,20 @@ def _days(case: Case, world: xr.Dataset) -> tuple[NDArray[np.int64], Floats]:
 def _best_entry(case: Case, world: xr.Dataset, i: int, earned: Floats) -> float:
     """Return the most that a MW is worth, over the quarters in which it can enter service; never: minus infinity."""
     money, quarters = money_weights(case), list(case.quarters)
-    charge = world["capacity_charge"].transpose("region", "year", "season").values[_at(world, "own_region")[i]]
-    capacity = float(world["own_accredited"].values[i]) * charge * money
+    region, accredited = int(_at(world, "own_region")[i]), float(world["own_accredited"].values[i])
+    charge = world["capacity_charge"].transpose("region", "year", "season").values[region]
+    capacity = 0.0 if case.tariffs.charge else accredited * charge * money
+    off_peak = np.zeros(len(quarters))
+    if case.tariffs.charge:
+        off_peak = world["tariff_relief"].sum(("part", "year")).transpose("region", "quarter").values[region]
     upkeep = float(world["own_fixed"].values[i]) / QUARTERS_PER_YEAR * money
     after = [[quarters.index(case.capacity_quarter(a, c)) for c in SEASONS] for a in case.years]
     running, best = earned + capacity - upkeep, -np.inf
     for q in np.flatnonzero(world["own_most"].values[i] > 0):
         weight = _capital_weight(case, float(world["own_life"].values[i]), int(q))
         cost = float(world["own_cost"].values[i]) * (1 - float(world["own_credit"].values[i, q]))
-        best = max(best, float(running[np.array(after) >= q].sum()) - weight * cost)
+        saved = float(running[np.array(after) >= q].sum()) + accredited * float(off_peak[q:].sum())
+        best = max(best, saved - weight * cost)
     return best
 
 

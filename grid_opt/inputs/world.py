@@ -26,6 +26,7 @@ from grid_opt.inputs.schema import WorldArray
 from grid_opt.inputs.schema_fleet import declared_arrays
 from grid_opt.inputs.supply import supply_world
 from grid_opt.inputs.tables import check_tables, read_tables
+from grid_opt.inputs.tariffs import capacity_table, region_tariffs, tariff_world
 from grid_opt.inputs.timeslices import choose_slices
 from grid_opt.network.zones import free_limits
 from grid_opt.units import DAYS_PER_QUARTER, KW_PER_MW, USD_PER_MUSD
@@ -81,6 +82,9 @@ def build_world(case: Case) -> xr.Dataset:
     world = footprint_world(case, world, tables)
     if case.connection.menu:
         world = offer_world(case, world, tables)
+    if case.tariffs.charge:
+        tariffs = region_tariffs(tables["region_tariffs"], regions)
+        world = tariff_world(case, world, tariffs, capacity_table(tables["capacity_prices"]))
     if case.supply.has_sources and market is not None:
         world = supply_world(case, world, tables, market)
     if case.has_fleet:

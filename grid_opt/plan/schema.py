@@ -144,6 +144,38 @@ EXPORT_DECISIONS: Final[dict[str, Spec]] = {
     "exported": Spec(("region", *_HOURLY), "MW", "Own power that leaves over the connection"),
 }
 """The further decision where own power may be sold."""
+TARIFF_DECISIONS: Final[dict[str, Spec]] = {
+    "billed": Spec(("line",), "MW", "Billed quantity: MW, MWh of a tier, or million USD lacking to a least bill"),
+    "above": Spec(("size", "quarter"), "1", "Contract reaches the size of another schedule (1) or not (0)"),
+    "peak_shed": Spec(("region", "quarter"), "MW", "Load at the meter whose compute is shed at declared peaks"),
+    "beyond": Spec(("fall",), "MW", "Quantity billed at a lower rate than that of the tier before"),
+    "falls": Spec(("fall",), "1", "Quantity reaches the lower rate (1) or not (0)"),
+}
+"""The further decisions of a case that pays tariffs."""
+
+BILLS: Final[dict[str, Spec]] = {
+    "bill_region": Spec(("entry",), "", "Region that is billed"),
+    "bill_month": Spec(("entry",), "", "Calendar month of the bill"),
+    "bill_schedule": Spec(("entry",), "", "Schedule in force"),
+    "bill_kind": Spec(("entry",), "", "Kind of charge"),
+    "bill_charge": Spec(("entry",), "", "Charge, as the tariff names it"),
+    "bill_part": Spec(("entry",), "", "Period of the charge, or step of a cash flow"),
+    "bill_unit": Spec(("entry",), "", "Unit of the quantity"),
+    "bill_detail": Spec(("entry",), "", "How it was measured"),
+    "bill_quantity": Spec(("entry",), "1", "What is billed, in its unit"),
+    "bill_rate": Spec(("entry",), "USD", "Rate per unit of the quantity; of hourly prices, the mean"),
+    "bill_usd": Spec(("entry",), "USD", "Amount in the month, not discounted"),
+    "bill_cash": Spec(("entry",), "1", "Money that comes back and no cost (1) or a cost (0)"),
+}
+"""The bills of a case that pays tariffs, line by line."""
+
+STANDBY_DECISIONS: Final[dict[str, Spec]] = {
+    "kept_off": Spec(("region", "quarter"), "MW", "Load that relief and own supply keep off declared peaks"),
+}
+"""The further decision where such a case has a menu of offers, or plant and batteries on site."""
+
+FLAT_MENU_DECISIONS: Final = ("capacity_bought",)
+"""Decisions of a menu that a case with tariffs does not have: capacity is billed at declared peaks there."""
 
 COSTS: Final[dict[str, Spec]] = {
     "site_capex": Spec(("region", "quarter"), MONEY, "Cost of opening sites"),
@@ -180,6 +212,12 @@ MENU_COSTS: Final[dict[str, Spec]] = {
     "call_energy_cost": Spec(("region", "quarter"), MONEY, "Compute shed, fuel and losses when called"),
 }
 """The further cost terms of a case with a menu of offers."""
+
+TARIFF_COSTS: Final[dict[str, Spec]] = {
+    "collateral": Spec(("region", "year"), MONEY, "Security that tariffs ask for, and exit fees"),
+    "peak_shedding": Spec(("region", "quarter"), MONEY, "Value of the compute shed at declared peaks"),
+}
+"""The further cost terms of a case that pays tariffs."""
 
 UPGRADE_COSTS: Final[dict[str, Spec]] = {
     "upgrade_cost": Spec(("upgrade", "quarter"), MONEY, "Upgrades of the network"),
@@ -220,6 +258,8 @@ VALUE_COSTS: Final[dict[str, Spec]] = {
 
 POWER_COSTS: Final = ("energy", "rider", "delivery", "capacity")
 """The terms of every plan that make up the all-in price of delivered power; those of sources beside wholesale add."""
+POWER_COSTS: Final = ("energy", "rider", "delivery", "capacity", "collateral")
+"""The terms that make up the all-in price of delivered power."""
 
 DUALS: Final[dict[str, Spec]] = {
     "dual_power": Spec(("region", "year", "slice"), "USD/MWh", "Local price of power; missing where nothing is bought"),
@@ -286,7 +326,7 @@ SUPPLY_COSTS: Final[dict[str, Spec]] = {
 def specs() -> dict[str, Spec]:
     """Return every array that a model may add to the world, by its name in the file."""
     terms = {**COSTS, **NODAL_COSTS, **MENU_COSTS, **UPGRADE_COSTS, **SUPPLY_COSTS, **FLEET_COSTS, **VALUE_COSTS}
-    terms |= FOOTPRINT_COSTS
+    terms |= {**FOOTPRINT_COSTS, **TARIFF_COSTS}
     return {
         **DECISIONS,
         **NODAL_DECISIONS,
@@ -298,6 +338,9 @@ def specs() -> dict[str, Spec]:
         **FOOTPRINT_DECISIONS,
         **LEDGERS,
         **SUPPLY_DECISIONS,
+        **TARIFF_DECISIONS,
+        **STANDBY_DECISIONS,
+        **BILLS,
         **{f"cost_{name}": spec for name, spec in terms.items()},
         **DUALS,
     }
@@ -314,6 +357,9 @@ def decisions_of(case: Case) -> dict[str, Spec]:
         found |= UPGRADE_DECISIONS if case.connection.upgrades else {}
     for has, decisions, _ in _of_supply(case):
         found |= decisions if has else {}
+    if case.tariffs.charge:
+        found = {n: spec for n, spec in found.items() if n not in FLAT_MENU_DECISIONS}
+        found |= TARIFF_DECISIONS | BILLS | (STANDBY_DECISIONS if case.has_reserve else {})
     return found | (LOSS_DECISIONS if case.has_fleet and case.fleet.region_loss else {})
 
 
@@ -327,4 +373,6 @@ def cost_terms_of(case: Case) -> dict[str, Spec]:
     for has, _, costs in _of_supply(case):
         found |= costs if has else {}
     found = found | footprint_costs(case)
+    if case.tariffs.charge:
+        found |= TARIFF_COSTS
     return found | (VALUE_COSTS if case.objective.goal == "net_value" else {})

@@ -21,6 +21,7 @@ from grid_opt.config.loading import case_from_toml
 from grid_opt.config.quarters import SEASONS_PER_YEAR
 from grid_opt.errors import InputError
 from grid_opt.finance import quarter_discount_factor
+from grid_opt.plan.bill_summary import summarize_bills
 from grid_opt.plan.contract_summary import summarize_contracts
 from grid_opt.plan.fleet_summary import binding_deliveries, summarize_fleet
 from grid_opt.plan.footprint_summary import summarize_footprint
@@ -66,6 +67,7 @@ def summarize(plan: xr.Dataset) -> dict[str, Any]:
         "connections": summarize_contracts(plan) if case.connection.menu else None,
         "supply": summarize_supply(plan, case) if case.supply.has_sources else None,
         "footprint": summarize_footprint(plan, case),
+        "bills": summarize_bills(plan) if case.tariffs.charge else None,
         "binding_limits": _binding(plan, case),
         "warnings": warnings,
         "inputs_sha256": _json(plan, "inputs_sha256"),

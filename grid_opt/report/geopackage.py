@@ -21,6 +21,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 from shapely.geometry import LineString
 
 from grid_opt.atomic import replacing
+from grid_opt.plan.bill_summary import bill_lines
 from grid_opt.plan.contract_summary import contract_table
 from grid_opt.plan.footprint_summary import footprint_table, has_ledgers
 from grid_opt.plan.geometry import Outlines
@@ -59,6 +60,7 @@ DESCRIPTIONS = {
     "forward_blocks": "Blocks of power bought ahead, by operating year and calendar quarter",
     "onsite": "Plant and batteries on site through every quarter; energy, emissions and cost on the last one",
     "carbon_and_water": "Emissions on every ledger, carbon-free shares, certificates and water, by region and year",
+    "bills": "Bills by tariff: every line of every month, by region; amounts in USD, not discounted",
     "requests": "Output tokens of a year by stream of requests, accelerator, region and operating year",
     "provenance": "The case, its inputs by SHA-256, the programs, and how good the plan is proven to be",
 }
@@ -108,6 +110,8 @@ def layers_of(plan: xr.Dataset, outlines: Outlines | None = None) -> dict[str, g
     tables |= supply_tables(plan)
     if has_ledgers(plan):
         tables |= {"carbon_and_water": footprint_table(plan)}
+    if "bill_usd" in plan:
+        tables |= {"bills": bill_lines(plan)}
     sites = sites.reset_index()
     common = {
         "sites": gpd.GeoDataFrame(sites, geometry=[points[region] for region in sites["region"]], crs=CRS),

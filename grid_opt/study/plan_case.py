@@ -21,7 +21,9 @@ from grid_opt.config import Case, case_to_toml
 from grid_opt.errors import InfeasibleError, InterruptedRunError, SolverError
 from grid_opt.formulation.model import Model, build_model
 from grid_opt.inputs.fleet import Offer, definition_files
-from grid_opt.inputs.tables import inputs_sha256
+from grid_opt.inputs.tables import inputs_sha256, read_table
+from grid_opt.inputs.tariffs import tariff_files
+from grid_opt.plan.bills import bill_arrays
 from grid_opt.plan.ledgers import with_ledgers
 from grid_opt.plan.schema_footprint import DIVISIBLE
 from grid_opt.solve.canary import trust_solver
@@ -79,6 +81,9 @@ def plan_case(
     store(matrix, least_flow(matrix, linear.x, options), model)
     plan = world.assign(variables(model, world)).assign(costs(model, world))
     plan = with_ledgers(plan, case)
+    if case.tariffs.charge:
+        log.stage("writing the bills")
+        plan = plan.assign(bill_arrays(case, plan))
     plan = plan.assign(dual_power=power_price(case, matrix, linear.row_dual, model, world))
     plan = plan.assign(footprint_prices(case, matrix, linear.row_dual, model, world))
     if case.is_nodal:
@@ -206,6 +211,8 @@ def hash_inputs(case: Case) -> dict[str, str]:
     if case.hours_path is not None:
         named.append(case.hours_path)
     named += case.nodal_paths.values()
+    if case.tariffs.charge:
+        named += tariff_files(read_table("region_tariffs", case.tables_dir))
     return inputs_sha256(case.tables_dir) | {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in named}
 
 

@@ -34,6 +34,7 @@ from grid_opt.verify import (  # noqa: F401
     supply,
     supply_tables,
     tables,
+    tariffs,
     totals,
 )
 from grid_opt.verify.check import CHECKS, Check, Report

@@ -164,6 +164,8 @@ def _differences(e: Evidence, world: xr.Dataset) -> Excess:
         if fresh.shape != found.shape:
             wrong[f"{name}: other labels"] = np.inf
             continue
+        if fresh.size == 0:
+            continue
         values = fresh.values.astype(float)
         apart = abs(found.values - values) / np.maximum(1.0, abs(values))
         apart = np.where(np.isnan(apart), np.inf, apart)

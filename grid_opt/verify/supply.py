@@ -117,6 +117,20 @@ def connected_mw(e: Evidence) -> xr.DataArray:
     return xr.concat(parts, dim=labels, coords="minimal").transpose("region", "quarter")
 
 
+def most_drawn_mw(e: Evidence) -> xr.DataArray:
+    """Return what a campus with batteries may draw at the meter [MW], (region, year, slice).
+
+    Its connection; where a tariff bills demand, what it bills: the least declared peak day of the calendar quarter.
+    """
+    if not e.case.tariffs.charge:
+        return hourly(e, connected_mw(e)).transpose("region", "year", "slice")
+    day = e["design_pue"].transpose("region", "month").values.reshape(-1, 4, 3).min(axis=2)
+    season = e["slice_season"].values.astype(int)
+    pue = xr.DataArray(day[:, season - 1], dims=("region", "slice"),
+                       coords={"region": e.plan["region"], "slice": e.plan["slice"]})  # fmt: skip
+    return (hourly(e, e.it_mw) * pue).transpose("region", "year", "slice")
+
+
 # --- contracts
 
 
@@ -390,8 +404,8 @@ def export_limit(e: Evidence) -> Excess:
 @check("supply.within_connection", "No more is drawn from the grid than is connected, charging included.", "MW",
        when=has_stores)  # fmt: skip
 def within_connection(e: Evidence) -> Excess:
-    """Compare what arrives at the meter with the connection, wherever a battery stands."""
+    """Compare what arrives at the meter with what may be drawn, wherever a battery stands."""
     stands = to_regions(e, _standing(e, "store"), "store").transpose("region", "year", "slice") > 0
-    most = hourly(e, connected_mw(e)).transpose("region", "year", "slice")
+    most = most_drawn_mw(e)
     arrives = metered_mw(e) / (1.0 + e["loss"])
     return at_most(arrives.where(stands, 0.0).transpose("region", "year", "slice"), most)

@@ -67,7 +67,7 @@ def site(share: float, days: int, tables: Path) -> tuple[Case, xr.Dataset]:
         "finance.real_discount_rate=0.0", f"energy.days={days}", "campus.max_sites=1", "campus.max_region_share=1.0",
         "campus.max_market_share=1.0", f"campus.max_campus_mw={IT_MW:g}", "campus.max_halls_per_quarter=40",
         "connection.menu=false", "grid.network=false", "flexibility.max_curtailment_fraction=0.0",
-        'supply.contracts=["physical"]', 'supply.onsite=["battery"]', "supply.screen=false",
+        "tariffs.charge=false", 'supply.contracts=["physical"]', 'supply.onsite=["battery"]', "supply.screen=false",
         "supply.most_contracted_share=10.0", f"carbon.hourly_share={{ {YEAR} = {share} }}",
         f'data.tables_dir="{tables}"',
         "solve.gap=0.0000001",
