@@ -180,8 +180,8 @@ def test_no_branch_is_over_its_limit_once_any_other_is_really_out(name: str) -> 
     for year, slice_ in itertools.product(plan["year"].values, plan["slice"].values):
         at = {"year": year, "slice": slice_}
         put_in = np.zeros(lines.buses)
-        for offer, bus in zip(plan["offer"].values, plan["offer_bus"].values.tolist(), strict=True):
-            put_in[number[bus]] += float(plan["dispatch"].sel(offer=offer, **at))
+        for step, bus in zip(plan["step"].values, plan["step_bus"].values.tolist(), strict=True):
+            put_in[number[bus]] += float(plan["dispatch"].sel(step=step, **at))
         load = plan["bus_load"].values * float(plan["area_factor"].sel(at).item())
         put_in -= load * (1 - float(plan["shed"].sel(at).item()) / load.sum())
         for region in CANDIDATES:

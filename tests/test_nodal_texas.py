@@ -36,5 +36,5 @@ def test_the_case_is_whole_and_the_same_every_time(script: Callable[[str], Modul
         "area"
     )
     assert 0.9 < float(peak.isel(year=0).max()) / float(world["bus_load"].sum()) <= 1.0
-    assert float(world["offer_available"].sum("offer").min()) > 1.2 * float(peak.max())
+    assert float(world["step_available"].sum("step").min()) > 1.2 * float(peak.max())
     assert np.unique(world["region_market"].values).tolist() == ["ERCOT"]

@@ -15,8 +15,11 @@ import pytest
 import xarray as xr
 
 from grid_opt.errors import InputError
+from grid_opt.inputs.schema import WORLD
+from grid_opt.plan.cf import _DIM_NAMES
 from grid_opt.plan.geometry import from_geojson
 from grid_opt.plan.io import open_plan, read_outlines, write_plan
+from grid_opt.plan.schema import NODAL_DECISIONS
 from grid_opt.verify import verify
 from tests.plan_fixture import OUTLINES
 
@@ -286,3 +289,8 @@ def test_acdd_checker_misses_only_names_that_do_not_exist(quick_plan: Path, tmp_
 
 def test_hand_made_plan_is_cf_too(path: Path, tmp_path: Path) -> None:
     assert _high(_findings(path, "cf:1.11", tmp_path)) == []
+
+
+def test_every_dimension_of_the_world_says_what_it_is() -> None:
+    used = {dim for array in (*WORLD.values(), *NODAL_DECISIONS.values()) for dim in array.dims}
+    assert used <= set(_DIM_NAMES), used - set(_DIM_NAMES)

@@ -53,6 +53,13 @@ def test_bundled_tables_fit_together() -> None:
         "relief": 3,
         "upgrades": 4,
         "region_tariffs": 40,
+        "emissions": 200,
+        "emission_shapes": 144,
+        "environment": 40,
+        "cooling": 3,
+        "ppa_offers": 13,
+        "forward_blocks": 4,
+        "onsite_technologies": 5,
     }
 
 

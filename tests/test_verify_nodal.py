@@ -67,19 +67,19 @@ def worth_without_need(plan: xr.Dataset) -> None:
 
 
 MUTATIONS: dict[str, Mutation] = {
-    "nodal.dispatch": add("dispatch", -300.0, offer="1/1", **AT),
+    "nodal.dispatch": add("dispatch", -300.0, step="1/1", **AT),
     "nodal.shed": add("shed", -1.0, **AT),
-    "nodal.balance": add("dispatch", 0.1, offer="1/1", **AT),
+    "nodal.balance": add("dispatch", 0.1, step="1/1", **AT),
     "nodal.within_limit": add("branch_high", -80.0, branch="7 (1-4)"),
-    "nodal.outages": shift("dispatch", 20.0, "offer", ("5/1", "1/3")),
-    "nodal.outages_solved": shift("dispatch", 20.0, "offer", ("5/1", "1/3")),
+    "nodal.outages": shift("dispatch", 20.0, "step", ("5/1", "1/3")),
+    "nodal.outages_solved": shift("dispatch", 20.0, "step", ("5/1", "1/3")),
     "nodal.watch": watch_another,
     "nodal.watch_limit": add("watch_limit", 1.0),
     "nodal.local_price": add("local_price", 1.0, region="4", **AT),
     "nodal.limit_worth": worth_without_need,
-    "nodal.merit_order": shift("dispatch", 5.0, "offer", ("1/1", "5/2")),
-    "nodal.shedding": both(add("shed", 5.0, **AT), add("dispatch", -5.0, offer="5/1", **AT)),
-    "cost.generation": add("offer_cost", 1.0),
+    "nodal.merit_order": shift("dispatch", 5.0, "step", ("1/1", "5/2")),
+    "nodal.shedding": both(add("shed", 5.0, **AT), add("dispatch", -5.0, step="5/1", **AT)),
+    "cost.generation": add("step_cost", 1.0),
     "cost.lost_load": add("cost_lost_load", 1e6),
 }
 
@@ -100,7 +100,7 @@ INPUTS: dict[str, tuple[str, Mutation]] = {
     "another headroom": ("tables.headroom", add("headroom", 1.0, region="4")),
     "another region's PUE": ("tables.pue", add("pue", 0.01, region="3")),
     "another rating": ("inputs.reproducible", add("branch_high", 1.0, branch="2 (1-3)")),
-    "dearer offers": ("inputs.reproducible", add("offer_cost", 0.5, offer="2/1")),
+    "dearer steps": ("inputs.reproducible", add("step_cost", 0.5, step="2/1")),
     "other hours": ("inputs.reproducible", add("area_factor", 0.01)),
     "other load": ("inputs.reproducible", add("bus_load", 1.0, bus="3")),
     "another growth": ("inputs.reproducible", case("load_growth = 0.02", "load_growth = 0.03")),

@@ -10,7 +10,7 @@ from grid_opt.config import Case
 from grid_opt.formulation.block import Builder, Expression, Index, Rule
 from grid_opt.formulation.calendar import operating_weights, quarter_of_season
 from grid_opt.formulation.operation import Operation
-from grid_opt.formulation.ports import Adequacy, Capacity
+from grid_opt.formulation.ports import Accredited, Adequacy, Capacity
 from grid_opt.units import KW_PER_MW, MONTHS_PER_QUARTER, QUARTERS_PER_YEAR, USD_PER_MUSD
 
 
@@ -30,11 +30,12 @@ class Bills:
         operation: Operation,
         capacity: Capacity,
         adequacy: Adequacy | None = None,
+        accredited: Accredited | None = None,
         *,
         flat: bool = True,
     ) -> None:
-        self.build, self.operation, self.capacity, self.adequacy = build, operation, capacity, adequacy
-        self.flat = flat
+        self.build, self.operation, self.capacity = build, operation, capacity
+        self.adequacy, self.accredited, self.flat = adequacy, accredited, flat
         self.weight = build.parameter(
             "bills.operating_weight", operating_weights(case), ("year", "season"), symbol="D", unit="1",
             meaning="present value of one USD paid in the calendar quarter of the operating year",
@@ -86,7 +87,7 @@ class Bills:
                 meaning="Energy bought at wholesale.",
             )  # fmt: skip
         build.cost(
-            "bills.rider", over, lambda r, a: hourly(a, lambda s: rider[r] * operation.purchase[r, a, s]),
+            "bills.rider", over, lambda r, a: hourly(a, lambda s: rider[r] * operation.metered_mw(r, a, s)),
             meaning="Delivery charges and riders per MWh.",
         )  # fmt: skip
 
@@ -134,7 +135,8 @@ class Bills:
             """Return the load for which capacity is bought; all that coincides where nothing else covers it [MW]."""
             if self.adequacy is not None:
                 return self.adequacy.obligated_mw(r, self.quarter_of[a, c])
-            return coincident * pue[r] * stands(r, a, c)
+            own = 0.0 if self.accredited is None else self.accredited.accredited_mw(r, self.quarter_of[a, c])
+            return coincident * pue[r] * stands(r, a, c) - own
 
         over = ("region", "year")
         build.cost(

@@ -27,12 +27,16 @@ class Headroom:
     """
 
     def __init__(self, build: Builder, world: xr.Dataset, campus: Campus) -> None:
-        pue, headroom = peak_pue(build, world), dated_headroom(build, world)
+        pue, self.headroom, self.campus = peak_pue(build, world), dated_headroom(build, world), campus
         build.constraint(
             "connection.headroom", _OVER,
-            lambda r, q: pue[r] * campus.it_mw(r, q) <= headroom[r, q] * campus.site[r, q],
+            lambda r, q: pue[r] * campus.it_mw(r, q) <= self.contracted(r, q),
             unit="MW", meaning="The campus at its design day stays within the dated headroom of its region.",
         )  # fmt: skip
+
+    def contracted(self, region: Index, quarter: Index) -> Expression:
+        """Return the MW that the campus may draw: all the headroom of its region."""
+        return self.headroom[region, quarter] * self.campus.site[region, quarter]
 
 
 class Connection:

@@ -38,7 +38,7 @@ class Excess(Protocol):
 
 
 class Dispatch:
-    r"""Meet all load in every hour from the offers of generators, with every watched limit kept.
+    r"""Meet all load in every hour from the steps that generators offer, with every watched limit kept.
 
     Offers are steps of generators' costs, whose power is available as the hour has it. Where supply falls short,
     existing consumers of an area are shed in proportion to their load. Power put in at a bus spreads over the network
@@ -57,16 +57,16 @@ class Dispatch:
     ) -> None:
         over = ("year", "slice")
         available = build.parameter(
-            "nodal.available", world["offer_available"], ("offer", "slice"), symbol=r"\overline{\gamma}", unit="MW",
-            meaning="power of an offer that is available in the hour",
+            "nodal.available", world["step_available"], ("step", "slice"), symbol=r"\overline{\gamma}", unit="MW",
+            meaning="power of a step of generation that is available in the hour",
         )  # fmt: skip
         drawn = load_mw(world)
         demand = build.parameter(
             "nodal.load", drawn, ("area", *over), symbol="L", unit="MW", meaning="load of existing consumers"
         )
         self.dispatch = build.variable(
-            "nodal.dispatch", ("offer", *over), symbol=r"\gamma", unit="MW", domain="real",
-            meaning="power taken of an offer", bounds=lambda j, a, s: (0, available[j, s]),
+            "nodal.dispatch", ("step", *over), symbol=r"\gamma", unit="MW", domain="real",
+            meaning="power taken of a step of generation", bounds=lambda j, a, s: (0, available[j, s]),
         )  # fmt: skip
         self.shed = build.variable(
             "nodal.shed", ("area", *over), symbol=r"\sigma", unit="MW", domain="real",
@@ -78,7 +78,7 @@ class Dispatch:
     def _balance(self, build: Builder, world: xr.Dataset, demand: Any, load: Bought | None) -> None:
         island = dict(zip(world["bus"].values.tolist(), world["bus_island"].values.tolist(), strict=True))
         islands = world["island"].values.tolist()
-        offers = _members(islands, world["offer"].values, [island[b] for b in world["offer_bus"].values.tolist()])
+        steps = _members(islands, world["step"].values, [island[b] for b in world["step_bus"].values.tolist()])
         areas = _members(islands, list(area_islands(world)), list(area_islands(world).values()))
         regions = _members(islands, world["region"].values, [island[r] for r in world["region"].values.tolist()])
         drawn = xr.DataArray(
@@ -86,12 +86,12 @@ class Dispatch:
             coords={"island": islands}, dims=("island",),
         )  # fmt: skip
         shunt = build.parameter("nodal.shunt", drawn, ("island",), symbol=r"L^{0}", unit="MW", meaning="draw of shunts")
-        offers_at = build.mapping(offers, symbol=r"\mathcal{J}")
+        steps_at = build.mapping(steps, symbol=r"\mathcal{J}")
         areas_at = build.mapping(areas, symbol=r"\mathcal{T}")
         regions_at = build.mapping(regions, symbol=r"\mathcal{R}")
 
         def balance(y: Index, a: Index, s: Index) -> object:
-            made = build.total(offers_at[y], lambda j: self.dispatch[j, a, s])
+            made = build.total(steps_at[y], lambda j: self.dispatch[j, a, s])
             cut = build.total(areas_at[y], lambda t: self.shed[t, a, s])
             existing = build.total(areas_at[y], lambda t: demand[t, a, s])
             new = 0 if load is None else build.total(regions_at[y], lambda r: load.bought_mw(r, a, s))
@@ -106,9 +106,9 @@ class Dispatch:
     def _limits(self, build: Builder, world: xr.Dataset, load: Bought | None, excess: Excess | None) -> None:
         watched = Watched(world)
         phi = r"\Phi"
-        offer = build.parameter(
-            "nodal.by_offer", watched.at_offers, ("watch", "offer"), symbol=f"{phi}^{{J}}", unit="1",
-            meaning="rise of the watched flow per MW of an offer",
+        step = build.parameter(
+            "nodal.by_step", watched.at_steps, ("watch", "step"), symbol=f"{phi}^{{J}}", unit="1",
+            meaning="rise of the watched flow per MW of a step of generation",
         )  # fmt: skip
         area = build.parameter(
             "nodal.by_area", watched.at_areas, ("watch", "area"), symbol=f"{phi}^{{T}}", unit="1",
@@ -130,7 +130,7 @@ class Dispatch:
 
         def within(f: Index) -> object:
             a, s = of["year"][f], of["slice"][f]
-            made = build.total("offer", lambda j: offer[f, j] * self.dispatch[j, a, s])
+            made = build.total("step", lambda j: step[f, j] * self.dispatch[j, a, s])
             cut = build.total("area", lambda t: area[f, t] * self.shed[t, a, s])
             new = 0 if load is None else build.total("region", lambda r: region[f, r] * load.bought_mw(r, a, s))
             flow = made + cut - new if load is not None else made + cut
@@ -163,8 +163,8 @@ class Generation:
             meaning="hours of the year that the slice stands for",
         )  # fmt: skip
         cost = build.parameter(
-            "nodal.offer_cost", world["offer_cost"] / USD_PER_MUSD, ("offer",), symbol=r"\pi^{J}",
-            unit="million USD/MWh", meaning="cost of an offer",
+            "nodal.step_cost", world["step_cost"] / USD_PER_MUSD, ("step",), symbol=r"\pi^{J}",
+            unit="million USD/MWh", meaning="cost of a step of generation",
         )  # fmt: skip
         lost = build.parameter(
             "nodal.value_of_lost_load", case.nodal.value_of_lost_load_usd_per_mwh / USD_PER_MUSD, symbol=r"\pi^{T}",
@@ -185,7 +185,7 @@ class Generation:
 
         build.cost(
             "nodal.generation", ("year",),
-            lambda a: yearly(a, lambda s: build.total("offer", lambda j: cost[j] * dispatch.dispatch[j, a, s]))
+            lambda a: yearly(a, lambda s: build.total("step", lambda j: cost[j] * dispatch.dispatch[j, a, s]))
             - base_cost[a],
             meaning="Generation, above that of the cheapest dispatch without campuses.",
         )  # fmt: skip
@@ -226,8 +226,8 @@ class HourlyCost:
 
     def __init__(self, build: Builder, case: Case, world: xr.Dataset, dispatch: Dispatch) -> None:
         cost = build.parameter(
-            "base.offer_cost", world["offer_cost"], ("offer",), symbol=r"c^{J}", unit="USD/MWh",
-            meaning="cost of an offer",
+            "base.step_cost", world["step_cost"], ("step",), symbol=r"c^{J}", unit="USD/MWh",
+            meaning="cost of a step of generation",
         )  # fmt: skip
         lost = build.parameter(
             "base.value_of_lost_load", case.nodal.value_of_lost_load_usd_per_mwh, symbol="c^{T}", unit="USD/MWh",
@@ -235,7 +235,7 @@ class HourlyCost:
         )  # fmt: skip
         over = ("year", "slice")
         build.cost(
-            "base.generation", ("offer", *over), lambda j, a, s: cost[j] * dispatch.dispatch[j, a, s],
+            "base.generation", ("step", *over), lambda j, a, s: cost[j] * dispatch.dispatch[j, a, s],
             meaning="Generation in the dispatch without campuses.", unit="USD/h",
         )  # fmt: skip
         build.cost(
@@ -264,7 +264,7 @@ class Watched:
             values[np.abs(values) < LEAST] = 0.0
             return xr.DataArray(values, coords=watch | {dim: world[dim].values}, dims=("watch", dim))
 
-        self.at_offers = over("offer", response.offers)
+        self.at_steps = over("step", response.offers)
         self.at_areas = over("area", response.areas)
         self.at_regions = over("region", response.regions)
         room = pairs.limit_mw - pairs.in_snapshot(response.alone, share)
@@ -295,9 +295,9 @@ def unwatched(world: xr.Dataset) -> xr.Dataset:
     """Return a world with no watched limit, and a dispatch without campuses of nothing: where the search begins."""
     kinds: tuple[Any, ...] = ("<U4", "<U4", np.int64, np.int64, np.int64, np.float64)
     empty = {name: (("watch",), np.zeros(0, dtype=kind)) for name, kind in zip(WATCHED, kinds, strict=True)}
-    zero = xr.zeros_like(world["offer_available"]).expand_dims(year=world["year"].values)
+    zero = xr.zeros_like(world["step_available"]).expand_dims(year=world["year"].values)
     base = {
-        "base_dispatch": zero.transpose("offer", "year", "slice"),
+        "base_dispatch": zero.transpose("step", "year", "slice"),
         "base_shed": xr.zeros_like(world["area_factor"]).transpose("area", "year", "slice"),
     }
     bare = world.drop_dims("watch", errors="ignore")
@@ -310,7 +310,7 @@ def costs_without_campuses(case: Case, world: xr.Dataset) -> dict[str, xr.DataAr
     hours = (weight * world["slice_weight"]).transpose("year", "slice") / USD_PER_MUSD
     lost = case.nodal.value_of_lost_load_usd_per_mwh
     return {
-        "generation": ((world["base_dispatch"] * world["offer_cost"]).sum("offer") * hours).sum("slice"),
+        "generation": ((world["base_dispatch"] * world["step_cost"]).sum("step") * hours).sum("slice"),
         "lost_load": ((world["base_shed"] * lost).sum("area") * hours).sum("slice"),
     }
 

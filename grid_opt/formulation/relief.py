@@ -11,6 +11,7 @@ from grid_opt.formulation.block import Builder, Expression, Index
 from grid_opt.formulation.calendar import standing_weights
 from grid_opt.formulation.campus import Campus
 from grid_opt.formulation.connection import Connection, members
+from grid_opt.formulation.ports import Accredited
 from grid_opt.units import HOURS_PER_YEAR, QUARTERS_PER_YEAR, USD_PER_MUSD
 
 _OVER, _AT = ("region", "quarter"), ("relief", "offer", "quarter")
@@ -153,7 +154,7 @@ class Relief:
         able = COMPUTE in self.world["relief"].values.tolist()
         return {r: able and bool(mine) for r, mine in members(self.world, self._callable).items()}
 
-    def buy_capacity(self) -> None:
+    def buy_capacity(self, accredited_own: Accredited | None = None) -> None:
         """Declare the capacity that is bought, and that it covers the coincident load."""
         build = self.build
         share = build.parameter(
@@ -171,6 +172,7 @@ class Relief:
         build.constraint(
             "capacity.adequacy", _OVER,
             lambda r, q: self.bought[r, q] + self._behind(r, q, accredited) + self._supplied(r, q)
+            + (0.0 if accredited_own is None else accredited_own.accredited_mw(r, q))
             >= share[r] * self.campus.it_mw(r, q),
             unit="MW", meaning="Capacity bought, relief and own supply cover the coincident load.",
         )  # fmt: skip

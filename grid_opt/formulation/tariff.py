@@ -11,7 +11,7 @@ from grid_opt.config import Case
 from grid_opt.formulation.block import Builder, Expression, Index, Rule
 from grid_opt.formulation.campus import Campus
 from grid_opt.formulation.connection import Connection
-from grid_opt.formulation.ports import Bought, Reserve
+from grid_opt.formulation.ports import Accredited, Bought, Reserve
 from grid_opt.formulation.tariff_sets import (
     falls_of,
     least_pue,
@@ -39,7 +39,8 @@ class Tariffs:
       computers may draw their nameplate on it at any hour. No slice draws more, so no slice needs a row.
     - *Coincident peaks* and capacity obligations are measured at the declared hours of those days, less what relief
       and own supply keep off them, :math:`k`, and what compute is shed there, :math:`x^P`. Relief is paid for all hours
-      of its calls, of which the peaks are some; shed compute is paid for so many hours around every peak hour.
+      of its calls, of which the peaks are some; plant and batteries on site count as far as they are accredited; shed
+      compute is paid for so many hours around every peak hour.
     - *Contract demand* is what is contracted with the grid (without a menu of offers, the design-day load). Its size
       chooses the schedule: :math:`z` says which limits of size it reaches.
     - *Energy* is paid as the meter shows it, by period and tier, or at the wholesale price with delivery losses.
@@ -59,13 +60,14 @@ class Tariffs:
         bought: Bought,
         connection: Connection | None = None,
         reserve: Reserve | None = None,
+        own: Accredited | None = None,
     ) -> None:
         self.build, self.campus, self.bought, self.connection = build, campus, bought, connection
         self.pue = build.parameter(
             "tariff.pue_peak", world["pue_peak"], ("region",), symbol=r"\hat\eta", unit="1",
             meaning="facility power per IT power on the design day",
         )  # fmt: skip
-        self._peaks(case, world, reserve)
+        self._peaks(case, world, reserve, own)
         self._sizes(world)
         self._lines(world)
         self._falls(world)
@@ -87,7 +89,7 @@ class Tariffs:
         shed = self.shed[region, quarter]
         return shed if self.kept is None else self.kept[region, quarter] + shed
 
-    def _peaks(self, case: Case, world: xr.Dataset, reserve: Reserve | None) -> None:
+    def _peaks(self, case: Case, world: xr.Dataset, reserve: Reserve | None, own: Accredited | None) -> None:
         build = self.build
         hours = build.parameter(
             "tariff.peak_hours", world["peak_hours"], _OVER, symbol="h^{P}", unit="h",
@@ -95,14 +97,16 @@ class Tariffs:
         )  # fmt: skip
         billed = measured(world)
         self.kept: Any = None
-        if reserve is not None:
+        if reserve is not None or own is not None:
             self.kept = build.variable(
                 "tariff.kept_off", _OVER, symbol="k", unit="MW", domain="nonnegative",
                 bounds=lambda r, q: (0, None if hours[r, q] else 0),
                 meaning="load that relief and own supply keep off the declared peaks of the quarter",
             )  # fmt: skip
             build.constraint(
-                "tariff.kept_most", _OVER, lambda r, q: self.kept[r, q] <= reserve.standby_mw(r, q),
+                "tariff.kept_most", _OVER, lambda r, q: self.kept[r, q]
+                <= (0.0 if reserve is None else reserve.standby_mw(r, q))
+                + (0.0 if own is None else own.accredited_mw(r, q)),
                 unit="MW", meaning="No more is kept off the peaks than relief and own supply can.",
                 where=lambda r, q: billed[r, q],
             )  # fmt: skip

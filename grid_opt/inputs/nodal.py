@@ -63,8 +63,8 @@ def read_system(case: Case, tables: dict[str, pd.DataFrame]) -> System:
         "bus": net.buses.name, "branch": net.branches.name, "area": [label for label, _ in areas],
         "island": sorted(set(_island_names(net))), "slice": np.arange(len(series.weight_h)),
     }  # fmt: skip
-    steps, labels = _offer_arrays(net, offers, series.table(follows))
-    coords["offer"] = labels
+    steps, labels = _step_arrays(net, offers, series.table(follows))
+    coords["step"] = labels
     growth = np.array([_growth(case, year) for year in case.years])
     arrays = {
         **_network_arrays(case, net), **steps,
@@ -197,8 +197,8 @@ def _network_arrays(case: Case, net: Topology) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _offer_arrays(net: Topology, offers: Offers, available: Numbers) -> tuple[dict[str, Any], Names]:
-    """Return the offers, those of one bus and cost put together, and their labels: the bus and a number from 1.
+def _step_arrays(net: Topology, offers: Offers, available: Numbers) -> tuple[dict[str, Any], Names]:
+    """Return the steps, those of one bus and cost put together, and their labels: the bus and a number from 1.
 
     ``available`` is the share of its maximum that every generator has in every hour (generator, slice); what is missing
     is missing from its dearest steps.
@@ -212,7 +212,7 @@ def _offer_arrays(net: Topology, offers: Offers, available: Numbers) -> tuple[di
     at, cost = (joined.index.get_level_values(k).to_numpy() for k in (0, 1))
     number = pd.Series(at).groupby(at).cumcount().to_numpy() + 1
     labels = np.array([f"{name}/{k}" for name, k in zip(net.buses.name[at], number, strict=True)], dtype=np.str_)
-    arrays = {"offer_bus": net.buses.name[at], "offer_cost": cost, "offer_available": joined.to_numpy()}
+    arrays = {"step_bus": net.buses.name[at], "step_cost": cost, "step_available": joined.to_numpy()}
     return arrays, labels
 
 
@@ -236,7 +236,14 @@ def _as_regions(
         "regions": regions.set_axis(labels).rename_axis("region").reset_index(),
         "zones": zones.set_axis(labels).rename_axis("zone").reset_index(),
         "headroom": _in_every_quarter(table),
+        **{name: _like(tables[name], once["like"]) for name in ("environment", "emissions")},
     }
+
+
+def _like(table: pd.DataFrame, like: pd.Series) -> pd.DataFrame:
+    """Return the rows of the regions that candidate buses are like, named after the buses."""
+    named = like.rename("region").rename_axis("bus").reset_index()
+    return named.merge(table, on="region").drop(columns="region").rename(columns={"bus": "region"})
 
 
 def _in_every_quarter(table: pd.DataFrame) -> pd.DataFrame:

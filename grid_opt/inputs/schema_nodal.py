@@ -62,9 +62,9 @@ NODAL: dict[str, WorldArray] = {
     "branch_shift": WorldArray(("branch",), "rad", "phase shift", -13, 13),
     "branch_low": WorldArray(("branch",), "MW", "least flow; -1e6 for no limit", -1e6, 1e6),
     "branch_high": WorldArray(("branch",), "MW", "largest flow; 1e6 for no limit", -1e6, 1e6),
-    "offer_bus": text("offer", "bus of the offered step"),
-    "offer_cost": WorldArray(("offer",), "USD/MWh", "cost of the step", -1e5, 1e6),
-    "offer_available": WorldArray(("offer", "slice"), "MW", "power of the step that is available", 0, 1e6),
+    "step_bus": text("step", "bus of the offered step"),
+    "step_cost": WorldArray(("step",), "USD/MWh", "cost of the step", -1e5, 1e6),
+    "step_available": WorldArray(("step", "slice"), "MW", "power of the step that is available", 0, 1e6),
     "area_factor": WorldArray(("area", "year", "slice"), "1", "load relative to that of the network", 0, 1e4),
 }
 """The arrays that only a world of buses has."""

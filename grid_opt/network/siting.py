@@ -1,6 +1,7 @@
 """Read the network of a siting case off the arrays of its world, and turn dispatch and load into flows.
 
-A world (or plan) holds the network as plain arrays over buses, branches and offers; here they become a DC model again.
+A world (or plan) holds the network as plain arrays over buses, branches and steps of generation; here they become a DC
+model again.
 A *snapshot* is one hour of one operating year: number ``slices * year + slice``, both counted from 0.
 """
 
@@ -97,9 +98,9 @@ def area_islands(world: xr.Dataset) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Response:
-    """How the flow on every branch of a world rises per MW of each of its offers, areas and candidates.
+    """How the flow on every branch of a world rises per MW of each of its steps of generation, areas and candidates.
 
-    ``offers`` (branch, offer), ``areas`` (branch, area) per MW served less, ``regions`` (branch, region) per MW put in,
+    ``offers`` (branch, step), ``areas`` (branch, area) per MW served less, ``regions`` (branch, region) per MW put in,
     ``alone`` (branch, snapshot) [MW]: the flows of existing load, shunts and phase shifters without any generation,
     balanced at the references of the islands.
     """
@@ -114,7 +115,7 @@ class Response:
     def of(cls, world: xr.Dataset) -> Response:
         """Factorise the network of a world and solve for every bus that matters."""
         factors, bus, shares = factors_of(world), Positions(world, "bus"), area_shares(world)
-        offered, where = np.unique(bus(world["offer_bus"]), return_inverse=True)
+        offered, where = np.unique(bus(world["step_bus"]), return_inverse=True)
         areas = factors.respond(shares)
         load = load_mw(world).values.reshape(world.sizes["area"], -1)
         fixed = factors.flows(-world["bus_shunt"].values.astype(float))
@@ -126,6 +127,6 @@ class Response:
     def flows(
         self, dispatch: Numbers, shed: Numbers, bought: Numbers | None = None, at: Places | slice = _ALL
     ) -> Numbers:
-        """Return the flows [MW] (branch, snapshot) of a dispatch (offer, snapshot) and so on, in some snapshots."""
+        """Return the flows [MW] (branch, snapshot) of a dispatch (step, snapshot) and so on, in some snapshots."""
         found = self.offers @ dispatch + self.areas @ shed + self.alone[:, at]
         return np.asarray(found if bought is None else found - self.regions @ bought)

@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from grid_opt.plan.summary import PROVEN_GAP
+from grid_opt.report.terminal_footprint import footprint_section
+from grid_opt.report.terminal_supply import supply_section
 from grid_opt.report.words import money, plain, proof, short
 from grid_opt.units import USD_PER_MUSD
 
@@ -38,6 +40,17 @@ COST_WORDS = {
     "collateral": "Security for tariffs, exit fees",
     "peak_shedding": "Compute shed at declared peaks",
     "upgrade_cost": "Upgrades of the network",
+    "settlement": "Long contracts, less market prices",
+    "wheeling": "Energy delivered under them",
+    "forward_premium": "Blocks bought ahead, likewise",
+    "own_capex": "Plant and batteries, less credits",
+    "own_upkeep": "Their upkeep",
+    "own_running": "Fuel and running on site",
+    "store_wear_cost": "Wear of batteries",
+    "export_revenue": "Own power sold",
+    "certificate_cost": "Energy attribute certificates",
+    "carbon_cost": "Price of emissions",
+    "water_cost": "Price of water",
     "idle_hardware": "Systems that wait for a hall",
     "porting": "Moving requests to other software",
     "unserved_penalty": "Penalties for tokens not served",
@@ -58,7 +71,9 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     for table in (
         _sites(summary),
         *_connections(summary),
+        *supply_section(summary),
         *_fleet(summary),
+        *footprint_section(summary),
         *_bills(summary),
         _costs(summary),
         _limits(summary),

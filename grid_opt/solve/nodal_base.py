@@ -32,8 +32,8 @@ def without_campuses(grid: Grid, options: Options, stage: Stage) -> tuple[Number
     model = build_base(case, one)
     matrix = to_matrix(model.pyomo)
     columns = Columns.of(model, matrix)
-    available, load = world["offer_available"].values, load_mw(world)
-    dispatch = np.zeros((world.sizes["offer"], grid.snapshots))
+    available, load = world["step_available"].values, load_mw(world)
+    dispatch = np.zeros((world.sizes["step"], grid.snapshots))
     shed = np.zeros((world.sizes["area"], grid.snapshots))
     flow = np.zeros((world.sizes["branch"], grid.snapshots))
     kept: list[Pairs] = []
@@ -50,14 +50,14 @@ def without_campuses(grid: Grid, options: Options, stage: Stage) -> tuple[Number
             stage(f"dispatch without campuses in {world['year'].values[year]} found")
     shape = (-1, world.sizes["year"], world.sizes["slice"])
     grid.world = world.assign(
-        base_dispatch=(("offer", "year", "slice"), dispatch.reshape(shape), {"units": "MW"}),
+        base_dispatch=(("step", "year", "slice"), dispatch.reshape(shape), {"units": "MW"}),
         base_shed=(("area", "year", "slice"), shed.reshape(shape), {"units": "MW"}),
     )
     return flow, join(kept)
 
 
 def _with_bounds(matrix: Matrix, columns: Columns, available: Numbers, load: Numbers, here: xr.Dataset) -> Matrix:
-    """Return the program of another hour: offers and load have other bounds, and the balance another right side."""
+    """Return the program of another hour: steps and load have other bounds, and the balance another right side."""
     upper = matrix.col_upper.copy()
     upper[columns.dispatch[:, 0]], upper[columns.shed[:, 0]] = available, load
     names = [row.index() if isinstance(row.index(), tuple) else (row.index(),) for row in matrix.rows]

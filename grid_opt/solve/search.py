@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from grid_opt.solve.budget import dense_budget, search_priced
 from grid_opt.solve.highs import Answer, Options, solve
+from grid_opt.solve.kernel import search_sites
 from grid_opt.solve.standard_form import Array, Matrix
 
-_FIRST_SHARE = 0.5
+_FIRST_SHARE = 0.8
 """Share of the asked gap that the first step may use; rounding thousands of systems takes less than the rest."""
 _WHOLE_SHARE = 0.25
 """Share of the asked gap that the second step may use."""
@@ -33,14 +35,16 @@ def search(
     3. Where plan and bound are further apart than asked, the whole program is searched from that plan.
 
     The answer's objective is that of a plan with whole numbers, its bound the best proven by any step. Without such
-    columns this is :func:`~grid_opt.solve.highs.solve`.
+    columns this is :func:`~grid_opt.solve.kernel.search_sites`, which is also how the first step is solved.
 
     Raises:
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
     """
     if not counts.any():
-        return solve(matrix, options)
-    first = solve(replace(matrix, integer=matrix.integer & ~counts), replace(options, gap=_FIRST_SHARE * options.gap))
+        return search_sites(matrix, options, stage)
+    fractions = replace(matrix, integer=matrix.integer & ~counts)
+    asked, row = replace(options, gap=_FIRST_SHARE * options.gap), dense_budget(matrix)
+    first = search_sites(fractions, asked, stage) if row is None else search_priced(fractions, row, asked, stage)
     if first.x is None:
         return first
     stage(f"whole systems next: objective {first.objective:,.6g} with fractions, bound {first.bound:,.6g}")

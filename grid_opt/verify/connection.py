@@ -346,8 +346,10 @@ def capacity_bought(e: Evidence) -> Excess:
 @check("capacity.adequacy", "Capacity bought, relief and own supply cover the coincident load.", "MW",
        when=buys_capacity)  # fmt: skip
 def adequacy(e: Evidence) -> Excess:
-    """Add up all three and compare them with the load at the hour that capacity is for."""
+    """Add up all of them and compare them with the load at the hour that capacity is for."""
     cover = e["capacity_bought"] + _standing(e, e["relief_accredited"]) + _supplied(e)
+    if e.case.supply.onsite:
+        cover = cover + e["own_capacity"]
     return at_most(e.case.connection.coincident_share * e.facility_mw, cover)
 
 

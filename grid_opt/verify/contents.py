@@ -13,6 +13,7 @@ from grid_opt.errors import GridOptError
 from grid_opt.inputs.schema import WORLD
 from grid_opt.plan.io import DIGEST, digest
 from grid_opt.plan.schema import cost_terms_of, decisions_of, specs
+from grid_opt.plan.schema_footprint import LEDGERS
 from grid_opt.verify.capital import hardware_usd_per_mw
 from grid_opt.verify.check import Excess, check, none_of, whole_plan
 from grid_opt.verify.evidence import Evidence, NotMadeError, declared_dims
@@ -23,7 +24,7 @@ _MONEY_UNITS = {"USD", "million USD"}
 
 def expected_names(e: Evidence) -> list[str]:
     """Return every array that the plan of this case must hold."""
-    return [*e.inputs, *decisions_of(e.case), *(f"cost_{term}" for term in cost_terms_of(e.case))]
+    return [*e.inputs, *decisions_of(e.case), *LEDGERS, *(f"cost_{term}" for term in cost_terms_of(e.case))]
 
 
 def _by_variable(wrong: dict[str, float], tolerance: float = 0.5) -> Excess:

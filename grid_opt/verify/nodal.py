@@ -1,4 +1,4 @@
-"""Check the dispatch of a network and its lines: balance, offers, flows, outages, and that no dispatch is cheaper."""
+"""Check the dispatch of a network and its lines: balance, flows, outages, and that no dispatch is cheaper."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def _both(now: Excess, before: Excess) -> Excess:
     return stack(now, before, "dispatch", ("with campuses", "without"))
 
 
-@check("nodal.dispatch", "No offer gives more than is available, or less than nothing.", "MW", when=is_nodal)
+@check("nodal.dispatch", "No step gives more than is available, or less than nothing.", "MW", when=is_nodal)
 def dispatch(e: Evidence) -> Excess:
-    """Compare every offer with what is available, with campuses and without."""
-    available = e["offer_available"]
+    """Compare every step with what is available, with campuses and without."""
+    available = e["step_available"]
     return _both(_within(e, "dispatch", available), _within(e, "base_dispatch", available))
 
 
@@ -222,7 +222,7 @@ def recomputed(e: Evidence, hourly_usd: Callable[[str], Numbers], now: str, befo
 
 def recomputed_generation(e: Evidence) -> xr.DataArray:
     """Return the cost of generation above that of the dispatch without campuses [USD], (year)."""
-    cost = e["offer_cost"].values[:, None, None]
+    cost = e["step_cost"].values[:, None, None]
     return recomputed(e, lambda name: np.asarray((e[name].values * cost).sum(axis=0)), "dispatch", "base_dispatch")
 
 

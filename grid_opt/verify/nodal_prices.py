@@ -1,8 +1,8 @@
 r"""Prove, from prices, that no dispatch serves the campuses at less cost.
 
 Energy prices and worths of watched limits that satisfy three conditions prove a dispatch to be the cheapest: no worth
-is negative; a limit with a worth is met exactly; and every offer below the price at its bus is used in full, every
-offer above it not at all. The price at a bus is :math:`\lambda - \sum_p \mu_p \Phi_p`, with the effect of the bus
+is negative; a limit with a worth is met exactly; and every step below the price at its bus is used in full, every
+step above it not at all. The price at a bus is :math:`\lambda - \sum_p \mu_p \Phi_p`, with the effect of the bus
 on each watched flow solved for here.
 
 Source: Boyd, Vandenberghe, "Convex Optimization", section 5.5 (complementary slackness).
@@ -139,19 +139,19 @@ def limit_worth(e: Evidence) -> Excess:
     return Excess(worth.copy(data=wrong), worth.copy(data=allowed))
 
 
-@check("nodal.merit_order", "Every offer below the price at its bus is used in full, every dearer one not at all.",
+@check("nodal.merit_order", "Every step below the price at its bus is used in full, every dearer one not at all.",
        "USD/MWh", when=_has_prices)  # fmt: skip
 def merit_order(e: Evidence) -> Excess:
-    """Compare the cost of every offer with the price at its bus; an offer in part use must cost just that."""
+    """Compare the cost of every step with the price at its bus; a step in part use must cost just that."""
     place = {str(one): k for k, one in enumerate(e.labels("bus"))}
-    price = bus_prices(e)[[place[str(one)] for one in e["offer_bus"].values.tolist()]]
+    price = bus_prices(e)[[place[str(one)] for one in e["step_bus"].values.tolist()]]
     used = e["dispatch"].values.reshape(price.shape)
-    available = np.repeat(e["offer_available"].values[:, None, :], e.plan.sizes["year"], axis=1).reshape(price.shape)
-    gain = price - e["offer_cost"].values[:, None]
+    available = np.repeat(e["step_available"].values[:, None, :], e.plan.sizes["year"], axis=1).reshape(price.shape)
+    gain = price - e["step_cost"].values[:, None]
     left_out = np.where(available - used > POWER_MW, gain, -np.inf)
     too_dear = np.where(used > POWER_MW, -gain, -np.inf)
     wrong = np.maximum(left_out, too_dear)
-    return Excess(_snapshots(e, wrong, "offer"), _snapshots(e, WORTH_USD / _hours_worth(e)[None, :], "offer"))
+    return Excess(_snapshots(e, wrong, "step"), _snapshots(e, WORTH_USD / _hours_worth(e)[None, :], "step"))
 
 
 @check("nodal.shedding", "Load is shed only where energy costs what its loss is worth.", "USD/MWh", when=_has_prices)

@@ -148,7 +148,7 @@ def put_in(e: Evidence, dispatch: str, shed: str, *, campuses: bool) -> Numbers:
     cut = e[shed].values.reshape(e.plan.sizes["area"], -1)
     served = 1.0 - np.divide(cut, total, out=np.zeros_like(total), where=total != 0)
     found = -load * served[area] - e["bus_shunt"].values[:, None]
-    for bus, mw in zip(e["offer_bus"].values.tolist(), e[dispatch].values.reshape(-1, load.shape[1]), strict=True):
+    for bus, mw in zip(e["step_bus"].values.tolist(), e[dispatch].values.reshape(-1, load.shape[1]), strict=True):
         found[place[str(bus)]] += mw
     if campuses:
         for region, mw in zip(e.labels("region"), e["purchase"].values.reshape(-1, load.shape[1]), strict=True):

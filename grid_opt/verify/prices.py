@@ -8,7 +8,9 @@ import xarray as xr
 
 from grid_opt.verify.check import FEASIBILITY, Excess, check
 from grid_opt.verify.evidence import Evidence
+from grid_opt.verify.footprint_prices import emission_price
 from grid_opt.verify.ledger import Books
+from grid_opt.verify.supply import has_stores, metered_mw, most_drawn_mw
 
 BELOW_ZERO_USD = 1e-3
 """By how much [USD/MW] a worth may be below zero, or beside it, for the sake of rounding."""
@@ -20,7 +22,8 @@ Values = npt.NDArray[np.float64]
 def duals(e: Evidence) -> Excess:
     """Look at the worst element of every array of prices; a plan may lack them.
 
-    Where power is bought, one MWh more costs its wholesale price and the rider on the part that reaches the meter.
+    Where power is bought, one MWh more costs its wholesale price and the rider on the part that reaches the meter, and
+    where emissions are priced or capped what it emits.
     No limit and no target is worth less than nothing; headroom is worth nothing where no campus stands, and a
     target nothing in a quarter for which the case names none.
     """
@@ -36,8 +39,10 @@ def duals(e: Evidence) -> Excess:
 
     if "dual_power" in e.plan.variables:
         wanted = _of_one_more(e).transpose("region", "year", "slice").values
-        apart = np.where(e["purchase"].values > 0, abs(e["dual_power"].values - wanted), 0.0)
-        apart = np.where(_tiered(e), 0.0, apart)
+        least, most = emission_price(e)
+        beyond = np.maximum(e["dual_power"].values - (wanted + most), wanted + least - e["dual_power"].values)
+        bought = (e["purchase"].values > 0) & ~_at_the_limit(e) & ~_tiered(e)
+        apart = np.where(bought, beyond, 0.0)
         ask("dual_power", apart, FEASIBILITY * np.maximum(1.0, abs(wanted)))
     for name, must_be_zero in _nothing_there(e).items():
         if name in e.plan.variables:
@@ -46,6 +51,14 @@ def duals(e: Evidence) -> Excess:
     coords = {"price": list(amounts)}
     tolerance = xr.DataArray(allowed, dims="price", coords=coords)
     return Excess(xr.DataArray(list(amounts.values()), dims="price", coords=coords), tolerance)
+
+
+def _at_the_limit(e: Evidence) -> npt.NDArray[np.bool_]:
+    """Return where batteries have filled the connection: there a MWh more is worth more than it costs to buy."""
+    if not has_stores(e):
+        return np.zeros(e["purchase"].shape, dtype=bool)
+    most = (most_drawn_mw(e) * (1.0 + e["loss"])).transpose("region", "year", "slice")
+    return np.asarray((metered_mw(e) >= most - FEASIBILITY * most.clip(min=1.0)).values)
 
 
 def _of_one_more(e: Evidence) -> xr.DataArray:

@@ -90,10 +90,11 @@ class Account:
         if e.case.connection.menu:
             mine = (e["offer_region"].values == self.region) & ~np.isin(e["offer_kind"].values, NO_CONTRACT)
             contract = e["contract"].isel(offer=np.flatnonzero(mine)).sum("offer")
-            off = e["peak_shed"].sel(region=self.region) + e["kept_off"].sel(region=self.region)
         else:
             contract = it * e["pue_peak"].sel(region=self.region)
-            off = e["peak_shed"].sel(region=self.region)
+        off = e["peak_shed"].sel(region=self.region)
+        if e.case.connection.menu or e.case.supply.onsite:
+            off = off + e["kept_off"].sel(region=self.region)
         arrays = {"it": it, "contract": contract, "off": off}
         return {n: {q: float(a.sel(quarter=q)) for q in quarters} for n, a in arrays.items()}
 

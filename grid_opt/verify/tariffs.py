@@ -34,6 +34,10 @@ def _with_menu(e: Evidence) -> bool:
     return pays(e) and e.case.connection.menu
 
 
+def _with_reserve(e: Evidence) -> bool:
+    return pays(e) and (e.case.connection.menu or bool(e.case.supply.onsite))
+
+
 def recomputed(part: str) -> Callable[[Evidence], xr.DataArray]:
     """Return what works out a cost term [USD]: every line of every bill, worth less the later it falls."""
 
@@ -127,19 +131,23 @@ def peak_shed(e: Evidence) -> Excess:
     return at_most(-e["peak_shed"], 0.0)
 
 
-@check("tariff.kept_off", "What relief keeps off peaks is not negative.", "MW", when=_with_menu)
+@check("tariff.kept_off", "What relief keeps off peaks is not negative.", "MW", when=_with_reserve)
 def kept_off(e: Evidence) -> Excess:
     """Ask for at least 0."""
     return at_most(-e["kept_off"], 0.0)
 
 
-@check("tariff.kept_most", "No more is kept off the peaks than relief and own supply can.", "MW", when=_with_menu)
+@check("tariff.kept_most", "No more is kept off the peaks than relief and own supply can.", "MW",
+       when=_with_reserve)  # fmt: skip
 def kept_most(e: Evidence) -> Excess:
-    """Add up the relief behind calls and the supply beside the meter of every region."""
-    ready = e["backing"].sum("relief").where(e["offer_firm"] < 1.0, 0.0) + e["contract"] * e["offer_own_supply"]
-    place = e["offer_region"].values
-    rows = [ready.isel(offer=np.flatnonzero(place == r)).sum("offer") for r in e.labels("region")]
-    return at_most(e["kept_off"], xr.concat(rows, dim=e.plan["region"]).transpose("region", "quarter"))
+    """Add up the relief behind calls, the supply beside the meter and the accredited plant of every region."""
+    most = e["own_capacity"] if e.case.supply.onsite else xr.zeros_like(e["kept_off"])
+    if e.case.connection.menu:
+        ready = e["backing"].sum("relief").where(e["offer_firm"] < 1.0, 0.0) + e["contract"] * e["offer_own_supply"]
+        place = e["offer_region"].values
+        rows = [ready.isel(offer=np.flatnonzero(place == r)).sum("offer") for r in e.labels("region")]
+        most = most + xr.concat(rows, dim=e.plan["region"])
+    return at_most(e["kept_off"], most.transpose("region", "quarter"))
 
 
 @check("tariff.peak_limit", "No more is kept off the peaks than the load.", "MW", when=pays)
@@ -155,7 +163,7 @@ def peak_limit(e: Evidence) -> Excess:
         rows.append(list(least.values()))
     load = xr.DataArray(rows, coords={"region": e.plan["region"], "quarter": e.plan["quarter"]},
                         dims=("region", "quarter"))  # fmt: skip
-    off = e["peak_shed"] + (e["kept_off"] if e.case.connection.menu else 0.0)
+    off = e["peak_shed"] + (e["kept_off"] if _with_reserve(e) else 0.0)
     return at_most(off, e.case.connection.coincident_share * load)
 
 
@@ -227,7 +235,7 @@ def _rows_of_bounds(e: Evidence) -> xr.DataArray:
     at = [regions.index(line[str(n)]) for n in e["bound_line"].values]
     contract = np.array([[accounts(e)[r].contract(f"{q[:4]}-{3 * int(q[5]):02d}") for q in e.labels("quarter")]
                          for r in regions])  # fmt: skip
-    off = e["peak_shed"] + (e["kept_off"] if e.case.connection.menu else 0.0)
+    off = e["peak_shed"] + (e["kept_off"] if _with_reserve(e) else 0.0)
     site = e["site"].values
     total = (e["bound_load"].values * e.it_mw.values[at]).sum(axis=1)
     total = total + (e["bound_relief"].values * off.values[at]).sum(axis=1)

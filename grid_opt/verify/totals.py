@@ -9,7 +9,7 @@ from functools import partial
 import xarray as xr
 
 from grid_opt.plan.schema import FORGONE, PROVENANCE, STATUSES, cost_terms_of, specs
-from grid_opt.verify import bills, capital, nodal, offer_money, tariffs, tokens
+from grid_opt.verify import bills, capital, footprint_money, nodal, offer_money, supply_money, tariffs, tokens
 from grid_opt.verify.check import (
     FEASIBILITY,
     MONEY_RELATIVE,
@@ -50,6 +50,17 @@ RECOMPUTED: dict[str, Callable[[Evidence], xr.DataArray]] = {
     "relief_fixed_cost": offer_money.recomputed_relief,
     "call_energy_cost": offer_money.recomputed_calls,
     "upgrade_cost": offer_money.recomputed_upgrades,
+    "certificate_cost": footprint_money.recomputed_certificates,
+    "carbon_cost": footprint_money.recomputed_carbon,
+    "water_cost": footprint_money.recomputed_water,
+    "settlement": supply_money.recomputed_settlement,
+    "wheeling": supply_money.recomputed_wheeling,
+    "forward_premium": supply_money.recomputed_forwards,
+    "own_capex": supply_money.recomputed_own,
+    "own_upkeep": supply_money.recomputed_upkeep,
+    "own_running": supply_money.recomputed_running,
+    "store_wear_cost": supply_money.recomputed_wear,
+    "export_revenue": supply_money.recomputed_exports,
     "idle_hardware": capital.recomputed_idle,
     "porting": tokens.recomputed_porting,
     "unserved_penalty": tokens.recomputed_penalty,
