@@ -52,7 +52,6 @@ def test_bundled_tables_fit_together() -> None:
         "calendar": 14,
         "relief": 3,
         "upgrades": 4,
-        "region_tariffs": 40,
         "emissions": 200,
         "emission_shapes": 144,
         "environment": 40,
@@ -60,6 +59,7 @@ def test_bundled_tables_fit_together() -> None:
         "ppa_offers": 13,
         "forward_blocks": 4,
         "onsite_technologies": 5,
+        "region_tariffs": 40,
     }
 
 

@@ -257,8 +257,7 @@ VALUE_COSTS: Final[dict[str, Spec]] = {
 """The further term where the goal is net value."""
 
 POWER_COSTS: Final = ("energy", "rider", "delivery", "capacity", "collateral")
-"""The terms that make up the all-in price of delivered power, as far as a plan has them; those of sources beside
-wholesale add."""
+"""The terms that make up the all-in price of delivered power; those of sources beside wholesale add."""
 
 DUALS: Final[dict[str, Spec]] = {
     "dual_power": Spec(("region", "year", "slice"), "USD/MWh", "Local price of power; missing where nothing is bought"),
