@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 from grid_opt.cli.common import JsonOption, print_json, print_path, reporting
 from grid_opt.cli.runs import PlanArgument
+from grid_opt.errors import InputError
 
 
 class Format(StrEnum):
@@ -19,22 +21,62 @@ class Format(StrEnum):
     csv = "csv"
 
 
+class Picture(StrEnum):
+    """What the map of a plan is drawn as."""
+
+    png = "png"
+    svg = "svg"
+    html = "html"
+
+
 def draw_map(
     plan: PlanArgument,
+    format_: Annotated[
+        list[Picture] | None,
+        typer.Option(
+            "--format",
+            help="png or svg: a still picture; html: a page that opens offline, with time slider and layers. "
+            "May be repeated [default: png and html, or what the name of --out says].",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE.png", help="Picture [default: map.png beside the plan]."),
+        typer.Option("--out", metavar="FILE", help="File [default: map.png and map.html beside the plan]."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw the map of a plan."""
+    """Draw the map of a plan: a still picture, and a page to explore it in."""
     with reporting(as_json):
         from grid_opt.plan.io import open_plan, read_outlines  # noqa: PLC0415
+        from grid_opt.report.map_html import write_map_html  # noqa: PLC0415
         from grid_opt.report.map_static import write_map  # noqa: PLC0415
 
-        target = out or plan.with_name("map.png")
-        write_map(open_plan(plan), target, outlines=read_outlines(plan) or None)
-        _say_written(target, as_json)
+        targets = _pictures(plan, format_, out)
+        opened, outlines = open_plan(plan), read_outlines(plan) or None
+        for target in targets:
+            if target.suffix.lower() == ".html":
+                write_map_html(opened, target, outlines)
+            else:
+                write_map(opened, target, outlines=outlines)
+        _say_written(targets, as_json)
+
+
+def _pictures(plan: Path, asked: list[Picture] | None, out: Path | None) -> list[Path]:
+    """Return the files to write, for the formats asked for or by the suffix of ``out``."""
+    if out is None:
+        return [plan.with_name(f"map.{picture}") for picture in dict.fromkeys(asked or (Picture.png, Picture.html))]
+    known = [f".{picture}" for picture in Picture]
+    if out.suffix.lower() not in known:
+        raise InputError(
+            "the map cannot be written under this name", field="--out", value=str(out),
+            expected=f"a name that ends in {', '.join(known)}", fix=f"write {out.with_suffix('.png').name}",
+        )  # fmt: skip
+    if asked and [f".{picture}" for picture in dict.fromkeys(asked)] != [out.suffix.lower()]:
+        raise InputError(
+            "--format and --out disagree", field="--format", value=", ".join(asked), expected=out.suffix[1:].lower(),
+            fix="leave one of them out",
+        )  # fmt: skip
+    return [out]
 
 
 def export(
@@ -61,11 +103,13 @@ def export(
 
             target = out or plan.with_name("tables")
             write_csv(opened, target)
-        _say_written(target, as_json)
+        _say_written([target], as_json)
 
 
-def _say_written(target: Path, as_json: bool) -> None:
+def _say_written(targets: Sequence[Path], as_json: bool) -> None:
     if as_json:
-        print_json({"written": str(target), "exit_code": 0})
-    else:
+        every = {"all_written": [str(target) for target in targets]} if len(targets) > 1 else {}
+        print_json({"written": str(targets[0]), **every, "exit_code": 0})
+        return
+    for target in targets:
         print_path("written", target)

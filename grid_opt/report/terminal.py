@@ -203,7 +203,7 @@ def _fleet(summary: Mapping[str, Any]) -> Iterator[Table]:
     yield table
 
 
-_KINDS = {
+CONTRACT_WORDS = {
     "firm": "Firm", "conditional": "Conditional: headroom of later, called at need", "interim": "Interim",
     "contract_demand": "Contract demand beside generation", "co_located": "Beside generation",
     "behind_the_meter": "Behind the meter", "lease": "Leases of finished shells",
@@ -226,7 +226,7 @@ def _connections(summary: Mapping[str, Any]) -> Iterator[Table]:
         table.add_row(Text(label), *(_number(mw[quarter], "{:,.1f}") for quarter in shown), style=style)
 
     for kind, mw in found["contract_mw_by_kind"].items():
-        row(_KINDS.get(kind, plain(kind, 40)), mw)
+        row(CONTRACT_WORDS.get(kind, plain(kind, 40)), mw)
     row("Of which may be called", found["callable_mw"], "bold")
     for kind, mw in found["relief_mw"].items():
         row(f"  answered by {_RELIEF.get(kind, plain(kind, 40))}", mw, "dim")
