@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,13 +19,25 @@ from typing import Any
 import pytest
 
 FOUND = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_chromium = pytest.mark.skipif(FOUND is None, reason="no Chromium on this machine (Debian: apt-get install chromium)")
+needs_chromium = pytest.mark.skipif(
+    FOUND is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"
+)
 SECONDS = 60.0
 _FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
     "--remote-debugging-pipe", "--host-resolver-rules=MAP * ~NOTFOUND", "--window-size=1400,1000",
 )  # fmt: skip
+
+
+_ON_PIPES = """
+import fcntl, os, sys
+read, write = (fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3])
+os.dup2(read, 3), os.dup2(write, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Start a program that reads from 3 and writes to 4, as Chromium does."""
 
 
 class Tab:
@@ -122,6 +136,8 @@ class Tab:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
+            ready, _, _ = select.select([self._read], [], [], SECONDS)
+            assert ready, "the browser does not answer"
             part = os.read(self._read, 1 << 16)
             assert part, "the browser ended"
             self._rest += part
@@ -137,15 +153,13 @@ def browser() -> Iterator[Tab]:
     to_read, to_write = os.pipe()
     from_read, from_write = os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-
-        def ends() -> None:  # Chromium reads from 3 and writes to 4
-            held = os.dup(from_write)
-            os.dup2(os.dup(to_read), 3)
-            os.dup2(held, 4)
-
         command = [FOUND, *_FLAGS, f"--user-data-dir={profile}"]
+        ends = [str(to_read), str(from_write)]
         process = subprocess.Popen(
-            command, preexec_fn=ends, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, "-c", _ON_PIPES, *ends, *command],
+            pass_fds=(to_read, from_write),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
             yield Tab(to_write, from_read)

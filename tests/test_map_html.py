@@ -21,7 +21,9 @@ from grid_opt.report.map_html import map_page, write_map_html
 from tests.chromium import Tab, browser, needs_chromium
 from tests.plan_fixture import OUTLINES, plan_by_hand
 
-HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>=cmd() \x1b[31m\u202eevil\u202c & \"'" + "x" * 10_000
+HOSTILE = (
+    "<img src=x onerror=alert(1)></script><script>alert(2)</script>=cmd() \x1b[31m\u202eevil\u202c & \"'" + "x" * 10_000
+)
 
 
 def data_of(page: str) -> dict[str, Any]:
@@ -79,8 +81,9 @@ def test_the_reasons_are_those_of_the_numbers(plan: xr.Dataset) -> None:
     assert whole["EAST"] == ["Headroom and offers hold no further hall by 2026Q4."]
     unbuilt = plan.copy()
     unbuilt["halls"] = xr.zeros_like(plan["halls"])
-    assert "Not chosen: it could hold up to 30 MW IT by 2026Q4, a smallest campus from 2026Q2 on" in (
-        binding.at_the_end(unbuilt)["EAST"][0]
+    assert (
+        "Not chosen: it could hold up to 30 MW IT by 2026Q4, a smallest campus from 2026Q2 on"
+        in (binding.at_the_end(unbuilt)["EAST"][0])
     )
     unbuilt["headroom"] = xr.full_like(plan["headroom"], 15.0)
     assert binding.at_the_end(unbuilt)["EAST"] == [

@@ -1,7 +1,7 @@
 """Draw the plan as a map for the browser: one file that opens offline, moves through the quarters and answers clicks.
 
 The outlines of the zones are the base map: plain SVG in EPSG:5070, drawn by a script of our own, for without a network
-there are no tiles that a map library could show (docs/adr/0012-pages-that-open-offline.md).
+there are no tiles that a map library could show (docs/adr/0016-pages-that-open-offline.md).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def map_page(plan: xr.Dataset, outlines: Outlines | None = None) -> str:
     """Return the map of ``plan`` as the text of an HTML file."""
     case = frames.case_of(plan)
     shapes = shapes_of(plan, outlines)
-    body = "\n".join([_header(plan), _main(shapes), _tables(plan), _footer(plan)])
+    body = "\n".join([_header(plan), asset("map_frame.html"), _tables(plan), _footer(plan)])
     return page(
         f"{words.plain(case.title or case.name, 80)} · map",
         body,
@@ -61,7 +61,9 @@ def _data(plan: xr.Dataset, shapes: Shapes) -> dict[str, Any]:
         "coast": shapes.coast,
         "places": [
             {"path": outline, "x": x, "y": y, "color": colors.get(str(place), ""), **card}
-            for place, outline, (x, y), card in zip(plan["zone"].values, shapes.outlines, shapes.points, cards, strict=True)
+            for place, outline, (x, y), card in zip(
+                plan["zone"].values, shapes.outlines, shapes.points, cards, strict=True
+            )
         ],
         "layers": [layer.to_dict() for layer in layers_of(plan)],
         "links": flows,
@@ -85,37 +87,6 @@ def _header(plan: xr.Dataset) -> str:
     )
 
 
-def _main(shapes: Shapes) -> str:
-    """Return the frame that the script fills: map, time, layers, legend and card."""
-    return f"""<main>
-<noscript><p class="warning">The map needs JavaScript, which this browser has switched off. The tables below do not.</p></noscript>
-<section id="stage" aria-label="Map">
-<div id="frame"><svg id="map" viewBox="0 0 1000 {shapes.height:g}" role="img" aria-labelledby="map-title">
-<title id="map-title">Map of the plan; the tables below say the same in words and numbers</title></svg>
-<div id="zoom" role="group" aria-label="Zoom"><button type="button" id="in" aria-label="Zoom in">+</button><button
- type="button" id="out" aria-label="Zoom out">−</button><button type="button" id="home" aria-label="Whole map">⌂</button></div>
-<div id="tip" role="status"></div></div>
-<div id="time"><button type="button" id="play" aria-pressed="false" aria-label="Play">▶</button>
-<div id="strip"><p class="note">IT power in service through each quarter; the line is the target</p>
-<div id="bars" aria-hidden="true"></div>
-<input type="range" id="slider" min="0" value="0" step="1" aria-label="Quarter">
-<div id="ticks" aria-hidden="true"></div></div>
-<output id="quarter" for="slider"></output></div>
-</section>
-<aside>
-<section id="controls" aria-label="Layers">
-<fieldset id="layers"><legend>Color of the regions</legend></fieldset>
-<fieldset id="overlays"><legend>On top</legend></fieldset>
-</section>
-<section id="legend" aria-label="Legend"></section>
-<section id="card" aria-label="Region" aria-live="polite">
-<label for="region">Region</label> <select id="region"></select>
-<div id="facts"></div>
-</section>
-</aside>
-</main>"""
-
-
 def _tables(plan: xr.Dataset) -> str:
     """Return the tables below the map, for screen readers and for print."""
     quarters = [str(quarter) for quarter in plan["quarter"].values]
@@ -129,8 +100,8 @@ def _tables(plan: xr.Dataset) -> str:
         ]
         for region, row in zip(sites.index, sites.to_dict("records"), strict=True)
     ]  # fmt: skip
-    built.append(["All", "", "", "", *(number(mw) for mw in power.sum("region").values.tolist()),
-                  number(float(sites["peak_draw_mw"].sum())), "", number(float(sites["cost_total_musd"].sum()), 1)])  # fmt: skip
+    sums = [number(float(sites[name].sum()), digits) for name, digits in (("peak_draw_mw", 0), ("cost_total_musd", 1))]
+    built.append(["All", "", "", "", *(number(mw) for mw in power.sum("region").values.tolist()), sums[0], "", sums[1]])
     campuses = table(
         "Campuses: IT power in service through each quarter, MW",
         ["Region", "Name", "Market", "Opens", *quarters, "Peak draw, MW", "Power, USD/MWh", "Cost, million USD"],
@@ -171,4 +142,3 @@ def _footer(plan: xr.Dataset) -> str:
         f"grid-opt {versions.get('grid_opt', versions.get('grid-opt', ''))}".strip(),
     ]
     return f"<footer>{text(' · '.join(parts), 500)}</footer>"
-

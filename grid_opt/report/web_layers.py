@@ -106,8 +106,7 @@ def _steps(values: Floats) -> list[float]:
         high = float(np.quantile(known, 0.97))
     if high - low < 1e-6:
         low, high = min(low, 0.0), max(high, low + 1.0)
-    steps: list[float] = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high).tolist()
-    return [round(step, 6) for step in steps]
+    return [round(float(step), 6) for step in MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)]
 
 
 # --- links
@@ -258,8 +257,8 @@ def _costs(plan: xr.Dataset) -> dict[str, list[list[Any]]]:
     """Return what a built region costs by term, the largest first [million USD, present value]."""
     table = frames.costs(plan).query("region != '' and cost_musd != 0")
     found: dict[str, list[list[Any]]] = {}
-    for (place, term), amount in table.groupby(["region", "term"])["cost_musd"].sum().items():  # type: ignore[misc]
-        found.setdefault(str(place), []).append(
-            [COST_WORDS.get(str(term), plain(term, 40)), round(float(amount), 2)]
-        )
+    for place, term, amount in (
+        table.groupby(["region", "term"])["cost_musd"].sum().reset_index().itertuples(index=False)
+    ):
+        found.setdefault(str(place), []).append([COST_WORDS.get(str(term), plain(term, 40)), round(float(amount), 2)])
     return {place: sorted(rows, key=lambda row: -row[1]) for place, rows in found.items()}

@@ -65,8 +65,8 @@ def run(
 ) -> RunResult:
     """Solve a case, verify the plan, and write the plan folder (default ``outputs/<case name>``).
 
-    The folder gets ``plan.nc``, ``plan.gpkg``, ``map.png``, ``map.html``, ``summary.json`` and ``run.log``, each written
-    atomically. The plan is verified from its file.
+    The folder gets ``plan.nc``, ``plan.gpkg``, ``map.png``, ``map.html``, ``summary.json`` and ``run.log``, each
+    written atomically. The plan is verified from its file.
 
     Raises:
         InputError: the case, a table or the hours are not sound.

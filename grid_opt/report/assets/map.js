@@ -60,6 +60,8 @@
   const campusLayer = svg(map, "g", { id: "campuses" });
   const labelLayer = svg(map, "g", { id: "labels" });
 
+  map.setAttribute("viewBox", `0 0 1000 ${data.height}`);
+
   function scale() { return view.w / (map.clientWidth || 1000); }
 
   const top = Math.max(1, ...data.places.flatMap((place) => place.it || []));
