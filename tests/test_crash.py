@@ -27,7 +27,7 @@ from grid_opt.plan.io import open_plan
 pytest_plugins = ["tests.plan_plugin"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals and limits")
 
-FILES = ("map.html", "map.png", "plan.gpkg", "plan.nc", "run.log", "summary.json")
+FILES = ("map.html", "map.png", "plan.gpkg", "plan.nc", "report.html", "run.log", "summary.json")
 PATIENCE_S = 120.0
 FAST = ("quick", "--set", "grid.network=false")
 LIMITED = """

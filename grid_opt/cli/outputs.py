@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from grid_opt.cli.common import JsonOption, print_json, print_path, reporting
-from grid_opt.cli.runs import PlanArgument
-from grid_opt.errors import InputError
+from grid_opt.cli.runs import CaseFolderOption, PlanArgument
+from grid_opt.errors import ExitCode, InputError
 
 
 class Format(StrEnum):
@@ -77,6 +77,29 @@ def _pictures(plan: Path, asked: list[Picture] | None, out: Path | None) -> list
             fix="leave one of them out",
         )  # fmt: skip
     return [out]
+
+
+def report(
+    plan: PlanArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE.html", help="File [default: report.html beside the plan]."),
+    ] = None,
+    case_folder: CaseFolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify a plan and write its report: one page that opens offline (extra: report)."""
+    with reporting(as_json):
+        from grid_opt.study.report import report as write_report  # noqa: PLC0415
+
+        target, found = write_report(plan, out, case_folder=case_folder)
+        code = ExitCode.DONE if found.ok else ExitCode.VERIFICATION_FAILED
+        if as_json:
+            print_json({"written": str(target), "verified": found.ok, "exit_code": int(code)})
+        else:
+            print_path("written", target)
+            typer.echo(found.closing, err=not found.ok)
+    raise typer.Exit(int(code))
 
 
 def export(

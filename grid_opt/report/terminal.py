@@ -66,12 +66,13 @@ def _headline(summary: Mapping[str, Any]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
-    for label, words in _facts(summary):
+    for label, words in facts(summary):
         table.add_row(label, words)
     return table
 
 
-def _facts(summary: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
+def facts(summary: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
+    """Yield the facts of the headline: label and words."""
     last = summary["quarters"][-1]
     count = len(summary["sites"])
     yield "Power", Text(summary["headline"].replace("; ", ";\n"))
@@ -260,7 +261,7 @@ def _costs(summary: Mapping[str, Any]) -> Table:
 
 
 def _limits(summary: Mapping[str, Any]) -> Table | None:
-    rows = list(_limit_rows(summary["binding_limits"]))
+    rows = list(limit_rows(summary["binding_limits"]))
     if not rows:
         return None
     table = _table("Limits that bind, and what one MW is worth")
@@ -272,7 +273,7 @@ def _limits(summary: Mapping[str, Any]) -> Table | None:
     return table
 
 
-def _limit_rows(limits: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def limit_rows(limits: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Give the dearest limits of each kind, and say how many more there are."""
     kinds = {
         "tranche": ("Target, 1 MW less", ("quarter",)),
