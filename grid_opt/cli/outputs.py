@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from grid_opt.cli.common import JsonOption, print_json, print_path, reporting
+from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting
 from grid_opt.cli.runs import CaseFolderOption, PlanArgument
 from grid_opt.errors import ExitCode, InputError
 
@@ -100,6 +100,40 @@ def report(
             print_path("written", target)
             typer.echo(found.closing, err=not found.ok)
     raise typer.Exit(int(code))
+
+
+def compare(
+    plans: Annotated[list[Path], typer.Argument(metavar="A.nc B.nc ...", help="Plans written by `grid-opt run`.")],
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE.csv", help="Write the rows as CSV, too.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE.html", help="Write a page with the maps, too.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare plans side by side: megawatts, dollars, tokens, sites and contracts."""
+    with reporting(as_json):
+        from grid_opt.plan.io import open_plan, read_outlines  # noqa: PLC0415
+        from grid_opt.report import comparison  # noqa: PLC0415
+
+        if len(plans) < 2:
+            raise InputError(
+                "there is one plan to compare", field="A.nc B.nc ...", value=str(plans[0]),
+                expected="two plans or more", fix="name another plan.nc, too",
+            )  # fmt: skip
+        opened = [open_plan(path) for path in plans]
+        found = comparison.compare(dict(zip(comparison.labels_of(plans), opened, strict=True)))
+        if csv is not None:
+            comparison.write_comparison_csv(found, csv)
+        if html is not None:
+            comparison.write_comparison_html(found, opened, html, [read_outlines(path) or None for path in plans])
+        written = [path for path in (csv, html) if path is not None]
+        if as_json:
+            files = [str(path) for path in plans]
+            print_json({**found.to_dict(), "files": files, "written": [str(path) for path in written], "exit_code": 0})
+            return
+        comparison.print_comparison(found, make_console())
+        for path in written:
+            print_path("written", path)
 
 
 def export(
