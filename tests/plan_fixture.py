@@ -15,6 +15,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from grid_opt.inputs.schema import WORLD
+from grid_opt.inputs.schema_environment import FOOTPRINT
 from grid_opt.inputs.tables import inputs_sha256
 from grid_opt.plan.schema import COSTS, specs
 
@@ -87,6 +88,9 @@ total_musd = 4000.0
 [grid]
 link_available_share = 0.5
 redispatch_share = 0.02
+
+[tariffs]
+charge = false
 
 [connection]
 menu = false
@@ -183,6 +187,25 @@ PJM,2026/27,200
 PJM,2027/28,300
 ERCOT,2025/26,0
 """,
+    "emissions": """
+region,year,average_kg_per_mwh,marginal_kg_per_mwh,residual_kg_per_mwh,carbon_free_fraction
+EAST,2026,400,600,440,0.4
+EAST,2028,300,500,330,0.5
+WEST,2026,500,450,550,0.2
+WEST,2028,500,350,550,0.8
+""",
+    "emission_shapes": f"shape,quantity,quarter,{','.join(f'h{hour:02d}' for hour in range(24))}\n"
+    + "".join(
+        f"HALF,{quantity},{quarter},{','.join([str(1 - by)] * 12 + [str(1 + by)] * 12)}\n"
+        for quantity, by in (("average", 0.25), ("carbon_free", 0.5), ("marginal", 0.125))
+        for quarter in (1, 2, 3, 4)
+    ),
+    "environment": """
+region,average_shape,marginal_shape,warm_q1,warm_q2,warm_q3,warm_q4,water_stress
+EAST,HALF,HALF,0,0.25,0.75,0.5,2
+WEST,HALF,HALF,0.5,0.5,1,0.5,4
+""",
+    "cooling": "cooling,cool_l_per_kwh,warm_l_per_kwh,source,assumption\nhybrid,0.2,1.2,by hand,\n",
 }
 """The tables that the inputs of this plan follow from."""
 
@@ -242,6 +265,41 @@ def _world() -> dict[str, Any]:
     }
 
 
+def _footprint() -> dict[str, Any]:
+    """The long-run year is the mean of 2027, half way between the named years, and 2028."""
+    half = np.repeat([-1.0, 1.0], 12)
+    shape = {by: np.broadcast_to(1 + by * half, (2, 2, 4, 24)) for by in (0.25, 0.5, 0.125)}
+    level = {
+        "average": [[400.0, 325.0], [500.0, 500.0]], "marginal": [[600.0, 525.0], [450.0, 375.0]],
+        "residual": [[440.0, 357.5], [550.0, 550.0]], "free": [[0.4, 0.475], [0.2, 0.65]],
+    }  # fmt: skip
+    each = {name: np.array(values)[:, :, None, None] for name, values in level.items()}
+    return {
+        "emission_average": each["average"] * shape[0.25], "emission_marginal": each["marginal"] * shape[0.125],
+        "emission_residual": each["residual"] * shape[0.25], "residual_mix": level["residual"],
+        "grid_carbon_free": each["free"] * shape[0.5],
+        "water_intensity": [[0.2, 0.45, 0.95, 0.7], [0.7, 0.7, 1.2, 0.7]], "water_stress": [2.0, 4.0],
+    }  # fmt: skip
+
+
+def _ledgers(w: dict[str, Any], purchase: Any, running: Any) -> dict[str, Any]:
+    """Nothing is contracted, so nothing is covered: every MWh at the meter counts in full."""
+    season, hour = w["slice_season"] - 1, w["slice_hour"]
+    metered = w["slice_weight"] * purchase / (1 + np.array(w["loss"])[:, None, None])
+    rate = {name: w[f"emission_{name}"][:, :, season, hour] for name in ("average", "residual", "marginal")}
+    load, free = metered.sum(axis=2), (metered * w["grid_carbon_free"][:, :, season, hour]).sum(axis=2)
+    water = np.array(w["water_intensity"])[:, season][:, None, :] * w["slice_weight"] * running
+    nothing = np.zeros_like(load)
+    return {
+        "scope1": nothing, "avoided": nothing, "covered_share": nothing, "matched_share": nothing,
+        "scope2_location": (metered * rate["average"]).sum(axis=2) / 1e3,
+        "scope2_market": load * np.array(w["residual_mix"]) / 1e3,
+        "scope2_hourly": (metered * rate["residual"]).sum(axis=2) / 1e3,
+        "induced": (w["slice_weight"] * purchase * rate["marginal"]).sum(axis=2) / 1e3,
+        "facility_load": load / 1e3, "carbon_free_share": free / load, "water": water.sum(axis=2),
+    }  # fmt: skip
+
+
 def _network(w: dict[str, Any], it_mw: npt.NDArray[np.float64]) -> dict[str, Any]:
     """Supply WEST's first 3 MW from SOUTH, then from the region itself, and the rest from MID."""
     load = np.array(w["pue_stress"])[:, None, :] * it_mw[:, :, None]
@@ -294,7 +352,7 @@ def _rider() -> npt.NDArray[np.float64]:
 
 def plan_by_hand(capex_mode: str = "annuity") -> xr.Dataset:
     """Return the plan; with ``cash_flow`` the capital costs are those of that mode."""
-    w = _world()
+    w = _world() | _footprint()
     site = np.array([[1, 1, 1, 1], [0, 1, 1, 1]], dtype=float)
     halls = np.array([[1, 2, 3, 3], [0, 1, 2, 3]], dtype=float)
     by_season = np.stack([halls, np.repeat(halls[:, 3:], 4, axis=1)], axis=1)
@@ -307,6 +365,7 @@ def plan_by_hand(capex_mode: str = "annuity") -> xr.Dataset:
     arrays: dict[str, Any] = w | _network(w, 10.0 * halls)
     arrays |= {"site": site, "halls": halls, "purchase": purchase, "curtailment": curtailment}
     arrays |= {f"cost_{name}": costs[name] for name in COSTS}
+    arrays |= _ledgers(w, purchase, drawn - curtailment)
     arrays |= {
         "dual_power": w["price"] + _rider(),
         "dual_headroom": np.array([[0.0, 0.0, 100.0, 0.0], [0.0] * 4]),
@@ -315,8 +374,8 @@ def plan_by_hand(capex_mode: str = "annuity") -> xr.Dataset:
         "dual_surplus": np.zeros((4, 4, 2)),
     }
     coords = {"zone": ZONES, "region": REGIONS, "link": LINKS, "quarter": QUARTERS, "year": YEARS,
-              "slice": np.arange(96), "stress": STRESS, "season": SEASONS}  # fmt: skip
-    declared = {name: (a.dims, a.unit, a.meaning) for name, a in WORLD.items()}
+              "slice": np.arange(96), "stress": STRESS, "season": SEASONS, "hour": np.arange(24)}  # fmt: skip
+    declared = {name: (a.dims, a.unit, a.meaning) for name, a in {**WORLD, **FOOTPRINT}.items()}
     declared |= {name: (s.dims, s.unit, s.long_name) for name, s in specs().items()}
     variables = {}
     for name, values in arrays.items():

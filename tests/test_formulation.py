@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from grid_opt.formulation.model import Model, build_base, build_model, build_ope
 from grid_opt.solve.highs import Options, solve
 from grid_opt.solve.standard_form import to_matrix
 from tests.tiny import SEASON_HOURS, objective, solve_tiny, tiny_case, tiny_world
+from tests.tiny_carbon import FOOTPRINT_BLOCKS, FOOTPRINTS
 from tests.tiny_fleet import fleet_case, fleet_tiny_world
 from tests.tiny_menu import (
     RICH_THRESHOLD,
@@ -26,6 +28,8 @@ from tests.tiny_menu import (
     rich_upgrades,
 )
 from tests.tiny_nodal import watched_world
+from tests.tiny_supply import RICH_SUPPLY, rich_sources, supply_case, supply_world
+from tests.tiny_tariffs import by_size, charges, named, tariffs_world
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "rows.txt"
@@ -60,6 +64,29 @@ def _fleet_menu_model() -> Model:
     return build_model(case, menu_world(case, offers, world))
 
 
+def _supply_model() -> Model:
+    case = supply_case(RICH_SUPPLY, connection={"menu": True}, **ALL_BLOCKS)
+    world = tiny_world(case)
+    world = menu_world(case, rich_offers(), world, threshold=RICH_THRESHOLD)
+    return build_model(case, supply_world(case, world, **rich_sources(world)))
+
+
+def _footprint_model(asked: dict[str, Any]) -> Model:
+    case = supply_case(RICH_SUPPLY, **asked)
+    world = tiny_world(case)
+    return build_model(case, supply_world(case, world, **rich_sources(world)))
+
+
+SUPPLY_BLOCKS = ("onsite", "supply", "contracts", "forwards", "plant", "store", "capacity", "operation", "budget")
+
+
+def _paying_model() -> Model:
+    case = menu_case(tariffs={"charge": True})
+    kinds = charges()
+    tariffs = {"Z0": named(kinds["four peaks"], "four"), "Z1": by_size(25.0), "Z2": named(kinds["falling tiers"], "f")}
+    return build_model(case, tariffs_world(case, tariffs, menu_world(case, rich_offers(), threshold=RICH_THRESHOLD)))
+
+
 MENU_BLOCKS = ("connection", "relief", "capacity", "upgrade", "network", "budget", "bills")
 
 
@@ -77,6 +104,13 @@ def golden_rows() -> str:
     menu, both = _menu_model(), _fleet_menu_model()
     named |= {f"{n} with a menu": (menu, d) for n, d in menu.declarations.items() if n.split(".")[0] in MENU_BLOCKS}
     named |= {n: (both, d) for n, d in both.declarations.items() if n == "service.shed_limit"}
+    rich = _supply_model()
+    named |= {f"{n} with supply": (rich, d) for n, d in rich.declarations.items() if n.split(".")[0] in SUPPLY_BLOCKS}
+    for asked in FOOTPRINTS:
+        footprint = _footprint_model(asked)
+        named |= {n: (footprint, d) for n, d in footprint.declarations.items() if n.split(".")[0] in FOOTPRINT_BLOCKS}
+    paying = _paying_model()
+    named |= {n: (paying, d) for n, d in paying.declarations.items() if n.startswith("tariff.")}
     lines = []
     for model, declared in named.values():
         if declared.kind not in ("constraint", "cost"):

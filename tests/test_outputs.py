@@ -114,6 +114,7 @@ def test_the_geopackage_has_its_layers_in_albers(geopackage: Path) -> None:
         "regions": "MultiPolygon",
         "links": "LineString",
         "build_out": None,
+        "carbon_and_water": None,
         "provenance": None,
     }
     for layer in ("sites", "regions", "links"):

@@ -52,6 +52,14 @@ def test_bundled_tables_fit_together() -> None:
         "calendar": 14,
         "relief": 3,
         "upgrades": 4,
+        "emissions": 200,
+        "emission_shapes": 144,
+        "environment": 40,
+        "cooling": 3,
+        "ppa_offers": 13,
+        "forward_blocks": 4,
+        "onsite_technologies": 5,
+        "region_tariffs": 40,
     }
 
 

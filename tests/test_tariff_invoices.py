@@ -229,9 +229,9 @@ def test_collateral_of_a_schedule_that_comes_and_goes() -> None:
         "after": schedule(first_month="2026-09", demand=demand),
     })  # fmt: skip
     b = bill(t, load(10.0, "2026-01-01", "2027-01-01"), Context(contract_mw={"2026-01": 30.0, "2026-06": 50.0}))
-    # Posted in April on the contract of April, 30,000 kW x 100, and that much returned in September.
+    # Posted in April on 30,000 kW x 100, raised by 20,000 kW x 100 with the contract, and all returned in September.
     cash = b.lines[b.lines["cash"]].set_index("month")["usd"].to_dict()
-    assert cash == {"2026-04": 3_000_000.00, "2026-09": -3_000_000.00}
+    assert cash == {"2026-04": 3_000_000.00, "2026-06": 2_000_000.00, "2026-09": -5_000_000.00}
     # A load that ends in June says nothing of a return.
     b = bill(t, load(10.0, "2026-01-01", "2026-07-01"), Context(contract_mw=30.0))
     assert list(b.lines.loc[b.lines["cash"], "part"]) == ["posted"]

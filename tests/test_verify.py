@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from grid_opt.inputs.schema_environment import FOOTPRINT
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
+from grid_opt.inputs.schema_supply import SUPPLY
+from grid_opt.inputs.schema_tariffs import TARIFF
 from grid_opt.plan.io import open_plan, write_plan
-from grid_opt.plan.schema import DUALS, MENU_COSTS, UPGRADE_COSTS
+from grid_opt.plan.schema import DUALS, MENU_COSTS, SUPPLY_COSTS, TARIFF_COSTS, UPGRADE_COSTS
+from grid_opt.plan.schema_footprint import FOOTPRINT_COSTS, LEDGERS
 from grid_opt.verify import CHECKS, verify
 from tests.plan_fixture import OUTLINES, plan_by_hand, with_tables
 
@@ -177,6 +181,8 @@ MUTATIONS: dict[str, Mutation] = {
     "tables.delivery_demand_charge": put("delivery_demand_charge", 8.0, region="EAST"),
     "tables.delivery_rider": put("delivery_rider", 4.1, region="EAST"),
     "tables.capacity_charge": put("capacity_charge", 1.2 * 92 * 200, region="EAST", year=2026, season=1),
+    **{f"ledger.{name}": put(name, 12345.0, region="WEST", year=2027) for name in LEDGERS},
+    **{f"tables.{name}": scale(name, 1.01) for name in FOOTPRINT},
 }
 
 SPOILED_PRICES: dict[str, Mutation] = {
@@ -223,7 +229,25 @@ ONLY_WITH_MENU = {
 } - {"connection.headroom"}  # fmt: skip
 """Checks of a case with a menu of offers: tests/test_verify_menu.py spoils plans for them."""
 
-ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU
+ONLY_WITH_FOOTPRINT = {
+    *(n for n in CHECKS if n.startswith(("certificates.", "matching.", "carbon.", "water."))), "plan.strictness",
+    *(f"cost.{term}" for term in FOOTPRINT_COSTS),
+}  # fmt: skip
+"""Checks of a case that asks something of carbon or water: tests/test_verify_footprint.py spoils plans for them."""
+
+ONLY_WITH_SUPPLY = {
+    *(n for n in CHECKS if n.startswith(("contracts.", "forwards.", "onsite.", "plant.", "store.", "supply."))),
+    *(f"cost.{term}" for term in SUPPLY_COSTS), *(f"tables.{name}" for name in SUPPLY if name != "ppa_price"),
+    "tables.supply",
+}  # fmt: skip
+"""Checks of a case with sources of power beside wholesale: tests/test_verify_supply.py spoils plans for them."""
+
+ONLY_WITH_TARIFFS = {
+    *(n for n in CHECKS if n.startswith("tariff.")), *(f"cost.{term}" for term in TARIFF_COSTS), "inputs.tariffs",
+}  # fmt: skip
+"""Checks of a case that pays tariffs: tests/test_verify_tariffs.py spoils plans for them."""
+
+ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_SUPPLY | ONLY_WITH_FOOTPRINT | ONLY_WITH_TARIFFS
 
 
 def test_every_check_has_a_mutation() -> None:
@@ -346,6 +370,9 @@ def test_every_constraint_has_a_check() -> None:
     from grid_opt.inputs.world import build_world
 
     knobs = ["budget.total_musd=1e5", "budget.annual_musd={2026=1e5}", "connection.upgrades=true"]
+    knobs += ["tariffs.charge=false", "supply.forwards=true"]
+    knobs += ['supply.contracts=["financial","physical"]', 'supply.onsite=["engine","battery"]']
+    knobs += ["supply.least_hedged_share=0.1", "supply.export_share=0.1"]
     case_ = load_case("quick", knobs)
     declared = print_formulas(case_, build_world(case_)).values()
     limits = {d.name for d in declared if d.kind in ("constraint", "variable")}
@@ -382,7 +409,8 @@ def test_manual_lists_every_array(root: Path) -> None:
 
     page = (root / "docs" / "plan-format.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
-    for name, declared in {**specs(), **WORLD, **FLEET, **NODAL, **MENU, **UPGRADE}.items():
+    every = {**specs(), **WORLD, **FLEET, **NODAL, **MENU, **UPGRADE, **SUPPLY, **FOOTPRINT, **TARIFF}
+    for name, declared in every.items():
         row = next(line for line in rows if line.startswith(f"| `{name}` "))
         assert f"| {', '.join(declared.dims)} | {declared.unit or 'text'} |" in row
     assert all(any(line.startswith(f"| `{name}` ") for line in rows) for name in PROVENANCE)

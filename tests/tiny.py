@@ -9,6 +9,7 @@ import xarray as xr
 
 from grid_opt.config import Case
 from grid_opt.inputs.schema import WORLD
+from grid_opt.inputs.schema_environment import FOOTPRINT
 from grid_opt.study.plan_case import Planned, plan_case
 from grid_opt.study.progress import Log
 
@@ -31,6 +32,7 @@ def tiny_case(**sections: dict[str, Any]) -> Case:
         },
         "grid": {"network": False},
         "connection": {"menu": False},
+        "tariffs": {"charge": False},
         "costs": {"site_fixed_musd": 20.0},
         "solve": {"gap": 0.0, "time_limit_s": 60.0},
     }  # fmt: skip
@@ -73,12 +75,15 @@ def tiny_world(case: Case, regions: int = 3, seed: int = 0) -> xr.Dataset:
         "slice_source_day": np.repeat([10, 100, 200, 300], 2),
         "target": [case.target_mw(q) for q in quarters],
     }  # fmt: skip
+    values |= footprint(regions, len(years), seed)
+    declared = WORLD | FOOTPRINT
     coords = {
         "zone": zones, "region": zones, "link": links, "quarter": quarters, "year": years, "slice": slices,
-        "season": [1, 2, 3, 4], "stress": ["summer", "winter"],
+        "season": [1, 2, 3, 4], "stress": ["summer", "winter"], "hour": list(range(24)),
+        **({"basin": [1, 2, 3, 4, 5]} if case.water.cap_m3 else {}),
     }  # fmt: skip
-    world = xr.Dataset({n: (WORLD[n].dims, np.asarray(v)) for n, v in values.items()}, coords=coords)
-    for name, array in WORLD.items():
+    world = xr.Dataset({n: (declared[n].dims, np.asarray(v)) for n, v in values.items()}, coords=coords)
+    for name, array in declared.items():
         world[name].attrs = {"units": array.unit, "long_name": array.meaning}
     world.attrs = {
         "largest_price_correction_usd_per_mwh": 0.0,
@@ -86,6 +91,20 @@ def tiny_world(case: Case, regions: int = 3, seed: int = 0) -> xr.Dataset:
         "price_base_year": case.finance.price_base_year,
     }
     return world
+
+
+def footprint(regions: int, years: int, seed: int) -> dict[str, Any]:
+    """Return random rates of emissions, carbon-free shares, water and its stress; they take no number from others."""
+    rng = np.random.default_rng(1000 + seed)
+    by_hour = (regions, years, 4, 24)
+    average = rng.uniform(100, 900, size=by_hour)
+    return {
+        "emission_average": average, "emission_marginal": rng.uniform(100, 900, size=by_hour),
+        "emission_residual": 1.1 * average, "residual_mix": 1.1 * average.mean(axis=(2, 3)),
+        "grid_carbon_free": rng.uniform(0.1, 0.9, size=by_hour),
+        "water_intensity": rng.uniform(0.1, 1.8, size=(regions, 4)),
+        "water_stress": [float(1 + i % 5) for i in range(regions)],
+    }  # fmt: skip
 
 
 def solve_tiny(case: Case, world: xr.Dataset) -> Planned:

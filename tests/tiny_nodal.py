@@ -59,6 +59,9 @@ max_market_share = 1.0
 [grid]
 network = false
 
+[tariffs]
+charge = false
+
 [connection]
 menu = false
 

@@ -19,6 +19,7 @@ class Format(StrEnum):
 
     gpkg = "gpkg"
     csv = "csv"
+    bills = "bills"
 
 
 class Picture(StrEnum):
@@ -138,14 +139,22 @@ def compare(
 
 def export(
     plan: PlanArgument,
-    format_: Annotated[Format, typer.Option("--format", help="gpkg: layers for a GIS; csv: a folder of tables.")],
+    format_: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="gpkg: layers for a GIS; csv: a folder of tables; bills: every line of every month, as CSV.",
+        ),
+    ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="PATH", help="File or folder [default: plan.gpkg or tables, beside the plan]."),
+        typer.Option(
+            "--out", metavar="PATH", help="File or folder [default: plan.gpkg, tables or bills.csv, beside the plan]."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Export a plan to a GeoPackage or to CSV tables."""
+    """Export a plan to a GeoPackage, to CSV tables, or its bills alone."""
     with reporting(as_json):
         from grid_opt.plan.io import open_plan, read_outlines  # noqa: PLC0415
 
@@ -155,6 +164,11 @@ def export(
 
             target = out or plan.with_suffix(".gpkg")
             write_geopackage(opened, target, read_outlines(plan) or None)
+        elif format_ is Format.bills:
+            from grid_opt.report.tables import write_bills  # noqa: PLC0415
+
+            target = out or plan.with_name("bills.csv")
+            write_bills(opened, target)
         else:
             from grid_opt.report.tables import write_csv  # noqa: PLC0415
 

@@ -22,10 +22,13 @@ from grid_opt.config.sections import (
     Regions,
     Solve,
 )
+from grid_opt.config.sections_carbon import Carbon, Water
 from grid_opt.config.sections_compute import Compute, FleetChoice, Objective, Service
 from grid_opt.config.sections_connection import Connection
 from grid_opt.config.sections_money import Budget, Costs, Finance
 from grid_opt.config.sections_nodal import Nodal
+from grid_opt.config.sections_supply import Supply
+from grid_opt.config.sections_tariffs import Tariffs
 from grid_opt.resources import models_dir
 
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -45,7 +48,11 @@ class Case(Knobs):
     grid: Grid = Grid()
     nodal: Nodal = Nodal()
     connection: Connection = Connection()
+    supply: Supply = Supply()
     energy: Energy = Energy()
+    carbon: Carbon = Carbon()
+    water: Water = Water()
+    tariffs: Tariffs = Tariffs()
     flexibility: Flexibility = Flexibility()
     finance: Finance = Finance()
     costs: Costs = Costs()
@@ -114,6 +121,48 @@ class Case(Knobs):
         return self
 
     @model_validator(mode="after")
+    def _carbon_can_be_matched(self) -> Case:
+        carbon = self.carbon
+        first, final = self.years[0], self.represented_years(self.years[-1])[-1]
+        for field in ("price_usd_per_t", "cap_t", "annual_share", "hourly_share"):
+            for year, value in getattr(carbon, field).items():
+                if not first <= year <= final:
+                    raise KnobError(
+                        "this year lies outside the plan",
+                        field=f"carbon.{field}.{year}",
+                        value=value,
+                        expected=f"a year from {first} to {final}",
+                        fix="name the year from which it rules, or the first one of the plan",
+                    )
+        buys = carbon.hourly_certificates_mw > 0 or bool(self.supply.contracts or self.supply.plants)
+        nothing = (
+            ("annual_share", not buys and carbon.annual_certificates_gwh == 0, "carbon.annual_certificates_gwh"),
+            ("hourly_share", not buys and not carbon.grid_counts, "carbon.hourly_certificates_mw"),
+        )
+        for field, none, fix in nothing:
+            share = max(getattr(carbon, field).values(), default=0.0)
+            if none and share > 0:
+                raise KnobError(
+                    "nothing can match the load",
+                    field=f"carbon.{field}",
+                    value=share,
+                    expected="0 where there are neither certificates nor sources of carbon-free power",
+                    fix=f"raise {fix}" + (", or set carbon.grid_counts = true" if field == "hourly_share" else ""),
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _supply_fits(self) -> Case:
+        if self.supply.store_across_days and self.energy.days != 365:
+            raise KnobError(
+                "representative days do not follow one another",
+                field="supply.store_across_days",
+                value=True,
+                expected="false, or energy.days = 365",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _nodal_fits(self) -> Case:
         if not self.is_nodal:
             return self
@@ -121,6 +170,8 @@ class Case(Knobs):
         asked = (
             (self.has_fleet, "fleet.members", self.fleet.members, "'none': one accelerator fills the halls"),
             (self.connection.menu, "connection.menu", True, "false: nodal.candidates says what can be connected"),
+            (self.supply.has_sources, "supply", "contracts, forwards or onsite", "none: a dispatch has no prices yet"),
+            (self.tariffs.charge, "tariffs.charge", True, "false: the flat rates of the region that a bus is like"),
             (self.grid.network, "grid.network", True, "false: the lines of nodal.network take its place"),
             (
                 self.energy.hours_file is not None, "energy.hours_file", self.energy.hours_file,
@@ -130,6 +181,18 @@ class Case(Knobs):
         for wrong, field, value, expected in asked:
             if wrong:
                 raise KnobError(f"this does not go where {why}", field=field, value=value, expected=expected)
+        return self
+
+    @model_validator(mode="after")
+    def _tariffs_fit(self) -> Case:
+        if self.tariffs.charge and "physical" in self.supply.contracts:
+            raise KnobError(
+                "a tariff does not say what it bills of energy that a contract delivers",
+                field="supply.contracts",
+                value=self.supply.contracts,
+                expected="no 'physical' where tariffs.charge is true; a financial contract hedges the same price",
+                fix="set tariffs.charge = false, which bills flat rates, or leave out 'physical'",
+            )
         return self
 
     @property
@@ -144,6 +207,11 @@ class Case(Knobs):
             return {}
         named = {key: getattr(self.nodal, key) for key in ("network", "candidates", "hours", "buses", "generators")}
         return {key: self.resolve(path) for key, path in named.items() if path is not None}
+
+    @property
+    def has_reserve(self) -> bool:
+        """Whether anything but shed compute can keep load off the peaks of a tariff."""
+        return self.connection.menu or bool(self.supply.onsite)
 
     @property
     def has_fleet(self) -> bool:

@@ -19,7 +19,7 @@ def _checked_quarter(value: str) -> str:
     return value
 
 
-def _integer_keys(value: Any) -> Any:
+def integer_keys(value: Any) -> Any:
     """Read TOML's text keys ``2026 = 900`` as years; anything else is left for the type check to refuse."""
     if not isinstance(value, dict):
         return value
@@ -58,4 +58,4 @@ Certainty = Literal["H", "M", "L"]
 DATE = r"^\d{4}(-\d{2})?$"
 NonNegative = Annotated[float, Field(ge=0, le=1e6)]
 FactorByName = dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[float, Field(gt=0, le=1000)]]
-MoneyByYear = Annotated[dict[int, NonNegative], BeforeValidator(_integer_keys)]
+MoneyByYear = Annotated[dict[int, NonNegative], BeforeValidator(integer_keys)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import xarray as xr
 
 from grid_opt.config import Case
 from grid_opt.formulation.block import Builder, Expression, Index, Rule
 from grid_opt.formulation.calendar import operating_weights, quarter_of_season
 from grid_opt.formulation.operation import Operation
-from grid_opt.formulation.ports import Adequacy, Capacity
+from grid_opt.formulation.ports import Accredited, Adequacy, Capacity
 from grid_opt.units import KW_PER_MW, MONTHS_PER_QUARTER, QUARTERS_PER_YEAR, USD_PER_MUSD
 
 
@@ -28,8 +30,12 @@ class Bills:
         operation: Operation,
         capacity: Capacity,
         adequacy: Adequacy | None = None,
+        accredited: Accredited | None = None,
+        *,
+        flat: bool = True,
     ) -> None:
-        self.build, self.operation, self.capacity, self.adequacy = build, operation, capacity, adequacy
+        self.build, self.operation, self.capacity = build, operation, capacity
+        self.adequacy, self.accredited, self.flat = adequacy, accredited, flat
         self.weight = build.parameter(
             "bills.operating_weight", operating_weights(case), ("year", "season"), symbol="D", unit="1",
             meaning="present value of one USD paid in the calendar quarter of the operating year",
@@ -44,11 +50,6 @@ class Bills:
             "bills.slice_weight", world["slice_weight"], ("slice",), symbol="w", unit="h",
             meaning="hours of the year that the slice stands for",
         )  # fmt: skip
-        rider = build.parameter(
-            "bills.rider_rate", world["delivery_rider"] / (1 + world["loss"]) / USD_PER_MUSD, ("region",),
-            symbol=r"\pi^{D}", unit="million USD/MWh",
-            meaning="delivery charge per MWh bought: the rider per metered MWh, less delivery losses",
-        )  # fmt: skip
         value = build.parameter(
             "bills.value_of_lost_compute", case.flexibility.value_of_lost_compute_usd_per_mwh / USD_PER_MUSD,
             symbol=r"\nu", unit="million USD/MWh", meaning="worth of the compute that one MWh of IT power feeds",
@@ -60,6 +61,21 @@ class Bills:
             return build.total("slice", lambda s: self.weight[a, season_of[s]] * hours[s] * rate(s))
 
         over = ("region", "year")
+        if self.flat:
+            self._flat_energy(case, world, hourly)
+        build.cost(
+            "bills.lost_compute", over, lambda r, a: hourly(a, lambda s: value * operation.curtailment[r, a, s]),
+            meaning="Worth of the compute that was shed.",
+        )  # fmt: skip
+
+    def _flat_energy(self, case: Case, world: xr.Dataset, hourly: Callable[[Index, Rule], Expression]) -> None:
+        """Charge wholesale energy and the flat rider, where no tariff does."""
+        build, operation, over = self.build, self.operation, ("region", "year")
+        rider = build.parameter(
+            "bills.rider_rate", world["delivery_rider"] / (1 + world["loss"]) / USD_PER_MUSD, ("region",),
+            symbol=r"\pi^{D}", unit="million USD/MWh",
+            meaning="delivery charge per MWh bought: the rider per metered MWh, less delivery losses",
+        )  # fmt: skip
         if not case.is_nodal:
             price = build.parameter(
                 "bills.price", world["price"] / USD_PER_MUSD, ("region", "year", "slice"), symbol=r"\pi",
@@ -71,28 +87,12 @@ class Bills:
                 meaning="Energy bought at wholesale.",
             )  # fmt: skip
         build.cost(
-            "bills.rider", over, lambda r, a: hourly(a, lambda s: rider[r] * operation.purchase[r, a, s]),
+            "bills.rider", over, lambda r, a: hourly(a, lambda s: rider[r] * operation.metered_mw(r, a, s)),
             meaning="Delivery charges and riders per MWh.",
-        )  # fmt: skip
-        build.cost(
-            "bills.lost_compute", over, lambda r, a: hourly(a, lambda s: value * operation.curtailment[r, a, s]),
-            meaning="Worth of the compute that was shed.",
         )  # fmt: skip
 
     def _standing(self, case: Case, world: xr.Dataset) -> None:
         build, capacity = self.build, self.capacity
-        pue = build.parameter(
-            "bills.pue_peak", world["pue_peak"], ("region",), symbol=r"\hat\eta", unit="1",
-            meaning="facility power per IT power on the design day",
-        )  # fmt: skip
-        demand = build.parameter(
-            "bills.demand_charge", MONTHS_PER_QUARTER * world["delivery_demand_charge"] / USD_PER_MUSD, ("region",),
-            symbol=r"\delta", unit="million USD/MW", meaning="demand charge for three months",
-        )  # fmt: skip
-        obligation = build.parameter(
-            "bills.capacity_charge", world["capacity_charge"] / USD_PER_MUSD, ("region", "year", "season"),
-            symbol=r"\kappa", unit="million USD/MW", meaning="capacity obligation for the calendar quarter",
-        )  # fmt: skip
         upkeep = build.parameter(
             "bills.upkeep", case.costs.fixed_om_usd_per_kw_year * KW_PER_MW / QUARTERS_PER_YEAR / USD_PER_MUSD,
             symbol=r"\mu", unit="million USD/MW", meaning="fixed operation and maintenance for a quarter per MW of IT",
@@ -105,13 +105,38 @@ class Bills:
         def stands(r: Index, a: Index, c: Index) -> Expression:
             return capacity.it_mw(r, self.quarter_of[a, c])
 
+        if self.flat:
+            self._flat_demand(case, world, quarterly, stands)
+        build.cost(
+            "bills.fixed_om", ("region", "year"), lambda r, a: quarterly(a, lambda c: upkeep * stands(r, a, c)),
+            meaning="Staff, spares and upkeep.",
+        )  # fmt: skip
+
+    def _flat_demand(
+        self, case: Case, world: xr.Dataset, quarterly: Callable[[Index, Rule], Expression], stands: Rule
+    ) -> None:
+        """Charge the flat demand charge and the capacity obligation, where no tariff does."""
+        build = self.build
+        pue = build.parameter(
+            "bills.pue_peak", world["pue_peak"], ("region",), symbol=r"\hat\eta", unit="1",
+            meaning="facility power per IT power on the design day",
+        )  # fmt: skip
+        demand = build.parameter(
+            "bills.demand_charge", MONTHS_PER_QUARTER * world["delivery_demand_charge"] / USD_PER_MUSD, ("region",),
+            symbol=r"\delta", unit="million USD/MW", meaning="demand charge for three months",
+        )  # fmt: skip
+        obligation = build.parameter(
+            "bills.capacity_charge", world["capacity_charge"] / USD_PER_MUSD, ("region", "year", "season"),
+            symbol=r"\kappa", unit="million USD/MW", meaning="capacity obligation for the calendar quarter",
+        )  # fmt: skip
         coincident = case.connection.coincident_share
 
         def obligated(r: Index, a: Index, c: Index) -> Expression:
             """Return the load for which capacity is bought; all that coincides where nothing else covers it [MW]."""
             if self.adequacy is not None:
                 return self.adequacy.obligated_mw(r, self.quarter_of[a, c])
-            return coincident * pue[r] * stands(r, a, c)
+            own = 0.0 if self.accredited is None else self.accredited.accredited_mw(r, self.quarter_of[a, c])
+            return coincident * pue[r] * stands(r, a, c) - own
 
         over = ("region", "year")
         build.cost(
@@ -123,8 +148,4 @@ class Bills:
             "bills.capacity", over,
             lambda r, a: quarterly(a, lambda c: obligation[r, a, c] * obligated(r, a, c)),
             meaning="Capacity obligation on the coincident load that relief and own supply do not cover.",
-        )  # fmt: skip
-        build.cost(
-            "bills.fixed_om", over, lambda r, a: quarterly(a, lambda c: upkeep * stands(r, a, c)),
-            meaning="Staff, spares and upkeep.",
         )  # fmt: skip

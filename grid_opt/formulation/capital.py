@@ -9,6 +9,7 @@ from grid_opt.formulation.block import Builder, Expression, Index
 from grid_opt.formulation.calendar import capital_weights
 from grid_opt.formulation.campus import Campus
 from grid_opt.formulation.connection import Connection
+from grid_opt.formulation.onsite import OnSite
 from grid_opt.formulation.ports import Computers
 from grid_opt.units import KW_PER_MW, USD_PER_MUSD
 
@@ -28,8 +29,10 @@ class Capital:
         campus: Campus,
         computers: Computers,
         connection: Connection | None = None,
+        onsite: OnSite | None = None,
     ) -> None:
         self.build, self.campus, self.computers, self.connection = build, campus, computers, connection
+        self.onsite = onsite
         self.multiplier = build.parameter(
             "capital.construction_multiplier", world["construction_multiplier"], ("region",), symbol=r"\chi", unit="1",
             meaning="regional multiplier of construction cost",
@@ -69,7 +72,8 @@ class Capital:
         site = local * self.site_cost * campus.new_sites(region, quarter)
         shell = local * self.shell_cost * campus.hall * campus.new_halls(region, quarter)
         works = 0.0 if self.connection is None else self.connection.outlay(region, quarter)
-        return site + shell + self.computers.outlay(region, quarter) + works
+        own = 0.0 if self.onsite is None else self.onsite.outlay(region, quarter)
+        return site + shell + self.computers.outlay(region, quarter) + works + own
 
     def _budgets(self, case: Case) -> None:
         build = self.build

@@ -13,12 +13,10 @@ from grid_opt.formulation.block import Builder, Expression, Index
 from grid_opt.formulation.calendar import capital_weights, quarters_to_horizon_end, standing_weights
 from grid_opt.formulation.campus import Campus
 from grid_opt.formulation.upgrades import Upgrades
-from grid_opt.inputs.offers import BELOW_MW
+from grid_opt.inputs.offers import BELOW_MW, UNCOUNTED
 from grid_opt.units import MONTHS_PER_QUARTER, QUARTERS_PER_YEAR, USD_PER_MUSD
 
 _AT, _DATED, _OVER = ("offer",), ("offer", "quarter"), ("region", "quarter")
-UNCOUNTED = ("lease", "behind_the_meter")
-"""Kinds that are no service of the grid in the campus's own name: they do not count towards a threshold."""
 
 
 class Headroom:
@@ -29,12 +27,16 @@ class Headroom:
     """
 
     def __init__(self, build: Builder, world: xr.Dataset, campus: Campus) -> None:
-        pue, headroom = peak_pue(build, world), dated_headroom(build, world)
+        pue, self.headroom, self.campus = peak_pue(build, world), dated_headroom(build, world), campus
         build.constraint(
             "connection.headroom", _OVER,
-            lambda r, q: pue[r] * campus.it_mw(r, q) <= headroom[r, q] * campus.site[r, q],
+            lambda r, q: pue[r] * campus.it_mw(r, q) <= self.contracted(r, q),
             unit="MW", meaning="The campus at its design day stays within the dated headroom of its region.",
         )  # fmt: skip
+
+    def contracted(self, region: Index, quarter: Index) -> Expression:
+        """Return the MW that the campus may draw: all the headroom of its region."""
+        return self.headroom[region, quarter] * self.campus.site[region, quarter]
 
 
 class Connection:
@@ -81,6 +83,10 @@ class Connection:
     def contracted(self, region: Index, quarter: Index) -> Expression:
         """Return the MW that the campus has under contract."""
         return self.build.total(self.offers_at[region], lambda j: self.contract[j, quarter])
+
+    def counted_mw(self, region: Index, quarter: Index) -> Expression:
+        """Return the MW contracted with the grid, without leases and supply beside the meter."""
+        return self.build.total(self.counted_at[region], lambda j: self.contract[j, quarter])
 
     def outlay(self, region: Index, quarter: Index) -> Expression:
         """Return the overnight money spent on works for new contracts in the quarter [million USD]."""
@@ -161,7 +167,7 @@ class Connection:
             "connection.may_be_large", open_, _OVER, symbol=r"\overline{z}", unit="1",
             meaning="1 where an offer is open to a campus of that size",
         )  # fmt: skip
-        counted_at = build.mapping(members(world, counted(world)), symbol=r"\mathcal{J}^{T}")
+        counted_at = self.counted_at = build.mapping(members(world, counted(world)), symbol=r"\mathcal{J}^{T}")
         threshold = build.parameter(
             "connection.threshold", world["region_threshold"], ("region",), symbol=r"\tau", unit="MW",
             meaning="size of a campus at which the rules change",

@@ -12,10 +12,18 @@ Minimize the goal of the case over
   :class:`~grid_opt.formulation.upgrades.Upgrades` of the network; or
   :class:`~grid_opt.formulation.connection.Headroom` alone;
 * :class:`~grid_opt.formulation.network.Network`: what the network delivers at stress hours;
+* :class:`~grid_opt.formulation.onsite.OnSite`: what plant and batteries stand on site, and
+  :class:`~grid_opt.formulation.supply.Supply`: what they make and shift, what is contracted
+  (:class:`~grid_opt.formulation.contracts.Contracts`) and bought ahead
+  (:class:`~grid_opt.formulation.forwards.Forwards`);
 * :class:`~grid_opt.formulation.operation.Operation`: hourly power of every region and year;
 * :class:`~grid_opt.formulation.nodal.Dispatch`: generation and line limits of the network whose buses the regions are;
+* :class:`~grid_opt.formulation.certificates.Certificates`, :class:`~grid_opt.formulation.matching.Matching`,
+  :class:`~grid_opt.formulation.carbon.Carbon` and :class:`~grid_opt.formulation.water.Water`: carbon-free shares,
+  emissions and water, where the case limits or prices them;
+* :class:`~grid_opt.formulation.tariff.Tariffs`: what the tariffs of the regions bill;
 * :class:`~grid_opt.formulation.capital.Capital`, :class:`~grid_opt.formulation.bills.Bills` and
-  :class:`~grid_opt.formulation.goal.Goal`: the money, and what is minimized.
+  :class:`~grid_opt.formulation.goal.Goal`: the other money, and what is minimized.
 
 Blocks meet only here: the campus is handed to the others as their source of capacity.
 """
@@ -33,20 +41,27 @@ from grid_opt.formulation.bills import Bills
 from grid_opt.formulation.block import DIMENSIONS, Builder, Declaration
 from grid_opt.formulation.campus import Campus, regions_by_market
 from grid_opt.formulation.capital import Capital
+from grid_opt.formulation.carbon import Carbon
+from grid_opt.formulation.certificates import Certificates
 from grid_opt.formulation.connection import Connection, Headroom
 from grid_opt.formulation.fleet import Fleet
 from grid_opt.formulation.goal import Goal
+from grid_opt.formulation.matching import Matching
 from grid_opt.formulation.network import Network, WholeLoad
 from grid_opt.formulation.nodal import Dispatch, Generation, compose_base
 from grid_opt.formulation.one_kind import OneKind, SteadyUse
+from grid_opt.formulation.onsite import OnSite
 from grid_opt.formulation.operation import FixedCapacity, Operation
-from grid_opt.formulation.ports import Computers, Users
+from grid_opt.formulation.ports import Computers, Connected, Users
 from grid_opt.formulation.pyomo_builder import PyomoBuilder
 from grid_opt.formulation.relief import Relief
 from grid_opt.formulation.resilience import Resilience
 from grid_opt.formulation.service import Service
+from grid_opt.formulation.supply import Supply
+from grid_opt.formulation.tariff import Tariffs
 from grid_opt.formulation.tex_builder import TexBuilder
 from grid_opt.formulation.upgrades import Upgrades
+from grid_opt.formulation.water import Water
 
 
 @dataclass(frozen=True)
@@ -69,14 +84,17 @@ class Model:
 def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
     """Declare the whole model to a builder."""
     campus = Campus(build, case, world)
+    onsite = OnSite(build, case, world, campus) if case.supply.onsite else None
     upgrades = connection = relief = None
+    connected: Connected
     if case.connection.menu:
         upgrades = Upgrades(build, case, world) if case.connection.upgrades else None
-        connection = Connection(build, case, world, campus, upgrades)
+        connected = connection = Connection(build, case, world, campus, upgrades)
         relief = Relief(build, case, world, campus, connection)
-        relief.buy_capacity()
+        if not case.tariffs.charge:
+            relief.buy_capacity(onsite)
     else:
-        Headroom(build, world, campus)
+        connected = Headroom(build, world, campus)
     if case.grid.network:
         load = WholeLoad(build, world, campus) if relief is None else relief.at_stress()
         Network(build, world, load, upgrades)
@@ -90,14 +108,42 @@ def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
             Resilience(build, world, fleet, service)
     else:
         computers, users = OneKind(build, case, world, campus), SteadyUse(build, case, world, campus)
-    if relief is not None:
-        relief.limit_shedding(case, users)
-    Capital(build, case, world, campus, computers, connection)
-    operation = Operation(build, case, world, load=users)
-    Bills(build, case, world, operation, campus, relief)
+    Capital(build, case, world, campus, computers, connection, onsite)
+    supply = Supply(build, case, world, users, connected, onsite) if case.supply.has_sources else None
+    operation = Operation(build, case, world, load=users, sources=supply)
+    if supply is not None:
+        supply.limit_draw(operation, campus)
+    Bills(build, case, world, operation, campus, relief, onsite, flat=not case.tariffs.charge)
+    tariffs: Tariffs | None = None
+    if case.tariffs.charge:
+        tariffs = Tariffs(build, case, world, campus, operation, connection, relief, onsite)
+    limit_shedding(case, world, users, relief, tariffs)
     if case.is_nodal:
         Generation(build, case, world, Dispatch(build, world, load=operation))
+    footprint(build, case, world, operation)
     Goal(build, case, world, service)
+
+
+def footprint(build: Builder, case: Case, world: xr.Dataset, operation: Operation) -> None:
+    """Declare what the case asks of carbon and water; a case that asks nothing has no row of them."""
+    if case.carbon.asks:
+        certificates = Certificates(build, case, world)
+        if case.carbon.shares_annual or case.carbon.shares_hourly:
+            Matching(build, case, world, operation, certificates, operation.sources)
+        if case.carbon.on_ledger:
+            Carbon(build, case, world, operation, certificates, operation.sources)
+    if case.water.counts:
+        Water(build, case, world, operation)
+
+
+def limit_shedding(case: Case, world: xr.Dataset, users: Users, relief: Relief | None, tariffs: Tariffs | None) -> None:
+    """Keep what is shed for calls and at declared peaks together within what the computers can turn down."""
+    shed = [one.shed_mw for one in (relief, tariffs) if one is not None]
+    may = dict.fromkeys(world["region"].values.tolist(), False)
+    for some in (relief.may_shed() if relief else {}, tariffs.may_shed(world) if tariffs else {}):
+        may |= {r: True for r, able in some.items() if able}
+    if shed and any(may.values()):
+        users.bound_shedding(case, world, lambda r, q: sum(one(r, q) for one in shed), lambda r: may[r])
 
 
 def compose_operation(build: Builder, case: Case, world: xr.Dataset, it_mw: xr.DataArray) -> None:
@@ -105,7 +151,7 @@ def compose_operation(build: Builder, case: Case, world: xr.Dataset, it_mw: xr.D
 
     ``it_mw`` has dimensions (region, quarter); the computers draw a steady share of it. Restrict ``world`` with
     ``.sel(region=[...], year=[...])`` to solve a part: parts share nothing but this capacity, so their costs add up
-    to the cost of the whole.
+    to the cost of the whole. Bills are by flat rates: what a tariff bills in one year may hang on another.
     """
     capacity = FixedCapacity(it_mw)
     operation = Operation(build, case, world, load=SteadyUse(build, case, world, capacity))

@@ -31,6 +31,62 @@ class Load(Protocol):
         ...
 
 
+class Accredited(Protocol):
+    """What own supply counts for where capacity is bought."""
+
+    def accredited_mw(self, region: Index, quarter: Index) -> Expression:
+        """Return the capacity obligation that own supply takes away [MW]."""
+        ...
+
+
+class Sources(Accredited, Protocol):
+    """Power that campuses have beside what they buy at wholesale: contracts, plant and batteries on site.
+
+    A case without any hands ``None`` instead. Every method may return the number 0 where nothing is offered.
+    """
+
+    def supplied_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return what takes the place of wholesale purchases in a slice, delivery losses included [MW].
+
+        Energy of physical contracts, and own supply net of charging and of what is sold over the campus's connection.
+        """
+        ...
+
+    def wheeled_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return the part of it that comes over the grid: physical contracts, delivery losses included [MW].
+
+        What a campus draws from the grid is what it buys at wholesale plus this.
+        """
+        ...
+
+    def clean_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return carbon-free production that counts for a region in a slice [MW], batteries aside.
+
+        Production under contracts deliverable to the region, physical or financial, and own carbon-free output.
+        """
+        ...
+
+    def contracted_clean_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return the part of it that is made under contracts [MW]."""
+        ...
+
+    def stored_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return what batteries give in a slice, less what they take [MW]: negative while they charge."""
+        ...
+
+    def emitted_t(self, region: Index, year: Index) -> Expression:
+        """Return what own plant emits in an operating year [t CO2], scope 1."""
+        ...
+
+
+class Connected(Protocol):
+    """How many MW the grid connection of a campus carries."""
+
+    def contracted(self, region: Index, quarter: Index) -> Expression:
+        """Return the most that the campus draws from the grid at its meter [MW]."""
+        ...
+
+
 class Bought(Protocol):
     """What the campuses draw from the network, delivery losses included."""
 
@@ -60,6 +116,14 @@ class Adequacy(Protocol):
 
     def obligated_mw(self, region: Index, quarter: Index) -> Expression:
         """Return the peak load for which capacity is bought [MW]."""
+        ...
+
+
+class Reserve(Protocol):
+    """What stands ready to take load off the grid at its declared peaks."""
+
+    def standby_mw(self, region: Index, quarter: Index) -> Expression:
+        """Return the load that it can take off the grid in the quarter [MW at the meter]."""
         ...
 
 

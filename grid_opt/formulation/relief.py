@@ -11,7 +11,7 @@ from grid_opt.formulation.block import Builder, Expression, Index
 from grid_opt.formulation.calendar import standing_weights
 from grid_opt.formulation.campus import Campus
 from grid_opt.formulation.connection import Connection, members
-from grid_opt.formulation.ports import Users
+from grid_opt.formulation.ports import Accredited
 from grid_opt.units import HOURS_PER_YEAR, QUARTERS_PER_YEAR, USD_PER_MUSD
 
 _OVER, _AT = ("region", "quarter"), ("relief", "offer", "quarter")
@@ -134,6 +134,10 @@ class Relief:
         load = self.pue_stress[region, stress] * self.campus.it_mw(region, quarter)
         return load - self.called[region, quarter, stress]
 
+    def standby_mw(self, region: Index, quarter: Index) -> Expression:
+        """Return the load that relief and own supply can take off the grid [MW]."""
+        return self._behind(region, quarter) + self._supplied(region, quarter)
+
     def _shed(self, region: Index, quarter: Index) -> Expression:
         build = self.build
         return build.total(
@@ -141,14 +145,16 @@ class Relief:
             lambda j: build.total(self.sheds[region], lambda f: self.backing[f, j, quarter]),
         )
 
-    def limit_shedding(self, case: Case, users: Users) -> None:
-        """Keep shedding within what the computers can turn down, once it is known what they do."""
-        if COMPUTE not in self.world["relief"].values.tolist():
-            return
-        helped = {r: bool(mine) for r, mine in members(self.world, self._callable).items()}
-        users.bound_shedding(case, self.world, self._shed, lambda r: helped[r])
+    def shed_mw(self, region: Index, quarter: Index) -> Expression:
+        """Return the compute that may be shed when the grid calls [MW at the meter]."""
+        return self._shed(region, quarter)
 
-    def buy_capacity(self) -> None:
+    def may_shed(self) -> dict[str, bool]:
+        """Return the regions in which compute may stand behind calls."""
+        able = COMPUTE in self.world["relief"].values.tolist()
+        return {r: able and bool(mine) for r, mine in members(self.world, self._callable).items()}
+
+    def buy_capacity(self, accredited_own: Accredited | None = None) -> None:
         """Declare the capacity that is bought, and that it covers the coincident load."""
         build = self.build
         share = build.parameter(
@@ -166,6 +172,7 @@ class Relief:
         build.constraint(
             "capacity.adequacy", _OVER,
             lambda r, q: self.bought[r, q] + self._behind(r, q, accredited) + self._supplied(r, q)
+            + (0.0 if accredited_own is None else accredited_own.accredited_mw(r, q))
             >= share[r] * self.campus.it_mw(r, q),
             unit="MW", meaning="Capacity bought, relief and own supply cover the coincident load.",
         )  # fmt: skip

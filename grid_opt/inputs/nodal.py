@@ -236,7 +236,14 @@ def _as_regions(
         "regions": regions.set_axis(labels).rename_axis("region").reset_index(),
         "zones": zones.set_axis(labels).rename_axis("zone").reset_index(),
         "headroom": _in_every_quarter(table),
+        **{name: _like(tables[name], once["like"]) for name in ("environment", "emissions")},
     }
+
+
+def _like(table: pd.DataFrame, like: pd.Series) -> pd.DataFrame:
+    """Return the rows of the regions that candidate buses are like, named after the buses."""
+    named = like.rename("region").rename_axis("bus").reset_index()
+    return named.merge(table, on="region").drop(columns="region").rename(columns={"bus": "region"})
 
 
 def _in_every_quarter(table: pd.DataFrame) -> pd.DataFrame:

@@ -139,6 +139,9 @@ def _instances(case: Case, world: xr.Dataset, tables: Tables) -> list[Instance]:
     return found
 
 
+UNCOUNTED = ("lease", "behind_the_meter")
+"""Kinds that are no service of the grid in the campus's own name: they do not count towards a threshold or a tariff."""
+
 BELOW_MW = 0.1
 """By how much a campus below a threshold stays below it: 74.9 MW where the rules change at 75 MW."""
 

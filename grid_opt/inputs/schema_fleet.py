@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from grid_opt.config import Case
 from grid_opt.inputs.schema import WORLD, WorldArray, text
+from grid_opt.inputs.schema_environment import FOOTPRINT
 from grid_opt.inputs.schema_nodal import nodal_arrays
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
+from grid_opt.inputs.schema_supply import supply_arrays
+from grid_opt.inputs.schema_tariffs import TARIFF
 
 ONE_KIND = ("hardware_price",)
 """Arrays that only a world without a fleet has."""
@@ -65,10 +68,12 @@ FLEET: dict[str, WorldArray] = {
 def declared_arrays(case: Case) -> dict[str, WorldArray]:
     """Return the declarations of every array that the world of a case holds."""
     if case.is_nodal:
-        return nodal_arrays()
-    found = dict(WORLD)
+        return nodal_arrays() | FOOTPRINT
+    found = WORLD | FOOTPRINT
     if case.has_fleet:
-        found = {name: array for name, array in WORLD.items() if name not in ONE_KIND} | FLEET
+        found = {name: array for name, array in found.items() if name not in ONE_KIND} | FLEET
     if case.connection.menu:
         found |= MENU | (UPGRADE if case.connection.upgrades else {})
-    return found
+    if case.tariffs.charge:
+        found |= TARIFF
+    return found | supply_arrays(case)

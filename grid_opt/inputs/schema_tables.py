@@ -20,7 +20,10 @@ from grid_opt.inputs.schema_columns import (
     text,
     year,
 )
+from grid_opt.inputs.schema_environment import ENVIRONMENT_TABLES
 from grid_opt.inputs.schema_offers import CALENDAR, OFFERS, RELIEF, UPGRADES
+from grid_opt.inputs.schema_supply import FORWARD_BLOCKS, ONSITE, PPA_OFFERS
+from grid_opt.inputs.schema_tariffs import REGION_TARIFFS
 
 __all__ = ["OUTLINE_FILE", "SOURCES", "SOURCES_FILE", "STRESSES", "TABLES", "Column", "Table"]
 
@@ -271,6 +274,11 @@ TABLES: dict[str, Table] = {
         CALENDAR,
         RELIEF,
         UPGRADES,
+        *ENVIRONMENT_TABLES,
+        PPA_OFFERS,
+        FORWARD_BLOCKS,
+        ONSITE,
+        REGION_TARIFFS,
     )
 }
 OUTLINE_FILE = "zones.geojson"

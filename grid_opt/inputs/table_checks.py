@@ -10,8 +10,10 @@ from typing import Any
 import pandas as pd
 
 from grid_opt.errors import InputError
+from grid_opt.inputs.environment_checks import check_environment
 from grid_opt.inputs.offer_checks import check_offers
 from grid_opt.inputs.schema_tables import STRESSES
+from grid_opt.inputs.supply_checks import check_supply
 
 QUARTERS = tuple(f"{year}Q{season}" for year in (2026, 2027, 2028) for season in (1, 2, 3, 4))
 SURPLUS_YEARS = (2026, 2027, 2028)
@@ -36,11 +38,15 @@ def check_tables(tables: Tables) -> None:
     _known(tables, "links", "from_zone", zones, "zones")
     _known(tables, "links", "to_zone", zones, "zones")
     _known(tables, "headroom", "region", regions, "regions")
+    _known(tables, "region_tariffs", "region", regions, "regions")
     _known(tables, "surplus", "zone", zones, "zones")
     _known(tables, "wholesale_outlook", "zone", zones, "zones")
     _known(tables, "regions", "capacity_zone", tables["capacity_prices"]["capacity_zone"], "capacity_prices")
     _known(tables, "zones", "census_division", tables["gas_outlook"]["census_division"], "gas_outlook")
     _complete(tables, "headroom", {"region": regions, "quarter": QUARTERS})
+    _complete(tables, "environment", {"region": regions})
+    _complete(tables, "emissions", {"region": regions, "year": sorted(set(tables["emissions"]["year"]))})
+    _complete(tables, "region_tariffs", {"region": regions})
     _complete(tables, "surplus", {"zone": zones, "year": SURPLUS_YEARS, "stress": STRESSES})
     _complete(tables, "wholesale_outlook", {"zone": zones, "year": OUTLOOK_YEARS})
     _complete(tables, "gas_outlook", {"census_division": zones_divisions(tables), "year": OUTLOOK_YEARS})
@@ -54,6 +60,8 @@ def check_tables(tables: Tables) -> None:
     _links(tables)
     _monotone(tables)
     check_offers(tables)
+    check_environment(tables)
+    check_supply(tables)
 
 
 def zones_divisions(tables: Tables) -> list[str]:

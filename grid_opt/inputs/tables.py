@@ -260,7 +260,7 @@ def _convert(cell: _Cell) -> object:
         raise cell.error("not a finite number", "write the number; there is no default for a missing one")
     if cell.column.kind == "int":
         if value != int(value):
-            raise cell.error("not a whole number")
+            raise cell.error("not a whole number", "write a whole number")
         return int(value)
     return value
 
@@ -277,7 +277,9 @@ def _text_value(cell: _Cell) -> str:
     if text == "":
         raise cell.error("empty cell", "fill in the value")
     if column.choices and text not in column.choices:
-        raise cell.error("unknown value", _near(text, column.choices), f"one of {', '.join(column.choices)}")
+        raise cell.error(
+            "unknown value", _near(text, column.choices) or "write one of them", f"one of {', '.join(column.choices)}"
+        )
     if column.pattern and not re.fullmatch(column.pattern, text):
         raise cell.error("not of the right form")
     return text

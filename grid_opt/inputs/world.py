@@ -13,6 +13,8 @@ import xarray as xr
 from grid_opt.compute.definitions import load_accelerator
 from grid_opt.config import Case, nearest
 from grid_opt.errors import InputError
+from grid_opt.inputs.contracts import Market
+from grid_opt.inputs.environment import footprint_world
 from grid_opt.inputs.fleet import fleet_world
 from grid_opt.inputs.headroom import headroom_at
 from grid_opt.inputs.hours import generate_hours
@@ -22,7 +24,9 @@ from grid_opt.inputs.offers import offer_world
 from grid_opt.inputs.outlook import outlook_factor
 from grid_opt.inputs.schema import WorldArray
 from grid_opt.inputs.schema_fleet import declared_arrays
+from grid_opt.inputs.supply import supply_world
 from grid_opt.inputs.tables import check_tables, read_tables
+from grid_opt.inputs.tariffs import capacity_table, region_tariffs, tariff_world
 from grid_opt.inputs.timeslices import choose_slices
 from grid_opt.network.zones import free_limits
 from grid_opt.units import DAYS_PER_QUARTER, KW_PER_MW, USD_PER_MUSD
@@ -60,10 +64,11 @@ def build_world(case: Case) -> xr.Dataset:
         "season": list(SEASONS),
         "stress": list(STRESS),
     }
+    market: Market | None = None
     if system is not None:
         arrays, more, attrs = system.arrays, system.coords, _nodal_notes(case, system)
     else:
-        arrays, more, attrs = _zonal_arrays(case, tables, regions)
+        arrays, more, attrs, market = _zonal_arrays(case, tables, regions)
     parts |= arrays
     if not case.has_fleet:
         accelerator = load_accelerator(case.compute.accelerator, case.resolve("."))
@@ -74,8 +79,14 @@ def build_world(case: Case) -> xr.Dataset:
         world[name].attrs = {"units": declared[name].unit, "long_name": declared[name].meaning}
     world.attrs |= attrs
     world.attrs["price_base_year"] = case.finance.price_base_year
+    world = footprint_world(case, world, tables)
     if case.connection.menu:
         world = offer_world(case, world, tables)
+    if case.tariffs.charge:
+        tariffs = region_tariffs(tables["region_tariffs"], regions)
+        world = tariff_world(case, world, tariffs, capacity_table(tables["capacity_prices"]))
+    if case.supply.has_sources and market is not None:
+        world = supply_world(case, world, tables, market)
     if case.has_fleet:
         world = fleet_world(case, world)
     _check_bounds(world, declared_arrays(case))
@@ -84,8 +95,8 @@ def build_world(case: Case) -> xr.Dataset:
 
 def _zonal_arrays(
     case: Case, tables: dict[str, pd.DataFrame], regions: list[str]
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Return the arrays, labels and notes that only a world of zones has: links, surplus, prices and their hours."""
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], Market]:
+    """Return what only a world of zones has: arrays of links, surplus and prices, labels, notes, and its market."""
     zones = tables["zones"]
     hours, note = _hours(case, zones, regions)
     slices = choose_slices(hours, regions, case.energy.days, case.energy.extreme_days)
@@ -97,7 +108,8 @@ def _zonal_arrays(
     }
     correction = slices["price"].attrs["largest_correction_usd_per_mwh"]
     attrs = {"hours_source": note, "largest_price_correction_usd_per_mwh": correction}
-    return arrays, {"link": _link_ids(tables["links"]), "slice": slices["slice"].values}, attrs
+    labels = {"link": _link_ids(tables["links"]), "slice": slices["slice"].values}
+    return arrays, labels, attrs, _market(slices, zones, case)
 
 
 def _nodal_notes(case: Case, system: System) -> dict[str, Any]:
@@ -247,28 +259,66 @@ def _quarterly_capacity(usd_per_mw_day: dict[int, float], year: int) -> list[flo
 
 
 def _prices(slices: xr.Dataset, zones: pd.DataFrame, regions: list[str], case: Case) -> dict[str, Any]:
-    r"""Return prices (region, year, slice) [USD/MWh] and what describes the slices.
+    """Return prices (region, year, slice) [USD/MWh] and what describes the slices."""
+    names = ("slice_weight", "slice_season", "slice_day", "slice_hour", "slice_source_day")
+    return {
+        "price": zone_prices(slices, zones, regions, case),
+        **{name: slices[name].values for name in names},
+    }
+
+
+def zone_prices(slices: xr.Dataset, zones: pd.DataFrame, names: list[str], case: Case) -> Any:
+    r"""Return wholesale prices of zones (zone, year, slice) [USD/MWh].
 
     Fuel moves the part of a price that fuel makes: with the outlook's factor :math:`f` and the ceiling
     :math:`\bar p`, :math:`p' = p + (f - 1) \min(\max(p, 0), \bar p)`. Scarcity prices are set by rule and
     negative ones by subsidy; neither rises with gas.
     """
-    base = slices["price"].sel(zone=regions).rename(zone="region")
+    base = slices["price"].sel(zone=names)
     fuel = base.clip(0.0, case.energy.fuel_linked_ceiling_usd_per_mwh)
-    price = (base + (_outlook(zones, regions, case) - 1.0) * fuel) * case.energy.price_scale
-    names = ("slice_weight", "slice_season", "slice_day", "slice_hour", "slice_source_day")
-    return {
-        "price": price.transpose("region", "year", "slice").values,
-        **{name: slices[name].values for name in names},
-    }
+    price = (base + (_outlook(zones, names, case) - 1.0) * fuel) * case.energy.price_scale
+    return price.transpose("zone", "year", "slice").values
 
 
-def _outlook(zones: pd.DataFrame, regions: list[str], case: Case) -> xr.DataArray:
-    """Return the price factor (region, year); the long-run year is the mean of its years by their present value."""
+def _market(slices: xr.Dataset, zones: pd.DataFrame, case: Case) -> Market:
+    """Return what contracts and plant may know of any zone: its prices and its weather in the slices."""
+    known = slices["zone"].values.tolist()
+
+    def require(zone: str) -> None:
+        if zone not in known:
+            raise InputError(
+                f"the hours have no zone {zone}",
+                file=case.hours_path,
+                field="zone",
+                value=zone,
+                expected="hours of every zone in which a project of ppa_offers.csv stands",
+                fix="add the zone to the file of hours, or take the project out of the table",
+            )
+
+    def price(zone: str) -> Any:
+        require(zone)
+        return zone_prices(slices, zones, [zone], case)[0]
+
+    def factor(technology: str, zone: str) -> Any:
+        require(zone)
+        return slices[f"{technology}_cf"].sel(zone=zone).values
+
+    return Market(
+        price=price,
+        factor=factor,
+        hour=slices["slice_hour"].values.astype(float),
+        season=slices["slice_season"].values.astype(np.int64),
+        weight=slices["slice_weight"].values.astype(float),
+        years=dict(zip(case.years, _year_weights(case), strict=True)),
+    )
+
+
+def _outlook(zones: pd.DataFrame, names: list[str], case: Case) -> xr.DataArray:
+    """Return the price factor (zone, year); the long-run year is the mean of its years by their present value."""
     calendar = {y: (y,) for year in case.years for y in case.represented_years(year)}
     energy = case.energy
     factor = outlook_factor(zones, calendar, energy.outlook, energy.gas_elasticity, case.tables_dir)
-    mine = factor.sel(zone=regions).rename(zone="region")
+    mine = factor.sel(zone=names)
     parts = [(mine.sel(year=list(weights)) * list(weights.values())).sum("year") for weights in _year_weights(case)]
     return xr.concat(parts, dim=pd.Index(list(case.years), name="year"))
 

@@ -39,6 +39,8 @@ _DIM_NAMES: Final = {
     "slice": "Representative hour",
     "stress": "Stress hour of the grid",
     "season": "Calendar quarter of the year",
+    "hour": "Hour of the day, UTC",
+    "basin": "Water stress, 1 low to 5 extremely high",
     "accelerator": "Kind of compute system",
     "beside": "Kind of compute system beside another",
     "software": "Software stack",
@@ -48,6 +50,12 @@ _DIM_NAMES: Final = {
     "stream": "Requests of one class from users that the same regions can serve",
     "lost": "Region that is lost",
     "user": "Part of the country that users are in",
+    "ppa": "Long contract for power: offer@region",
+    "wheeled": "Long contract under which energy is delivered",
+    "forward": "Block of power bought ahead: block@region",
+    "own": "What may stand on site: technology@region",
+    "plant": "Plant on site: technology@region",
+    "store": "Battery on site: technology@region",
     "bus": "Bus of the network",
     "branch": "Branch of the network",
     "offer": "Offer of grid service in a region",
@@ -121,7 +129,8 @@ def _attrs(name: str, variable: xr.Variable, base_year: int | None) -> dict[str,
         attrs.setdefault("long_name", spec.long_name)
     attrs.setdefault("long_name", _DIM_NAMES.get(name, name.replace("_", " ").capitalize()))
     unit = str(attrs.pop("units", spec.unit if spec is not None else "1"))
-    text = variable.dtype.kind in "OUS"
+    text = variable.dtype.kind in "OUS" and variable.size > 0  # no names at all are stored as no numbers
+    unit = unit or ("" if text else "1")
     if not text:
         known = cf_unit(unit, name)
         attrs["units"] = known.text

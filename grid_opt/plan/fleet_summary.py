@@ -11,6 +11,7 @@ from grid_opt.config.case import Case
 from grid_opt.config.quarters import SEASONS_PER_YEAR
 from grid_opt.finance import quarter_discount_factor
 from grid_opt.plan.schema import FORGONE, cost_terms_of
+from grid_opt.plan.supply_summary import used_mw
 from grid_opt.units import KW_PER_MW, SECONDS_PER_HOUR, USD_PER_MUSD
 
 MILLION: Final = 1e6
@@ -74,7 +75,7 @@ def summarize_fleet(plan: xr.Dataset, case: Case) -> dict[str, Any]:
     spent, worth = outlay_usd(plan, case), worth_usd(plan, case)
     wanted, seconds = demand(plan, case), seconds_worth(plan, case)
     mtok = float(((wanted - plan["unserved"]) * seconds).sum())
-    delivered = plan["purchase"] / (1.0 + plan["loss"]) * plan["slice_weight"]
+    delivered = used_mw(plan) * plan["slice_weight"]
     yearly = _tokens_by_year(plan, wanted - plan["unserved"])
     kwh = KW_PER_MW * float(delivered.isel(year=-1).sum())
     return {

@@ -113,7 +113,8 @@ def _encoding(dressed: xr.Dataset) -> dict[Any, dict[str, Any]]:
         if variable.dtype.kind in "OUS":
             # As characters: CF allows no string variable with the name of its dimension, and characters are
             # covered by the checksum. xarray shows them as strings all the same.
-            encoding[name] = {"dtype": "S1", "char_dim_name": f"{name}_length", **_FILTERS}
+            length = {"char_dim_name": f"{name}_length"} if variable.size else {}  # nothing has no length
+            encoding[name] = {"dtype": "S1", **length, **_FILTERS}
             continue
         missing = variable.dtype.kind == "f" and bool(np.isnan(variable.values).any())
         encoding[name] = {"_FillValue": np.nan if missing else None}

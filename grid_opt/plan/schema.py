@@ -5,10 +5,18 @@ The inputs of a plan are declared in :mod:`grid_opt.inputs.schema`. ``verify`` c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from grid_opt.config.case import Case
+from grid_opt.plan.schema_footprint import (
+    FOOTPRINT_COSTS,
+    FOOTPRINT_DECISIONS,
+    FOOTPRINT_DUALS,
+    LEDGERS,
+    footprint_costs,
+    footprint_decisions,
+)
+from grid_opt.plan.spec import Spec
 
 FORMAT_NAME: Final = "grid-opt plan"
 """Value of the global attribute ``plan_format``, by which a plan file is known."""
@@ -18,15 +26,6 @@ FORMAT_VERSION: Final = 1
 
 MONEY: Final = "USD"
 """Unit of every cost array: present value in real USD of the price base year."""
-
-
-@dataclass(frozen=True)
-class Spec:
-    """Declare one array of the plan: its dimensions, its unit and what it means."""
-
-    dims: tuple[str, ...]
-    unit: str
-    long_name: str
 
 
 DECISIONS: Final[dict[str, Spec]] = {
@@ -107,6 +106,77 @@ UPGRADE_DECISIONS: Final[dict[str, Spec]] = {
 }
 """The further decision where such a case may build upgrades."""
 
+CONTRACT_DECISIONS: Final[dict[str, Spec]] = {
+    "ppa_mw": Spec(("ppa",), "MW", "Nameplate under a long contract"),
+}
+"""The further decision of a case whose campuses may sign long contracts."""
+
+WHEELED_DECISIONS: Final[dict[str, Spec]] = {
+    "delivered_ppa": Spec(("wheeled", *_HOURLY), "MW", "Power of a physical contract that the campus takes"),
+}
+"""The further decision where energy may be delivered under them."""
+
+FORWARD_DECISIONS: Final[dict[str, Spec]] = {
+    "forward_mw": Spec(("forward", "year", "season"), "MW", "MW of the block bought ahead"),
+}
+"""The further decision of a case in which blocks may be bought ahead."""
+
+OWN_DECISIONS: Final[dict[str, Spec]] = {
+    "own_mw": Spec(("own", "quarter"), "MW", "MW on site in service through the quarter"),
+    "own_units": Spec(("own", "quarter"), "1", "Whole units in service through the quarter; 0 where any size will do"),
+    "own_capacity": Spec(("region", "quarter"), "MW", "Capacity obligation that own supply takes away"),
+}
+"""The further decisions of a case whose campuses may build on site."""
+
+PLANT_DECISIONS: Final[dict[str, Spec]] = {
+    "own_output": Spec(("plant", *_HOURLY), "MW", "Power made on site"),
+}
+"""The further decision where they may build plant."""
+
+STORE_DECISIONS: Final[dict[str, Spec]] = {
+    "store_charge": Spec(("store", *_HOURLY), "MW", "Power that charges batteries"),
+    "store_discharge": Spec(("store", *_HOURLY), "MW", "Power that batteries give"),
+    "store_energy": Spec(("store", *_HOURLY), "MWh", "Energy stored at the end of the slice"),
+}
+"""The further decisions where they may build batteries."""
+
+EXPORT_DECISIONS: Final[dict[str, Spec]] = {
+    "exported": Spec(("region", *_HOURLY), "MW", "Own power that leaves over the connection"),
+}
+"""The further decision where own power may be sold."""
+TARIFF_DECISIONS: Final[dict[str, Spec]] = {
+    "billed": Spec(("line",), "MW", "Billed quantity: MW, MWh of a tier, or million USD lacking to a least bill"),
+    "above": Spec(("size", "quarter"), "1", "Contract reaches the size of another schedule (1) or not (0)"),
+    "peak_shed": Spec(("region", "quarter"), "MW", "Load at the meter whose compute is shed at declared peaks"),
+    "beyond": Spec(("fall",), "MW", "Quantity billed at a lower rate than that of the tier before"),
+    "falls": Spec(("fall",), "1", "Quantity reaches the lower rate (1) or not (0)"),
+}
+"""The further decisions of a case that pays tariffs."""
+
+BILLS: Final[dict[str, Spec]] = {
+    "bill_region": Spec(("entry",), "", "Region that is billed"),
+    "bill_month": Spec(("entry",), "", "Calendar month of the bill"),
+    "bill_schedule": Spec(("entry",), "", "Schedule in force"),
+    "bill_kind": Spec(("entry",), "", "Kind of charge"),
+    "bill_charge": Spec(("entry",), "", "Charge, as the tariff names it"),
+    "bill_part": Spec(("entry",), "", "Period of the charge, or step of a cash flow"),
+    "bill_unit": Spec(("entry",), "", "Unit of the quantity"),
+    "bill_detail": Spec(("entry",), "", "How it was measured"),
+    "bill_quantity": Spec(("entry",), "1", "What is billed, in its unit"),
+    "bill_rate": Spec(("entry",), "USD", "Rate per unit of the quantity; of hourly prices, the mean"),
+    "bill_usd": Spec(("entry",), "USD", "Amount in the month, not discounted"),
+    "bill_cash": Spec(("entry",), "1", "Money that comes back and no cost (1) or a cost (0)"),
+}
+"""The bills of a case that pays tariffs, line by line."""
+
+STANDBY_DECISIONS: Final[dict[str, Spec]] = {
+    "kept_off": Spec(("region", "quarter"), "MW", "Load that relief and own supply keep off declared peaks"),
+}
+"""The further decision where such a case has a menu of offers, or plant and batteries on site."""
+
+FLAT_MENU_DECISIONS: Final = ("capacity_bought",)
+"""Decisions of a menu that a case with tariffs does not have: capacity is billed at declared peaks there."""
+
 COSTS: Final[dict[str, Spec]] = {
     "site_capex": Spec(("region", "quarter"), MONEY, "Cost of opening sites"),
     "shell_capex": Spec(("region", "quarter"), MONEY, "Cost of the building and electrical shell"),
@@ -143,10 +213,40 @@ MENU_COSTS: Final[dict[str, Spec]] = {
 }
 """The further cost terms of a case with a menu of offers."""
 
+TARIFF_COSTS: Final[dict[str, Spec]] = {
+    "collateral": Spec(("region", "year"), MONEY, "Security that tariffs ask for, and exit fees"),
+    "peak_shedding": Spec(("region", "quarter"), MONEY, "Value of the compute shed at declared peaks"),
+}
+"""The further cost terms of a case that pays tariffs."""
+
 UPGRADE_COSTS: Final[dict[str, Spec]] = {
     "upgrade_cost": Spec(("upgrade", "quarter"), MONEY, "Upgrades of the network"),
 }
 """The further cost term where upgrades may be built."""
+
+CONTRACT_COSTS: Final[dict[str, Spec]] = {
+    "settlement": Spec(("ppa", "year"), MONEY, "Long contracts: strike less the price at the project, or of a sale"),
+}
+WHEELED_COSTS: Final[dict[str, Spec]] = {
+    "wheeling": Spec(("wheeled", "year"), MONEY, "Sales forgone for energy that is delivered, and its basis"),
+}
+FORWARD_COSTS: Final[dict[str, Spec]] = {
+    "forward_premium": Spec(("forward", "year"), MONEY, "Blocks bought ahead, less the wholesale price of their hours"),
+}
+OWN_COSTS: Final[dict[str, Spec]] = {
+    "own_capex": Spec(("own", "quarter"), MONEY, "Plant and batteries on site, less tax credits"),
+    "own_upkeep": Spec(("own", "quarter"), MONEY, "Fixed operation and maintenance on site"),
+}
+PLANT_COSTS: Final[dict[str, Spec]] = {
+    "own_running": Spec(("plant", "year"), MONEY, "Fuel and other running cost of plant on site"),
+}
+STORE_COSTS: Final[dict[str, Spec]] = {
+    "store_wear_cost": Spec(("store", "year"), MONEY, "Wear of batteries"),
+}
+EXPORT_COSTS: Final[dict[str, Spec]] = {
+    "export_revenue": Spec(("region", "year"), MONEY, "Own power sold, a negative cost"),
+}
+"""The further cost terms of a case with sources of power beside wholesale, by what it has."""
 
 FORGONE: Final = "forgone"
 """The term that is no outlay: what tokens wanted and not served would have been worth."""
@@ -156,8 +256,8 @@ VALUE_COSTS: Final[dict[str, Spec]] = {
 }
 """The further term where the goal is net value."""
 
-POWER_COSTS: Final = ("energy", "rider", "delivery", "capacity")
-"""The terms that make up the all-in price of delivered power."""
+POWER_COSTS: Final = ("energy", "rider", "delivery", "capacity", "collateral")
+"""The terms that make up the all-in price of delivered power; those of sources beside wholesale add."""
 
 DUALS: Final[dict[str, Spec]] = {
     "dual_power": Spec(("region", "year", "slice"), "USD/MWh", "Local price of power; missing where nothing is bought"),
@@ -173,6 +273,7 @@ DUALS: Final[dict[str, Spec]] = {
     "dual_limit": Spec(("watch",), "USD/MWh", "Value of one more MW of the watched limit, in its hour"),
     "local_price": Spec(("region", *_HOURLY), "USD/MWh", "Local price of energy at the candidate bus"),
     "dual_surplus": Spec(("zone", "quarter", "stress"), "USD/MW", "Value of one more MW that the zone can spare"),
+    **FOOTPRINT_DUALS,
 }
 """Prices of the linear program with whole numbers fixed; a plan without them is still a plan."""
 
@@ -194,9 +295,36 @@ PROVENANCE: Final[dict[str, str]] = {
 STATUSES: Final = ("optimal", "feasible")
 
 
+_Specs = dict[str, Spec]
+
+
+def _of_supply(case: Case) -> list[tuple[bool, _Specs, _Specs]]:
+    """Return the decisions and cost terms of sources of power, and whether the case has them."""
+    supply = case.supply
+    return [
+        (bool(supply.contracts), CONTRACT_DECISIONS, CONTRACT_COSTS),
+        ("physical" in supply.contracts, WHEELED_DECISIONS, WHEELED_COSTS),
+        (supply.forwards, FORWARD_DECISIONS, FORWARD_COSTS),
+        (bool(supply.onsite), OWN_DECISIONS, OWN_COSTS),
+        (bool(supply.plants), PLANT_DECISIONS, PLANT_COSTS),
+        (bool(supply.stores), STORE_DECISIONS, STORE_COSTS),
+        (supply.exports, EXPORT_DECISIONS, EXPORT_COSTS),
+    ]
+
+
+SUPPLY_DECISIONS: Final[dict[str, Spec]] = {
+    **CONTRACT_DECISIONS, **WHEELED_DECISIONS, **FORWARD_DECISIONS, **OWN_DECISIONS, **PLANT_DECISIONS,
+    **STORE_DECISIONS, **EXPORT_DECISIONS,
+}  # fmt: skip
+SUPPLY_COSTS: Final[dict[str, Spec]] = {
+    **CONTRACT_COSTS, **WHEELED_COSTS, **FORWARD_COSTS, **OWN_COSTS, **PLANT_COSTS, **STORE_COSTS, **EXPORT_COSTS,
+}  # fmt: skip
+
+
 def specs() -> dict[str, Spec]:
     """Return every array that a model may add to the world, by its name in the file."""
-    terms = {**COSTS, **NODAL_COSTS, **MENU_COSTS, **UPGRADE_COSTS, **FLEET_COSTS, **VALUE_COSTS}
+    terms = {**COSTS, **NODAL_COSTS, **MENU_COSTS, **UPGRADE_COSTS, **SUPPLY_COSTS, **FLEET_COSTS, **VALUE_COSTS}
+    terms |= {**FOOTPRINT_COSTS, **TARIFF_COSTS}
     return {
         **DECISIONS,
         **NODAL_DECISIONS,
@@ -205,6 +333,12 @@ def specs() -> dict[str, Spec]:
         **MENU_DECISIONS,
         **STRESS_DECISIONS,
         **UPGRADE_DECISIONS,
+        **FOOTPRINT_DECISIONS,
+        **LEDGERS,
+        **SUPPLY_DECISIONS,
+        **TARIFF_DECISIONS,
+        **STANDBY_DECISIONS,
+        **BILLS,
         **{f"cost_{name}": spec for name, spec in terms.items()},
         **DUALS,
     }
@@ -215,9 +349,15 @@ def decisions_of(case: Case) -> dict[str, Spec]:
     found = {n: spec for n, spec in DECISIONS.items() if case.grid.network or n not in NETWORK_DECISIONS}
     found |= NODAL_DECISIONS if case.is_nodal else {}
     found |= FLEET_DECISIONS if case.has_fleet else {}
+    found |= footprint_decisions(case)
     if case.connection.menu:
         found |= MENU_DECISIONS | (STRESS_DECISIONS if case.grid.network else {})
         found |= UPGRADE_DECISIONS if case.connection.upgrades else {}
+    for has, decisions, _ in _of_supply(case):
+        found |= decisions if has else {}
+    if case.tariffs.charge:
+        found = {n: spec for n, spec in found.items() if n not in FLAT_MENU_DECISIONS}
+        found |= TARIFF_DECISIONS | BILLS | (STANDBY_DECISIONS if case.has_reserve else {})
     return found | (LOSS_DECISIONS if case.has_fleet and case.fleet.region_loss else {})
 
 
@@ -228,4 +368,9 @@ def cost_terms_of(case: Case) -> dict[str, Spec]:
         found = {name: spec for name, spec in found.items() if name != "energy"} | NODAL_COSTS
     if case.connection.menu:
         found |= MENU_COSTS | (UPGRADE_COSTS if case.connection.upgrades else {})
+    for has, _, costs in _of_supply(case):
+        found |= costs if has else {}
+    found = found | footprint_costs(case)
+    if case.tariffs.charge:
+        found |= TARIFF_COSTS
     return found | (VALUE_COSTS if case.objective.goal == "net_value" else {})

@@ -21,10 +21,13 @@ from grid_opt.config.loading import case_from_toml
 from grid_opt.config.quarters import SEASONS_PER_YEAR
 from grid_opt.errors import InputError
 from grid_opt.finance import quarter_discount_factor
+from grid_opt.plan.bill_summary import summarize_bills
 from grid_opt.plan.contract_summary import summarize_contracts
 from grid_opt.plan.fleet_summary import binding_deliveries, summarize_fleet
+from grid_opt.plan.footprint_summary import summarize_footprint
 from grid_opt.plan.nodal_summary import binding_lines, nodal_warnings, summarize_nodal
 from grid_opt.plan.schema import FORGONE, POWER_COSTS, cost_terms_of
+from grid_opt.plan.supply_summary import summarize_supply, supply_bill, used_mw
 from grid_opt.units import HOURS_PER_YEAR, USD_PER_MUSD
 
 BUILT_MW: Final = 1e-6
@@ -62,6 +65,9 @@ def summarize(plan: xr.Dataset) -> dict[str, Any]:
         "fleet": summarize_fleet(plan, case) if case.has_fleet else None,
         "nodal": summarize_nodal(plan, case) if case.is_nodal else None,
         "connections": summarize_contracts(plan) if case.connection.menu else None,
+        "supply": summarize_supply(plan, case) if case.supply.has_sources else None,
+        "footprint": summarize_footprint(plan, case),
+        "bills": summarize_bills(plan) if case.tariffs.charge else None,
         "binding_limits": _binding(plan, case),
         "warnings": warnings,
         "inputs_sha256": _json(plan, "inputs_sha256"),
@@ -171,7 +177,8 @@ def power_bill(plan: xr.Dataset, case: Case) -> dict[str, xr.DataArray]:
     if "energy" not in found:
         spent = (plan["purchase"] * plan["local_price"] * worth(plan, case)).sum(("year", "slice"))
         found = {"energy": spent} | found
-    return found
+    beside = supply_bill(plan)
+    return found if beside is None else found | {"supply": beside}
 
 
 def _quarters(plan: xr.Dataset, case: Case) -> list[dict[str, Any]]:
@@ -200,7 +207,7 @@ def _costs(plan: xr.Dataset, case: Case) -> dict[str, Any]:
 
 def _delivered_mwh(plan: xr.Dataset, case: Case) -> xr.DataArray:
     """Return the energy at the meter over the horizon [MWh], discounted like money, (region)."""
-    return (plan["purchase"] / (1.0 + plan["loss"]) * worth(plan, case)).sum(("year", "slice"))
+    return (used_mw(plan) * worth(plan, case)).sum(("year", "slice"))
 
 
 def _energy(plan: xr.Dataset, case: Case) -> dict[str, Any]:

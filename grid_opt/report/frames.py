@@ -12,7 +12,9 @@ import xarray as xr
 from grid_opt.config import Case, case_from_toml
 from grid_opt.inputs.offers import most_hosted
 from grid_opt.plan.schema import COSTS, FLEET_COSTS, MENU_COSTS, NODAL_COSTS, UPGRADE_COSTS, VALUE_COSTS
+from grid_opt.plan.schema_footprint import FOOTPRINT_COSTS
 from grid_opt.plan.summary import BINDING_USD_PER_MW, BUILT_MW, cost_usd, power_bill, worth
+from grid_opt.plan.supply_summary import used_mw
 from grid_opt.units import USD_PER_MUSD
 
 FULL_LINK = 0.999
@@ -83,10 +85,9 @@ def wholesale_price(plan: xr.Dataset, year: int) -> pd.Series:
 def power_costs(plan: xr.Dataset) -> pd.DataFrame:
     """Return what power costs [million USD, present value] and its all-in price [USD/MWh], by region.
 
-    The price is energy, rider, delivery and capacity cost over the energy at the meter, both discounted.
+    The price is energy, rider, delivery, capacity and supply cost over the energy used, both discounted.
     """
-    metered = plan["purchase"] / (1.0 + plan["loss"]) * worth(plan, case_of(plan))
-    delivered = metered.sum(["year", "slice"]).values
+    delivered = (used_mw(plan) * worth(plan, case_of(plan))).sum(["year", "slice"]).values
     cost = np.sum([usd.values for usd in power_bill(plan, case_of(plan)).values()], axis=0)
     price = np.divide(cost, delivered, out=np.full(len(cost), np.nan), where=delivered > 0)
     found = {"power_cost_musd": cost / USD_PER_MUSD, "all_in_price_usd_per_mwh": price}
@@ -240,7 +241,7 @@ def build_out(plan: xr.Dataset) -> pd.DataFrame:
 def cost_terms(plan: xr.Dataset) -> list[str]:
     """Return the names of the cost terms that the plan carries: the known ones in their order, then others."""
     names = sorted(str(name).removeprefix("cost_") for name in plan.data_vars if str(name).startswith("cost_"))
-    known = [*COSTS, *NODAL_COSTS, *MENU_COSTS, *UPGRADE_COSTS, *FLEET_COSTS, *VALUE_COSTS]
+    known = [*COSTS, *NODAL_COSTS, *MENU_COSTS, *UPGRADE_COSTS, *FOOTPRINT_COSTS, *FLEET_COSTS, *VALUE_COSTS]
     return [name for name in known if name in names] + [name for name in names if name not in known]
 
 

@@ -21,9 +21,12 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 from shapely.geometry import LineString
 
 from grid_opt.atomic import replacing
+from grid_opt.plan.bill_summary import bill_lines
 from grid_opt.plan.contract_summary import contract_table
+from grid_opt.plan.footprint_summary import footprint_table, has_ledgers
 from grid_opt.plan.geometry import Outlines
 from grid_opt.plan.schema import PROVENANCE
+from grid_opt.plan.supply_summary import supply_tables
 from grid_opt.report import fleet_frames, frames, nodal_frames
 from grid_opt.report.places import CRS, bus_points, zone_outlines, zone_points
 
@@ -53,6 +56,11 @@ DESCRIPTIONS = {
     "build_out": "Halls and MW in service through every quarter, by built region",
     "fleet": "Systems in service and bought, by accelerator, region and quarter",
     "contracts": "Grid service under contract through every quarter: offer, MW, what may be called, relief behind it",
+    "power_contracts": "Long contracts for power: project, MW, energy of the last operating year, cost",
+    "forward_blocks": "Blocks of power bought ahead, by operating year and calendar quarter",
+    "onsite": "Plant and batteries on site through every quarter; energy, emissions and cost on the last one",
+    "carbon_and_water": "Emissions on every ledger, carbon-free shares, certificates and water, by region and year",
+    "bills": "Bills by tariff: every line of every month, by region; amounts in USD, not discounted",
     "requests": "Output tokens of a year by stream of requests, accelerator, region and operating year",
     "provenance": "The case, its inputs by SHA-256, the programs, and how good the plan is proven to be",
 }
@@ -99,6 +107,11 @@ def layers_of(plan: xr.Dataset, outlines: Outlines | None = None) -> dict[str, g
         tables |= {"fleet": fleet_frames.fleet(plan), "requests": fleet_frames.requests(plan)}
     if "contract" in plan:
         tables |= {"contracts": contract_table(plan)}
+    tables |= supply_tables(plan)
+    if has_ledgers(plan):
+        tables |= {"carbon_and_water": footprint_table(plan)}
+    if "bill_usd" in plan:
+        tables |= {"bills": bill_lines(plan)}
     sites = sites.reset_index()
     common = {
         "sites": gpd.GeoDataFrame(sites, geometry=[points[region] for region in sites["region"]], crs=CRS),

@@ -8,7 +8,11 @@ import pandas as pd
 import xarray as xr
 
 from grid_opt.atomic import write_text
+from grid_opt.errors import InputError
+from grid_opt.plan.bill_summary import bill_lines
 from grid_opt.plan.contract_summary import contract_table, upgrade_table
+from grid_opt.plan.footprint_summary import footprint_table, has_ledgers
+from grid_opt.plan.supply_summary import supply_tables
 from grid_opt.report import fleet_frames, frames, nodal_frames
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -18,10 +22,12 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 def write_csv(plan: xr.Dataset, folder: str | Path) -> list[Path]:
     """Write every table of ``plan`` to ``folder`` and return their paths.
 
-    Tables: ``sites``, ``build_out``, ``costs`` (present value), ``energy``, ``prices``, ``links`` (``lines`` at the
-    buses of a network); with a menu of offers also ``contracts`` (and ``upgrades``), with a
-    fleet ``fleet``, ``deliveries``, ``requests`` and ``unserved``. UTF-8, comma,
-    decimal point, full precision, one header line. The folder is made when it is missing.
+    Tables: ``sites``, ``build_out``, ``costs`` (present value), ``energy``, ``prices``, ``carbon_and_water``, ``links``
+    (``lines`` at the buses of a network); with a menu of offers also ``contracts`` (and ``upgrades``), with sources
+    beside wholesale ``power_contracts``, ``forward_blocks`` and ``onsite``, with tariffs ``bills``, with a fleet
+    ``fleet``, ``deliveries``,
+    ``requests`` and ``unserved``. UTF-8, comma, decimal point, full precision, one header line. The folder is made when
+    it is missing.
 
     Raises: OSError, naming the file, when the disk is full or the folder is read-only.
     """
@@ -33,6 +39,19 @@ def write_csv(plan: xr.Dataset, folder: str | Path) -> list[Path]:
         write_text(path, to_csv(table))
         written.append(path)
     return written
+
+
+def write_bills(plan: xr.Dataset, path: str | Path) -> None:
+    """Write the bills of ``plan``, month by month and line by line, as one CSV file.
+
+    Raises: InputError for a plan that pays no tariffs; OSError when the file cannot be written.
+    """
+    if "bill_usd" not in plan:
+        raise InputError(
+            "the plan has no bills: its case does not pay tariffs", field="tariffs.charge", value=False,
+            expected="true", fix="run the case with --set tariffs.charge=true",
+        )  # fmt: skip
+    write_text(Path(path), to_csv(bill_lines(plan)))
 
 
 def tables_of(plan: xr.Dataset) -> dict[str, pd.DataFrame]:
@@ -50,7 +69,10 @@ def tables_of(plan: xr.Dataset) -> dict[str, pd.DataFrame]:
         "energy": frames.energy(plan),
         "prices": frames.prices(plan),
         **({"contracts": contract_table(plan)} if "contract" in plan else {}),
+        **({"bills": bill_lines(plan)} if "bill_usd" in plan else {}),
         **({"upgrades": upgrade_table(plan)} if "built" in plan else {}),
+        **supply_tables(plan),
+        **({"carbon_and_water": footprint_table(plan)} if has_ledgers(plan) else {}),
         **({"lines": nodal_frames.lines(plan).reset_index()} if "bus" in plan.dims else {}),
         **({"links": frames.links(plan).reset_index()} if "link" in plan.dims else {}),
     }

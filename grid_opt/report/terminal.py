@@ -11,7 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from grid_opt.plan.summary import PROVEN_GAP
+from grid_opt.report.terminal_footprint import footprint_section
+from grid_opt.report.terminal_supply import supply_section
 from grid_opt.report.words import money, plain, proof, short
+from grid_opt.units import USD_PER_MUSD
 
 WIDTH = 100
 """No line is longer, however wide the terminal is."""
@@ -34,7 +37,20 @@ COST_WORDS = {
     "rent": "Leases and supply beside the meter",
     "relief_fixed_cost": "Batteries and engines for calls",
     "call_energy_cost": "Answering calls",
+    "collateral": "Security for tariffs, exit fees",
+    "peak_shedding": "Compute shed at declared peaks",
     "upgrade_cost": "Upgrades of the network",
+    "settlement": "Long contracts, less market prices",
+    "wheeling": "Energy delivered under them",
+    "forward_premium": "Blocks bought ahead, likewise",
+    "own_capex": "Plant and batteries, less credits",
+    "own_upkeep": "Their upkeep",
+    "own_running": "Fuel and running on site",
+    "store_wear_cost": "Wear of batteries",
+    "export_revenue": "Own power sold",
+    "certificate_cost": "Energy attribute certificates",
+    "carbon_cost": "Price of emissions",
+    "water_cost": "Price of water",
     "idle_hardware": "Systems that wait for a hall",
     "porting": "Moving requests to other software",
     "unserved_penalty": "Penalties for tokens not served",
@@ -52,7 +68,16 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     console.print(Text(short(summary["case"]["title"] or summary["case"]["name"], width), style="bold"))
     console.print(_headline(summary), width=width)
     console.print()
-    for table in (_sites(summary), *_connections(summary), *_fleet(summary), _costs(summary), _limits(summary)):
+    for table in (
+        _sites(summary),
+        *_connections(summary),
+        *supply_section(summary),
+        *_fleet(summary),
+        *footprint_section(summary),
+        *_bills(summary),
+        _costs(summary),
+        _limits(summary),
+    ):
         if table is not None:
             console.print(table, width=width)
     notes = Table.grid(padding=(0, 1))
@@ -240,6 +265,24 @@ def _connections(summary: Mapping[str, Any]) -> Iterator[Table]:
             cells = [plain(one["upgrade"], 40), plain(one["place"], 30), one["from_quarter"]]
             table.add_row(*map(Text, [*cells, f"{one['forward_mw']:,.0f}", f"{one['cost_musd']:,.1f}"]))
         yield table
+
+
+def _bills(summary: Mapping[str, Any]) -> Iterator[Table]:
+    """Yield the table of a plan that pays tariffs: what every region is billed by calendar year."""
+    found = summary.get("bills")
+    if not found:
+        return
+    years = sorted({year for one in found for year in one["usd_by_year"]})
+    shown = years if len(years) <= 5 else [*years[:4], years[-1]]
+    table = _table("Bills by tariff: million USD of the calendar year, not discounted")
+    for column in ("Region", "Tariff"):
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    for year in shown:
+        table.add_column(year, justify="right", no_wrap=True, min_width=6)
+    for one in found:
+        cells = [f"{one['usd_by_year'].get(year, 0.0) / USD_PER_MUSD:,.1f}" for year in shown]
+        table.add_row(Text(one["region"]), Text(plain(one["tariff"], 24)), *cells)
+    yield table
 
 
 def _costs(summary: Mapping[str, Any]) -> Table:

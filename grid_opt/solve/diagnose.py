@@ -220,10 +220,24 @@ def _beyond(case: Case) -> str:
     """Name what the investment program leaves out."""
     found = [
         *(["fleet.region_loss"] if case.has_fleet and case.fleet.region_loss else []),
+        *(["supply.least_hedged_share"] if case.supply.least_hedged_share > 0 else []),
+        *_asked_of_footprint(case),
         *(["budget.present_value_musd"] if case.budget.present_value_musd is not None else []),
         "the hourly operation",
     ]
     return " or ".join(found)
+
+
+def _asked_of_footprint(case: Case) -> list[str]:
+    """Name the limits on carbon and water that the case has."""
+    carbon = case.carbon
+    limits = {
+        "carbon.cap_t": bool(carbon.cap_t),
+        "carbon.annual_share": carbon.shares_annual,
+        "carbon.hourly_share": carbon.shares_hourly,
+        "water.cap_m3": bool(case.water.cap_m3),
+    }
+    return [name for name, asked in limits.items() if asked]
 
 
 def _shortage(program: Program) -> str | None:

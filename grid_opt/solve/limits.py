@@ -18,7 +18,7 @@ from grid_opt.solve.standard_form import Array, Matrix, families, submatrix
 
 Key = tuple[Any, ...]
 
-_INVESTMENT = ("campus", "fleet", "connection", "relief", "upgrade", "network", "budget")
+INVESTMENT = ("campus", "fleet", "connection", "onsite", "relief", "upgrade", "network", "budget")
 _ROUNDING = 1e-9
 
 
@@ -79,7 +79,7 @@ class Program:
 
 def investment(matrix: Matrix) -> Matrix:
     """Return the rows and columns that decide on campuses and systems; the operation follows any of them."""
-    part, _ = submatrix(matrix, np.array([name.split(".")[0] in _INVESTMENT for name in families(matrix)]))
+    part, _ = submatrix(matrix, np.array([name.split(".")[0] in INVESTMENT for name in families(matrix)]))
     return part
 
 

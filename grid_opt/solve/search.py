@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from grid_opt.solve.budget import dense_budget, search_priced
 from grid_opt.solve.highs import Answer, Options, solve
 from grid_opt.solve.kernel import search_sites
 from grid_opt.solve.standard_form import Array, Matrix
@@ -42,7 +43,8 @@ def search(
     if not counts.any():
         return search_sites(matrix, options, stage)
     fractions = replace(matrix, integer=matrix.integer & ~counts)
-    first = search_sites(fractions, replace(options, gap=_FIRST_SHARE * options.gap), stage)
+    asked, row = replace(options, gap=_FIRST_SHARE * options.gap), dense_budget(matrix)
+    first = search_sites(fractions, asked, stage) if row is None else search_priced(fractions, row, asked, stage)
     if first.x is None:
         return first
     stage(f"whole systems next: objective {first.objective:,.6g} with fractions, bound {first.bound:,.6g}")

@@ -16,7 +16,7 @@ from grid_opt.study.plan_case import hash_inputs, model_size
 from grid_opt.study.run import resolve_case
 from grid_opt.study.warnings import warnings
 
-_SIZES = ("zone", "region", "link", "bus", "branch", "offer", "quarter", "year", "slice")
+_SIZES = ("zone", "region", "link", "bus", "branch", "offer", "ppa", "forward", "own", "quarter", "year", "slice")
 
 
 def check(

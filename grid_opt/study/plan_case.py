@@ -21,10 +21,15 @@ from grid_opt.config import Case, case_to_toml
 from grid_opt.errors import InfeasibleError, InterruptedRunError, SolverError
 from grid_opt.formulation.model import Model, build_model
 from grid_opt.inputs.fleet import Offer, definition_files
-from grid_opt.inputs.tables import inputs_sha256
+from grid_opt.inputs.tables import inputs_sha256, read_table
+from grid_opt.inputs.tariffs import tariff_files
+from grid_opt.plan.bills import bill_arrays
+from grid_opt.plan.ledgers import with_ledgers
+from grid_opt.plan.schema_footprint import DIVISIBLE
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.diagnose import explain_infeasible
 from grid_opt.solve.extract import costs, counted, polish, price_fleet, price_siting, store, variables
+from grid_opt.solve.footprint_prices import footprint_prices
 from grid_opt.solve.highs import Answer, Options, Progress, relative_gap
 from grid_opt.solve.nodal import site
 from grid_opt.solve.nodal_prices import nodal_prices
@@ -75,7 +80,12 @@ def plan_case(
     size = model_size(matrix)
     store(matrix, least_flow(matrix, linear.x, options), model)
     plan = world.assign(variables(model, world)).assign(costs(model, world))
+    plan = with_ledgers(plan, case)
+    if case.tariffs.charge:
+        log.stage("writing the bills")
+        plan = plan.assign(bill_arrays(case, plan))
     plan = plan.assign(dual_power=power_price(case, matrix, linear.row_dual, model, world))
+    plan = plan.assign(footprint_prices(case, matrix, linear.row_dual, model, world))
     if case.is_nodal:
         plan = plan.assign(nodal_prices(case, matrix, linear.row_dual, model, world))
     if case.objective.goal != "most_tokens":  # there, money hardly counts: limits have no price in it
@@ -132,6 +142,8 @@ def _prices(
     siting = price_siting(matrix, x, options)
     if siting is not None:
         found |= siting_prices(case, matrix, siting, model, world)
+        assert siting.row_dual is not None
+        found |= footprint_prices(case, matrix, siting.row_dual, model, world, DIVISIBLE)
     fleet = price_fleet(matrix, x, model, options) if case.has_fleet else None
     if fleet is not None:
         found |= fleet_prices(case, matrix, fleet, model, world)
@@ -199,6 +211,8 @@ def hash_inputs(case: Case) -> dict[str, str]:
     if case.hours_path is not None:
         named.append(case.hours_path)
     named += case.nodal_paths.values()
+    if case.tariffs.charge:
+        named += tariff_files(read_table("region_tariffs", case.tables_dir))
     return inputs_sha256(case.tables_dir) | {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in named}
 
 

@@ -39,6 +39,8 @@ def warnings(case: Case, world: xr.Dataset) -> Iterator[str]:
             f"representative days had to be shifted by up to {correction:,.0f} USD/MWh to keep the mean price of "
             "every quarter; more energy.days place spikes better"
         )
+    if left := int(world.attrs.get("power_offers_left_out", 0)):
+        yield f"{left:,} offers of power can never pay and were left out; supply.screen = false admits them"
     if not case.grid.network:
         yield "grid.network is false: deliverability over the network is not checked"
 

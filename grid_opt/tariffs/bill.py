@@ -8,7 +8,7 @@ is billed) chooses the schedule; its terms are computed; least bills add what th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -101,9 +101,15 @@ def bill_on(tariff: Tariff, calendar: Calendar, load_mw: Floats, context: Contex
     return Bill(tariff.name, lines, _energy(calendar, x, lines), tuple(notes))
 
 
-def evaluate(terms: Terms, x: Floats, contract_mw: dict[int, float]) -> pd.DataFrame:
-    """Compute the lines of all terms for the load ``x`` [MW] of every slot and the contract demand of every month."""
-    rows = [row for term in terms.terms for row in _rows(term, x, contract_mw)]
+def evaluate(terms: Terms, x: Floats, contract_mw: Mapping[int, float], at_peaks: Floats | None = None) -> pd.DataFrame:
+    """Compute the lines of all terms for the load ``x`` [MW] of every slot and the contract demand of every month.
+
+    ``at_peaks`` is the load of every slot by which all but demand is billed, where it is another.
+    """
+    rows: list[tuple[object, ...]] = []
+    for term in terms.terms:
+        highest = isinstance(term.quantity, Highest)
+        rows += _rows(term, x if highest or at_peaks is None else at_peaks, contract_mw)
     lines = pd.DataFrame(rows, columns=list(COLUMNS))
     costs = lines[~lines["kind"].isin(("collateral", "exit_fee"))].groupby("month")["usd"].sum()
     lacking = []
@@ -120,7 +126,7 @@ def evaluate(terms: Terms, x: Floats, contract_mw: dict[int, float]) -> pd.DataF
     return lines
 
 
-def amount(term: Term, x: Floats, contract_mw: dict[int, float]) -> float:
+def amount(term: Term, x: Floats, contract_mw: Mapping[int, float]) -> float:
     """Return the quantity of a term, in its unit."""
     quantity = term.quantity
     contract = quantity.contract * contract_mw[quantity.contract_month] if quantity.contract else 0.0
@@ -130,7 +136,7 @@ def amount(term: Term, x: Floats, contract_mw: dict[int, float]) -> float:
     return max(contract, quantity.constant, *highest, 0.0)
 
 
-def _rows(term: Term, x: Floats, contract_mw: dict[int, float]) -> Iterator[tuple[object, ...]]:
+def _rows(term: Term, x: Floats, contract_mw: Mapping[int, float]) -> Iterator[tuple[object, ...]]:
     quantity = amount(term, x, contract_mw)
     head = (month_text(term.month), term.schedule, term.kind, term.charge, term.part)
     if term.prices is not None:
@@ -143,7 +149,7 @@ def _rows(term: Term, x: Floats, contract_mw: dict[int, float]) -> Iterator[tupl
         yield (*head, part, term.unit, rate, part * rate, term.cash, term.detail or _why(term, x, contract_mw))
 
 
-def _why(term: Term, x: Floats, contract_mw: dict[int, float]) -> str:
+def _why(term: Term, x: Floats, contract_mw: Mapping[int, float]) -> str:
     """Say what set the billing demand, where it was not the month's own."""
     if not isinstance(term.quantity, Highest):
         return ""

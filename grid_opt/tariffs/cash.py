@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from grid_opt.tariffs.charges import Collateral, ExitFee
 from grid_opt.tariffs.months import MONTHS_PER_YEAR
 from grid_opt.tariffs.periods import Block, one_rate, period_masks
 from grid_opt.tariffs.schema import Schedule
 from grid_opt.tariffs.setting import Setting
-from grid_opt.tariffs.terms import Term, of_contract
+from grid_opt.tariffs.terms import Linear, Term, of_contract
 from grid_opt.units import KW_PER_MW
 
 Names = Mapping[int, str]
@@ -29,7 +31,7 @@ def cash_terms(setting: Setting, names: Names) -> Iterator[Term]:
         name = names[setting.leaves - 1]
         schedule = setting.tariff.schedules[name]
         for charge, fee in schedule.exit_fee.items():
-            yield from _exit(setting, schedule, fee, name, charge)
+            yield from exit_terms(setting, schedule, fee, name, charge)
 
 
 def _spans(setting: Setting, names: Names) -> Iterator[tuple[int, int | None, str, str]]:
@@ -56,21 +58,35 @@ def _collateral(
     due = posted + MONTHS_PER_YEAR * collateral.years
     returned = due if end is None else min(due, end)
     usd_per_mw = collateral.usd_per_kw * KW_PER_MW
-    amount = of_contract(1.0, posted)
     cash = collateral.form == "cash"
     rate = (-1.0 if cash else 1.0) * usd_per_mw * collateral.fraction_per_year / MONTHS_PER_YEAR
     for month in range(posted, returned + 1):
         if setting.calendar.index(month) is None:
             continue
-        if cash and month in (posted, returned):
-            step, blocks = ("posted", usd_per_mw) if month == posted else ("returned", -usd_per_mw)
-            yield Term(month, name, "collateral", charge, step, amount, "MW", one_rate(blocks), cash=True)
-        if month < returned and rate:
+        if cash:
+            yield from _paid(setting, name, charge, usd_per_mw, (month, posted, returned))
+        if month < returned and (rate or cash):
             step = "interest" if cash else "letter of credit"
-            yield Term(month, name, "collateral", charge, step, amount, "MW", one_rate(rate))
+            yield Term(month, name, "collateral", charge, step, of_contract(1.0, month), "MW", one_rate(rate))
 
 
-def _exit(setting: Setting, schedule: Schedule, fee: ExitFee, name: str, charge: str) -> Iterator[Term]:
+def _paid(setting: Setting, name: str, charge: str, usd_per_mw: float, at: tuple[int, int, int]) -> Iterator[Term]:
+    """Write what is paid in a month: the deposit at first, more or less as the contract changes, and its return."""
+    month, posted, returned = at
+    now, before = setting.context.change_of_contract(month)
+    if month == returned:
+        back = of_contract(1.0, month - 1 if month > setting.calendar.months[0] else month)
+        yield Term(month, name, "collateral", charge, "returned", back, "MW", one_rate(-usd_per_mw), cash=True)
+    elif month == posted:
+        yield Term(
+            month, name, "collateral", charge, "posted", of_contract(1.0, month), "MW", one_rate(usd_per_mw), cash=True
+        )
+    elif now != before:
+        more = Linear(np.zeros(0, dtype=np.int64), np.zeros(0), constant=now - before)
+        yield Term(month, name, "collateral", charge, "adjusted", more, "MW", one_rate(usd_per_mw), cash=True)
+
+
+def exit_terms(setting: Setting, schedule: Schedule, fee: ExitFee, name: str, charge: str) -> Iterator[Term]:
     """Write the fee: of each share of the contract that is due, the rates of its months together."""
     month = setting.leaves
     assert month is not None

@@ -232,6 +232,7 @@ class MinimumBill(Cited):
 class Collateral(Cited):
     """Security for the contract: posted when the schedule begins to hold, returned after some years or when it ends.
 
+    It follows the contract demand of each month.
     ``cash``: the amount is paid and comes back, and the utility pays interest a month, a twelfth of the yearly rate.
     ``letter_of_credit``: no money moves but the bank's fee, the cost of carry, a twelfth of the yearly rate a month.
     """

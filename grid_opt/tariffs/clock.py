@@ -181,7 +181,7 @@ def representative_calendar(year: int, days: RepresentativeDays, holidays: str) 
     parts: list[tuple[Floats, ...]] = []
     total = [sum(w for q, w in zip(days.quarter, days.weight_days, strict=True) if q == k) for k in (1, 2, 3, 4)]
     for index in range(12):
-        kinds = _days_by_kind(12 * year + index, holidays)
+        kinds = days_by_kind(12 * year + index, holidays)
         for day, (quarter, weight) in enumerate(zip(days.quarter, days.weight_days, strict=True)):
             if quarter == index // 3 + 1 and weight > 0:
                 for workday, number in ((1, kinds[0]), (0, kinds[1])):
@@ -207,7 +207,8 @@ def _one_day(month: int, day: int, workday: int, days: float, key: int) -> tuple
     return month * same, HOURS * day + hour, hour, workday * same, days * same, key * same
 
 
-def _days_by_kind(month: int, holidays: str) -> tuple[int, int]:
+def days_by_kind(month: int, holidays: str) -> tuple[int, int]:
+    """Return the workdays and the weekend days of a month."""
     year, free = year_of(month), nerc_holidays(year_of(month)) if holidays == "nerc" else frozenset()
     days = [date(year, month % 12 + 1, day + 1) for day in range(days_of(month))]
     work = sum(day.weekday() < _SATURDAY and day not in free for day in days)

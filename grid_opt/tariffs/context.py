@@ -49,6 +49,12 @@ class Context:
         due = [name for name in by_month if name <= month]
         return by_month[max(due) if due else min(by_month)]
 
+    def change_of_contract(self, month: int) -> tuple[float, float]:
+        """Return the contract demand of a month and of the month before [MW]; alike where it is not given by month."""
+        if not isinstance(self.contract_mw, Mapping):
+            return 0.0, 0.0
+        return self.contract_in(month, 0.0), self.contract_in(month - 1, 0.0)
+
     def earlier_peak(self, month: int) -> float | None:
         """Return the recorded demand of an earlier month [MW], or ``None``."""
         return self.peaks_mw.get(month_text(month))

@@ -18,6 +18,11 @@ def bundled_tariffs() -> tuple[str, ...]:
     return tuple(sorted(path.name.removesuffix(".toml") for path in _folder().glob("*.toml")))
 
 
+def tariff_path(name: str, base: Path | None = None) -> Path:
+    """Return the file of a tariff: a bundled one by its name, or a TOML file relative to ``base``."""
+    return _folder() / f"{name}.toml" if name in bundled_tariffs() else (base or Path()) / name
+
+
 def load_tariff(name: str, base: Path | None = None) -> Tariff:
     """Read a tariff by its bundled name, or from a TOML file (relative to ``base``).
 
@@ -25,7 +30,7 @@ def load_tariff(name: str, base: Path | None = None) -> Tariff:
     """
     known = bundled_tariffs()
     bundled = name in known
-    path = _folder() / f"{name}.toml" if bundled else (base or Path()) / name
+    path = tariff_path(name, base)
     if not bundled and not path.is_file():
         suggestion = nearest(name, known)
         raise InputError(

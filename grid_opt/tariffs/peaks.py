@@ -11,7 +11,7 @@ from grid_opt.tariffs.charges import CapacityCharge, CoincidentCharge, peak_hour
 from grid_opt.tariffs.clock import Floats, Ints
 from grid_opt.tariffs.months import JUNE, MONTHS_PER_YEAR, days_of, delivery_year, year_of
 from grid_opt.tariffs.periods import one_rate
-from grid_opt.tariffs.schema import Schedule
+from grid_opt.tariffs.schema import Schedule, Tariff
 from grid_opt.tariffs.setting import Setting
 from grid_opt.tariffs.terms import Linear, Term, constant, of_contract
 from grid_opt.units import KW_PER_MW
@@ -35,10 +35,24 @@ def peak_terms(setting: Setting, schedule: Schedule, name: str, month: int) -> I
         yield Term(month, name, "capacity", charge, "", quantity, "MW", one_rate(rate), detail=detail)
 
 
+def declared_hours(tariff: Tariff) -> dict[int, set[int]]:
+    """Return the declared hours of the local day by month, 0 to 11, of all charges of a tariff."""
+    found: dict[int, set[int]] = {}
+    for schedule in tariff.schedules.values():
+        for charge in (*schedule.coincident.values(), *schedule.capacity.values()):
+            for text in charge.declared:
+                month, _, hour = peak_hour(text)
+                found.setdefault(month - 1, set()).add(hour)
+    return found
+
+
 def _measured(
     setting: Setting, charge: CoincidentCharge | CapacityCharge, field: str, month: int
 ) -> tuple[Linear, str]:
-    """Return the demand that is billed in a month as a function of the load, and say which it is."""
+    """Return the demand that is billed in a month as a function of the load, and say which it is.
+
+    Peaks before the start of service are not a customer's own: they are no history.
+    """
     if isinstance(charge, CoincidentCharge) and charge.charged == "same_month":
         hours = [hour for hour in _hours(setting, charge, year_of(month)) if hour[0] == month]
         return _mean(setting, hours, field), "mean at the peak hours of the month"
@@ -46,7 +60,8 @@ def _measured(
     measured = year_of(month - (starts - 1)) - 1
     told = f"mean at the peaks of {measured}"
     hours = _hours(setting, charge, measured)
-    if hours and all(len(setting.calendar.peak_slots(*hour)) for hour in hours):
+    served = all(hour[0] >= setting.start for hour in hours)
+    if served and hours and all(len(setting.calendar.peak_slots(*hour)) for hour in hours):
         return _mean(setting, hours, field), told
     recorded = setting.context.coincident_mw.get((charge.program, measured))
     if recorded is not None:

@@ -18,6 +18,10 @@ from grid_opt.verify import (  # noqa: F401
     connection,
     contents,
     fleet,
+    footprint,
+    footprint_limits,
+    footprint_prices,
+    footprint_tables,
     network,
     nodal,
     nodal_prices,
@@ -27,7 +31,10 @@ from grid_opt.verify import (  # noqa: F401
     resilience,
     service,
     siting,
+    supply,
+    supply_tables,
     tables,
+    tariffs,
     totals,
 )
 from grid_opt.verify.check import CHECKS, Check, Report

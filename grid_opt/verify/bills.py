@@ -10,6 +10,7 @@ import xarray as xr
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.ledger import Books
 from grid_opt.verify.offer_money import bought_capacity
+from grid_opt.verify.supply import metered_mw
 
 Bill = Callable[[int, int, int], float]
 """Amount [USD] for (position of the region, position of the year, calendar quarter), undiscounted."""
@@ -28,9 +29,9 @@ def _accounts(e: Evidence, bill: Bill) -> xr.DataArray:
     return xr.DataArray(totals, coords={"region": e.plan["region"], "year": e.plan["year"]}, dims=("region", "year"))
 
 
-def _mwh(e: Evidence, power: str) -> Bill:
+def _mwh(e: Evidence, power: xr.DataArray) -> Bill:
     """Return the MWh of ``power`` in a calendar quarter, as a bill of 1 USD/MWh."""
-    mw, hours, seasons = e[power].values, e["slice_weight"].values, e["slice_season"].values.astype(int)
+    mw, hours, seasons = power.values, e["slice_weight"].values, e["slice_season"].values.astype(int)
     return lambda r, a, season: float(np.sum((mw[r, a] * hours)[seasons == season]))
 
 
@@ -49,15 +50,16 @@ def recomputed_energy(e: Evidence) -> xr.DataArray:
 def recomputed_rider(e: Evidence) -> xr.DataArray:
     """Return the riders [USD]: every MWh that the meter counts, at the region's rate.
 
-    What is bought is what is metered and the losses on the way, a share of what is metered.
+    What comes over the grid, bought at wholesale or delivered under a contract, is what is metered and the losses on
+    the way, a share of what is metered.
     """
-    rate, loss, bought = e["delivery_rider"].values, e["loss"].values, _mwh(e, "purchase")
-    return _accounts(e, lambda r, a, season: rate[r] * bought(r, a, season) / (1.0 + loss[r]))
+    rate, loss, sent = e["delivery_rider"].values, e["loss"].values, _mwh(e, metered_mw(e))
+    return _accounts(e, lambda r, a, season: rate[r] * sent(r, a, season) / (1.0 + loss[r]))
 
 
 def recomputed_lost_compute(e: Evidence) -> xr.DataArray:
     """Return the worth of the compute shed [USD]: every MWh of IT energy at the case's value."""
-    value, shed = e.case.flexibility.value_of_lost_compute_usd_per_mwh, _mwh(e, "curtailment")
+    value, shed = e.case.flexibility.value_of_lost_compute_usd_per_mwh, _mwh(e, e["curtailment"])
     return _accounts(e, lambda r, a, season: value * shed(r, a, season))
 
 

@@ -20,6 +20,11 @@ def has_menu(e: Evidence) -> bool:
     return e.case.connection.menu
 
 
+def buys_capacity(e: Evidence) -> bool:
+    """Say whether campuses buy capacity for what relief does not cover; by tariff it is billed at peaks."""
+    return has_menu(e) and not e.case.tariffs.charge
+
+
 def has_upgrades(e: Evidence) -> bool:
     """Whether the network may be upgraded."""
     return e.case.connection.menu and e.case.connection.upgrades
@@ -243,16 +248,26 @@ def _shed(e: Evidence) -> xr.DataArray:
     return by_region(e, held).transpose("region", "quarter")
 
 
+def _may_shed(e: Evidence) -> bool:
+    return e.case.connection.menu or e.case.tariffs.charge
+
+
+def _shed_in_all(e: Evidence) -> xr.DataArray:
+    """Return the compute that stands behind calls and that is shed at declared peaks [MW at the meter]."""
+    calls = _shed(e) if e.case.connection.menu else xr.zeros_like(e.it_mw)
+    return calls + (e["peak_shed"] if e.case.tariffs.charge else 0.0)
+
+
 @check("relief.shed_limit", "No more compute stands behind calls than may be turned down.", "MW",
-       when=lambda e: e.case.connection.menu and not e.case.has_fleet)  # fmt: skip
+       when=lambda e: _may_shed(e) and not e.case.has_fleet)  # fmt: skip
 def shed_limit(e: Evidence) -> Excess:
     """Compare it with the tolerated share of the power in use, at the meter."""
     in_use = e.facility_mw * e.case.demand.utilization_fraction
-    return at_most(_shed(e), e.case.flexibility.max_curtailment_fraction * in_use)
+    return at_most(_shed_in_all(e), e.case.flexibility.max_curtailment_fraction * in_use)
 
 
 @check("service.shed_limit", "Of the compute at work, what is not protected may be turned down for calls.", "MW",
-       when=lambda e: e.case.connection.menu and e.case.has_fleet)  # fmt: skip
+       when=lambda e: _may_shed(e) and e.case.has_fleet)  # fmt: skip
 def work_limit(e: Evidence) -> Excess:
     """Add up, block by block, what systems draw above idle for classes that are not protected."""
     protected = dict(zip([str(w) for w in e.labels("class")], e["class_protected"].values.tolist(), strict=True))
@@ -264,7 +279,7 @@ def work_limit(e: Evidence) -> Excess:
             rate = above_idle.sel({"class": kind}, drop=True)
             work = work + (e["serving"].isel(stream=i, drop=True) * rate).sum("accelerator")
     most = e.case.flexibility.max_curtailment_fraction * work * e["pue"]
-    shed, rows = _shed(e), []
+    shed, rows = _shed_in_all(e), []
     for year in e.labels("year"):
         quarters = e.quarter_rows(int(year))
         seasons = [shed.sel(quarter=q, drop=True) for q in quarters]
@@ -322,16 +337,19 @@ def called_load(e: Evidence) -> Excess:
     return at_most(e["called"], (e["pue_stress"] * e.it_mw).transpose(*e["called"].dims))
 
 
-@check("capacity.capacity_bought", "Capacity is bought, never sold.", "MW", when=has_menu)
+@check("capacity.capacity_bought", "Capacity is bought, never sold.", "MW", when=buys_capacity)
 def capacity_bought(e: Evidence) -> Excess:
     """Ask for at least 0."""
     return at_most(-e["capacity_bought"], 0.0)
 
 
-@check("capacity.adequacy", "Capacity bought, relief and own supply cover the coincident load.", "MW", when=has_menu)
+@check("capacity.adequacy", "Capacity bought, relief and own supply cover the coincident load.", "MW",
+       when=buys_capacity)  # fmt: skip
 def adequacy(e: Evidence) -> Excess:
-    """Add up all three and compare them with the load at the hour that capacity is for."""
+    """Add up all of them and compare them with the load at the hour that capacity is for."""
     cover = e["capacity_bought"] + _standing(e, e["relief_accredited"]) + _supplied(e)
+    if e.case.supply.onsite:
+        cover = cover + e["own_capacity"]
     return at_most(e.case.connection.coincident_share * e.facility_mw, cover)
 
 

@@ -13,6 +13,7 @@ from grid_opt.errors import GridOptError
 from grid_opt.inputs.schema import WORLD
 from grid_opt.plan.io import DIGEST, digest
 from grid_opt.plan.schema import cost_terms_of, decisions_of, specs
+from grid_opt.plan.schema_footprint import LEDGERS
 from grid_opt.verify.capital import hardware_usd_per_mw
 from grid_opt.verify.check import Excess, check, none_of, whole_plan
 from grid_opt.verify.evidence import Evidence, NotMadeError, declared_dims
@@ -23,7 +24,7 @@ _MONEY_UNITS = {"USD", "million USD"}
 
 def expected_names(e: Evidence) -> list[str]:
     """Return every array that the plan of this case must hold."""
-    return [*e.inputs, *decisions_of(e.case), *(f"cost_{term}" for term in cost_terms_of(e.case))]
+    return [*e.inputs, *decisions_of(e.case), *LEDGERS, *(f"cost_{term}" for term in cost_terms_of(e.case))]
 
 
 def _by_variable(wrong: dict[str, float], tolerance: float = 0.5) -> Excess:
@@ -47,8 +48,8 @@ def units(e: Evidence) -> Excess:
     """Compare every unit with its declaration; money may be counted in USD or in million USD."""
     wrong = {}
     for name in expected_names(e):
-        if name not in e.plan.variables or e.plan[name].dtype.kind in "OUS":
-            continue
+        if name not in e.plan.variables or e.plan[name].dtype.kind in "OUS" or e.plan[name].size == 0:
+            continue  # names have none, and what is empty cannot be told from names
         wanted = specs()[name].unit if name in specs() else e.inputs[name].unit
         found = str(e.plan[name].attrs.get("units", ""))
         wrong[name] = float(found != wanted and not {found, wanted} <= _MONEY_UNITS)
@@ -162,6 +163,8 @@ def _differences(e: Evidence, world: xr.Dataset) -> Excess:
         fresh = fresh.sel({dim: e.labels(dim) for dim in dims}) if _same_labels(e, world, dims) else fresh[..., :0]
         if fresh.shape != found.shape:
             wrong[f"{name}: other labels"] = np.inf
+            continue
+        if fresh.size == 0:
             continue
         values = fresh.values.astype(float)
         apart = abs(found.values - values) / np.maximum(1.0, abs(values))

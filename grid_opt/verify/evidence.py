@@ -17,9 +17,12 @@ from grid_opt.config.case import Case
 from grid_opt.config.loading import case_from_toml
 from grid_opt.errors import GridOptError
 from grid_opt.inputs.schema import WORLD, WorldArray
+from grid_opt.inputs.schema_environment import FOOTPRINT
 from grid_opt.inputs.schema_fleet import FLEET, declared_arrays
 from grid_opt.inputs.schema_nodal import NODAL
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
+from grid_opt.inputs.schema_supply import SUPPLY
+from grid_opt.inputs.schema_tariffs import TARIFF
 from grid_opt.plan.schema import specs
 from grid_opt.verify.table_files import NotMadeError, TableFiles
 
@@ -35,7 +38,7 @@ def declared_dims(name: str) -> tuple[str, ...] | None:
     spec = specs().get(name)
     if spec is not None:
         return spec.dims
-    declared = {**WORLD, **FLEET, **NODAL, **MENU, **UPGRADE}.get(name)
+    declared = {**WORLD, **FOOTPRINT, **FLEET, **NODAL, **MENU, **UPGRADE, **TARIFF, **SUPPLY}.get(name)
     return None if declared is None else declared.dims
 
 

@@ -120,4 +120,5 @@ def bought_capacity(e: Evidence) -> xr.DataArray:
     """Return the load for which capacity is bought [MW], (region, quarter)."""
     if e.case.connection.menu:
         return e["capacity_bought"]
-    return e.facility_mw * e.case.connection.coincident_share
+    own = e["own_capacity"] if e.case.supply.onsite else 0.0
+    return e.facility_mw * e.case.connection.coincident_share - own

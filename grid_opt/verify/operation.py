@@ -7,6 +7,7 @@ import xarray as xr
 
 from grid_opt.verify.check import Excess, at_most, check, equal
 from grid_opt.verify.evidence import Evidence
+from grid_opt.verify.supply import supplied_mw
 
 
 @check("operation.purchase", "Power is bought, never sold.", "MW")
@@ -38,15 +39,17 @@ def curtailment_limit(e: Evidence) -> Excess:
     return at_most(e["curtailment"], e.case.flexibility.max_curtailment_fraction * drawn_mw(e))
 
 
-@check("operation.power_balance", "Power bought covers IT, cooling and delivery losses.", "MW")
+@check("operation.power_balance", "Power bought or supplied otherwise covers IT, cooling and delivery losses.", "MW")
 def power_balance(e: Evidence) -> Excess:
-    """Follow the power from the computers back to the market: cooling first, then losses."""
+    """Follow the power from the computers back to the market: cooling first, then losses, then what others supply."""
     computers = drawn_mw(e) - e["curtailment"]
     season = xr.DataArray(e["slice_season"].values.astype(int), dims="slice", coords={"slice": e.plan["slice"]})
     cooled = computers * e["pue"].sel(season=season).drop_vars("season")
     lost = cooled * e["loss"]
-    bought = (cooled + lost).transpose("region", "year", "slice")
-    return equal(e["purchase"], bought)
+    needed = (cooled + lost).transpose("region", "year", "slice")
+    if not e.case.supply.has_sources:
+        return equal(e["purchase"], needed)
+    return equal(e["purchase"] + supplied_mw(e), needed, e["purchase"])
 
 
 HOURS_OF_SEASON = {1: 90 * 24, 2: 91 * 24, 3: 92 * 24, 4: 92 * 24}

@@ -12,6 +12,7 @@ from grid_opt.verify.connection import by_region, gained_headroom
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.ledger import quarter_count
 from grid_opt.verify.offer_money import connection_outlay
+from grid_opt.verify.supply_money import own_outlay
 
 
 @check("campus.site", "A campus is open (1) or not (0).", "1")
@@ -153,7 +154,7 @@ def annual_budget(e: Evidence) -> Excess:
     """Add up the overnight cost of what enters service in every calendar year that has a budget."""
     limits = e.case.budget.annual_musd
     by_year = dict.fromkeys(limits, 0.0)
-    spent = outlay_usd(e).sum("region") + connection_outlay(e)
+    spent = outlay_usd(e).sum("region") + connection_outlay(e) + own_outlay(e)
     for quarter, amount in zip(e.labels("quarter"), spent.values.tolist(), strict=True):
         year = int(str(quarter)[:4])
         if year in by_year:
@@ -170,7 +171,9 @@ def annual_budget(e: Evidence) -> Excess:
 def total_budget(e: Evidence) -> Excess:
     """Add up the overnight cost of everything that enters service."""
     assert e.case.budget.total_musd is not None
-    return _money_limit(outlay_usd(e).sum() + connection_outlay(e).sum(), 1e6 * e.case.budget.total_musd)
+    return _money_limit(
+        outlay_usd(e).sum() + connection_outlay(e).sum() + own_outlay(e).sum(), 1e6 * e.case.budget.total_musd
+    )
 
 
 @check("campus.target", "The targets are those of the case.", "MW")

@@ -37,15 +37,15 @@ def _zone(e: Evidence, zone: str) -> Row:
         return e.tables.row("zones", zone=zone)
     bus = e.labels("bus").index(zone)
     place = {f"{axis}itude_deg": str(float(e[name][bus])) for axis, name in (("lat", "bus_lat"), ("long", "bus_lon"))}
-    candidate = _candidate(e, zone)[0]
-    return e.tables.row("zones", zone=candidate["like"]) | {"name": candidate["name"]} | place
+    like = candidate(e, zone)[0]
+    return e.tables.row("zones", zone=like["like"]) | {"name": like["name"]} | place
 
 
 def _region(e: Evidence, region: str) -> Row:
-    return e.tables.row("regions", region=_candidate(e, region)[0]["like"] if e.case.is_nodal else region)
+    return e.tables.row("regions", region=candidate(e, region)[0]["like"] if e.case.is_nodal else region)
 
 
-def _candidate(e: Evidence, bus: str) -> list[Row]:
+def candidate(e: Evidence, bus: str) -> list[Row]:
     """Return the rows of a bus in the table of candidates."""
     return [row for row in e.tables.rows_at(e.case.nodal_paths["candidates"]) if row["bus"] == bus]
 
@@ -76,7 +76,7 @@ def headroom(e: Evidence, region: str, quarter: str, *, committed: bool = True) 
     """
     grid, latest, in_force = e.case.grid, -1, 0.0
     if e.case.is_nodal:
-        rows = [row | {"quarter": row["from_quarter"]} for row in _candidate(e, region)]
+        rows = [row | {"quarter": row["from_quarter"]} for row in candidate(e, region)]
     else:
         rows = [row for row in e.tables.rows("headroom") if row["region"] == region]
     for row in rows:

@@ -9,7 +9,7 @@ from functools import partial
 import xarray as xr
 
 from grid_opt.plan.schema import FORGONE, PROVENANCE, STATUSES, cost_terms_of, specs
-from grid_opt.verify import bills, capital, nodal, offer_money, tokens
+from grid_opt.verify import bills, capital, footprint_money, nodal, offer_money, supply_money, tariffs, tokens
 from grid_opt.verify.check import (
     FEASIBILITY,
     MONEY_RELATIVE,
@@ -22,17 +22,26 @@ from grid_opt.verify.check import (
 )
 from grid_opt.verify.evidence import Evidence
 
+
+def _either(flat: Callable[[Evidence], xr.DataArray], part: str) -> Callable[[Evidence], xr.DataArray]:
+    """Choose how a term is worked out: by tariff where the case pays them, else by flat rates."""
+    by_tariff = tariffs.recomputed(part)
+    return lambda e: by_tariff(e) if tariffs.pays(e) else flat(e)
+
+
 RECOMPUTED: dict[str, Callable[[Evidence], xr.DataArray]] = {
     "site_capex": capital.recomputed_site,
     "shell_capex": capital.recomputed_shell,
     "hardware_capex": capital.recomputed_hardware,
     "fixed_om": bills.recomputed_fixed_om,
-    "energy": bills.recomputed_energy,
+    "energy": _either(bills.recomputed_energy, "energy"),
     "generation": nodal.recomputed_generation,
     "lost_load": nodal.recomputed_lost_load,
-    "rider": bills.recomputed_rider,
-    "delivery": bills.recomputed_delivery,
-    "capacity": bills.recomputed_capacity,
+    "rider": _either(bills.recomputed_rider, "rider"),
+    "delivery": _either(bills.recomputed_delivery, "delivery"),
+    "capacity": _either(bills.recomputed_capacity, "capacity"),
+    "collateral": tariffs.recomputed("collateral"),
+    "peak_shedding": tariffs.recomputed_peak_shedding,
     "lost_compute": bills.recomputed_lost_compute,
     "study_cost": offer_money.recomputed_study,
     "works_cost": offer_money.recomputed_works,
@@ -41,6 +50,17 @@ RECOMPUTED: dict[str, Callable[[Evidence], xr.DataArray]] = {
     "relief_fixed_cost": offer_money.recomputed_relief,
     "call_energy_cost": offer_money.recomputed_calls,
     "upgrade_cost": offer_money.recomputed_upgrades,
+    "certificate_cost": footprint_money.recomputed_certificates,
+    "carbon_cost": footprint_money.recomputed_carbon,
+    "water_cost": footprint_money.recomputed_water,
+    "settlement": supply_money.recomputed_settlement,
+    "wheeling": supply_money.recomputed_wheeling,
+    "forward_premium": supply_money.recomputed_forwards,
+    "own_capex": supply_money.recomputed_own,
+    "own_upkeep": supply_money.recomputed_upkeep,
+    "own_running": supply_money.recomputed_running,
+    "store_wear_cost": supply_money.recomputed_wear,
+    "export_revenue": supply_money.recomputed_exports,
     "idle_hardware": capital.recomputed_idle,
     "porting": tokens.recomputed_porting,
     "unserved_penalty": tokens.recomputed_penalty,

@@ -15,24 +15,37 @@ from grid_opt.formulation import (  # noqa: E402
     bills,
     campus,
     capital,
+    carbon,
+    certificates,
     connection,
+    contracts,
     fleet,
+    forwards,
     goal,
+    matching,
     network,
     nodal,
+    onsite,
     operation,
+    own_dispatch,
     relief,
     resilience,
     service,
+    supply,
+    tariff,
     upgrades,
+    water,
 )
 from grid_opt.formulation.block import DIMENSIONS, Declaration  # noqa: E402
 from grid_opt.formulation.model import print_formulas  # noqa: E402
 from grid_opt.formulation.tex_builder import TexBuilder  # noqa: E402
 from tests.tiny import tiny_case, tiny_world  # noqa: E402
+from tests.tiny_carbon import FOOTPRINT_BLOCKS, FOOTPRINTS  # noqa: E402
 from tests.tiny_fleet import fleet_case, fleet_tiny_world  # noqa: E402
 from tests.tiny_menu import menu_world, rich_offers, rich_upgrades  # noqa: E402
 from tests.tiny_nodal import nodal_world  # noqa: E402
+from tests.tiny_supply import RICH_SUPPLY, rich_sources, supply_world  # noqa: E402
+from tests.tiny_tariffs import by_size, charges, named, tariffs_world  # noqa: E402
 
 PAGE = ROOT / "docs" / "formulation.md"
 BLOCKS = {
@@ -45,9 +58,20 @@ BLOCKS = {
     "fleet": fleet.Fleet,
     "service": service.Service,
     "resilience": resilience.Resilience,
+    "onsite": onsite.OnSite,
+    "supply": supply.Supply,
+    "contracts": contracts.Contracts,
+    "forwards": forwards.Forwards,
+    "plant": own_dispatch.Plants,
+    "store": own_dispatch.Stores,
     "operation": operation.Operation,
+    "certificates": certificates.Certificates,
+    "matching": matching.Matching,
+    "carbon": carbon.Carbon,
+    "water": water.Water,
     "capital": capital.Capital,
     "budget": capital.Capital,
+    "tariff": tariff.Tariffs,
     "bills": bills.Bills,
     "nodal": nodal.Dispatch,
     "base": nodal.Overload,
@@ -64,13 +88,17 @@ HEAD = """# Formulation
 This page is generated: `scripts/docs/build_formulation.py` runs the rules that build the model on symbols and
 prints what they say. A test compares it with the code, so it cannot drift. Do not edit it.
 
-What is minimized stands at the end; cost terms are in million USD of present value. A case with a fleet has the blocks
-`fleet` and `service`; one without has `operation.utilization` and the hardware terms of `capital`. A case without a
-menu of offers has, of the blocks `connection`, `relief`, `capacity` and `upgrade`, only `connection.headroom`. One
-whose campuses stand at buses of a network has `nodal` in place of `network` and `bills.energy`; `base` is the dispatch
-without campuses, solved before it with the constraints of `nodal` for no new load and limits that may be exceeded; its
-offers are those of generators. Upper-case letters with a calligraphic hand are sets; an index set's own letter in upper
-case, as in $n_{r,Q}$, is its last element. A variable one step before the first quarter is zero.
+What is minimized stands at the end; cost terms are in million USD of present value. A case that pays tariffs has the
+block `tariff` in place of `capacity` and of `bills.energy`, `bills.rider`, `bills.delivery` and `bills.capacity`. A
+case with a fleet has the blocks `fleet` and `service`; one without has `operation.utilization` and the hardware terms
+of `capital`. A case without a menu of offers has, of the blocks `connection`, `relief`, `capacity` and `upgrade`,
+only `connection.headroom`. The blocks `onsite`, `supply`, `contracts`, `forwards`, `plant` and `store` are those of
+sources that a case admits under `[supply]`; without any, their terms drop out of the power balance, of capacity and of
+outlays. `certificates`, `matching`, `carbon` and `water` are there where a case asks something of them; of the three
+ledgers of `carbon` it has one. One whose campuses stand at buses of a network has `nodal` in place of `network` and
+`bills.energy`; `base` is the dispatch without campuses, solved before it with the constraints of `nodal` for no new
+load and limits that may be exceeded. Upper-case letters with a calligraphic hand are sets; an index set's own letter in
+upper case, as in $n_{r,Q}$, is its last element. A variable one step before the first quarter is zero.
 
 | dimension | index | set |
 |---|---|---|
@@ -89,10 +117,21 @@ def declarations() -> dict[str, Declaration]:
     nodal.compose_base(base, at_buses, world)
     found |= {name: one for name, one in base.declarations.items() if name.startswith("base.")}
     menu = {"menu": True, "upgrades": True}
-    case, chosen = (with_knobs(one, connection=menu) for one in (case, chosen))
+    case, chosen = (with_knobs(one, connection=menu, supply=RICH_SUPPLY) for one in (case, chosen))
     for one, make in ((case, tiny_world), (chosen, fleet_tiny_world)):
         plain = make(one)
-        found |= print_formulas(one, menu_world(one, rich_offers(plain), plain, upgrades=rich_upgrades(one)))
+        plain = supply_world(one, plain, **rich_sources(plain))
+        world = menu_world(one, rich_offers(plain), plain, upgrades=rich_upgrades(one))
+        found |= print_formulas(one, world)
+        paying = with_knobs(one, tariffs={"charge": True}, supply={"contracts": ["financial"]})
+        tariffs = [by_size(), *(named(parts, name) for name, parts in charges().items())]
+        regions = world["region"].values.tolist()
+        found |= print_formulas(paying, tariffs_world(paying, dict(zip(regions, tariffs, strict=False)), world))
+    for asked in FOOTPRINTS:
+        one = with_knobs(tiny_case(), supply=RICH_SUPPLY, **asked)
+        plain = tiny_world(one)
+        printed = print_formulas(one, supply_world(one, plain, **rich_sources(plain)))
+        found |= {name: d for name, d in printed.items() if name.split(".")[0] in FOOTPRINT_BLOCKS}
     return found
 
 

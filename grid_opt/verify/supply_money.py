@@ -1,0 +1,115 @@
+"""Keep the accounts of contracts, blocks and what stands on site once more."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from grid_opt.verify.evidence import Evidence
+from grid_opt.verify.ledger import Books, worth_today
+from grid_opt.verify.supply import contracted_production, has_own
+
+
+def _worth_by_slice(e: Evidence) -> xr.DataArray:
+    """Return what 1 USD per MWh and MW in every slice is worth over all its years [h], (year, slice)."""
+    books, season = Books.of(e.case), e["slice_season"].values.astype(int)
+    rows = [[books.bill(int(year), int(c)) for c in season] for year in e.labels("year")]
+    worth = xr.DataArray(rows, dims=("year", "slice"), coords={"year": e.plan["year"], "slice": e.plan["slice"]})
+    return worth * e["slice_weight"]
+
+
+def _by_slice(e: Evidence, by_season: xr.DataArray) -> xr.DataArray:
+    season = xr.DataArray(e["slice_season"].values.astype(int), dims="slice", coords={"slice": e.plan["slice"]})
+    return by_season.sel(season=season).drop_vars("season")
+
+
+def recomputed_settlement(e: Evidence) -> xr.DataArray:
+    """Return what long contracts settle [USD], (ppa, year): paid at the strike for all that is made.
+
+    Received for it is the price at the project; under a physical contract that of a sale, less the margin, as if
+    nothing were delivered: what is delivered gives it back (:func:`recomputed_wheeling`).
+    """
+    price, margin = e["ppa_price"], e.case.supply.sale_margin_usd_per_mwh
+    sale = (price - margin).clip(min=0.0)
+    received = sale.where(e["ppa_physical"] > 0, price)
+    each = contracted_production(e) * (_by_slice(e, e["ppa_strike"]) - received)
+    return (each * _worth_by_slice(e)).sum("slice").transpose("ppa", "year")
+
+
+def recomputed_wheeling(e: Evidence) -> xr.DataArray:
+    """Return what delivery costs [USD], (wheeled, year): the sale that is not made, and the basis."""
+    labels = e.labels("wheeled")
+
+    def mine(name: str) -> xr.DataArray:
+        return e[name].sel(ppa=labels).rename(ppa="wheeled").assign_coords(wheeled=labels)
+
+    sale = (mine("ppa_price") - e.case.supply.sale_margin_usd_per_mwh).clip(min=0.0)
+    each = e["delivered_ppa"] * (sale + mine("ppa_basis"))
+    return (each * _worth_by_slice(e)).sum("slice").transpose("wheeled", "year")
+
+
+def recomputed_forwards(e: Evidence) -> xr.DataArray:
+    """Return what blocks cost [USD], (forward, year): their price less that of every hour in them."""
+    regions = [str(r) for r in e.labels("region")]
+    at = [regions.index(str(r)) for r in e["forward_region"].values]
+    spot = e["price"].isel(region=xr.DataArray(at, dims="forward", coords={"forward": e.plan["forward"]}))
+    each = _by_slice(e, e["forward_mw"] * e["forward_price"]) - _by_slice(e, e["forward_mw"]) * spot.drop_vars("region")
+    return (each * e["forward_in"] * _worth_by_slice(e)).sum("slice").transpose("forward", "year")
+
+
+def own_usd(e: Evidence) -> xr.DataArray:
+    """Return the overnight money for what enters service on site, less credits [USD], (own, quarter)."""
+    new = e["own_mw"] - e.before(e["own_mw"])
+    full = new * e["own_cost"]
+    return (full - full * e["own_credit"]).transpose("own", "quarter")
+
+
+def own_outlay(e: Evidence) -> xr.DataArray:
+    """Return all such money by quarter [USD]; 0 in a case without."""
+    return own_usd(e).sum("own") if has_own(e) else xr.zeros_like(e["site"].sum("region"))
+
+
+def recomputed_own(e: Evidence) -> xr.DataArray:
+    """Return the present value of owning it [USD], (own, quarter), renewed at the end of its life."""
+    books = Books.of(e.case)
+    rows = [[books.asset(str(q), float(life)) for q in e.labels("quarter")] for life in e["own_life"].values]
+    return own_usd(e) * xr.DataArray(rows, dims=("own", "quarter"), coords={d: e.plan[d] for d in ("own", "quarter")})
+
+
+def recomputed_upkeep(e: Evidence) -> xr.DataArray:
+    """Return fixed upkeep on site [USD], (own, quarter): a quarter of the yearly rate while the quarter's MW run."""
+    books, last = Books.of(e.case), e.last_quarter
+    worth = dict.fromkeys([str(q) for q in e.labels("quarter")], 0.0)
+    for year, season in books.quarters_from(books.first_quarter):
+        name = f"{year}Q{season}"
+        worth[name if name in worth else last] += worth_today(books.rate, books.middle(year, season))
+    runs = xr.DataArray(list(worth.values()), dims="quarter", coords={"quarter": e.plan["quarter"]})
+    return (e["own_mw"] * e["own_fixed"] / 4.0 * runs).transpose("own", "quarter")
+
+
+def recomputed_running(e: Evidence) -> xr.DataArray:
+    """Return fuel and running cost [USD], (plant, year)."""
+    each = e["own_output"] * e["plant_running"] * _worth_by_slice(e)
+    return each.sum("slice").transpose("plant", "year")
+
+
+def recomputed_wear(e: Evidence) -> xr.DataArray:
+    """Return the wear of batteries [USD], (store, year): for every MWh that they give."""
+    each = e["store_discharge"] * e["store_wear"] * _worth_by_slice(e)
+    return each.sum("slice").transpose("store", "year")
+
+
+def recomputed_exports(e: Evidence) -> xr.DataArray:
+    """Return what sales bring [USD], negative, (region, year)."""
+    brings = e["price"] - e.case.supply.sale_margin_usd_per_mwh
+    return -(e["exported"] * brings * _worth_by_slice(e)).sum("slice").transpose("region", "year")
+
+
+def present_years(e: Evidence) -> dict[int, dict[int, float]]:
+    """Return the calendar years of every operating year with their shares of its present value."""
+    books = Books.of(e.case)
+    found = {}
+    for year in map(int, e.labels("year")):
+        worth = {y: worth_today(books.rate, float(y - year)) for y in books.calendar_years(year)}
+        found[year] = {y: w / float(np.sum(list(worth.values()))) for y, w in worth.items()}
+    return found
