@@ -83,7 +83,8 @@ def hours(table: pd.DataFrame, *, panels: list[str], order: list[str], palette: 
     """
     alt = _altair()
     columns = []
-    high = float(table.groupby(["day", "hour"])["mw"].sum().max())
+    high, low = (float(table.assign(mw=part).groupby(["day", "hour"])["mw"].sum().abs().max())
+                 for part in (table["mw"].clip(lower=0.0), table["mw"].clip(upper=0.0)))  # fmt: skip
     prices = table.groupby(["day", "hour"], sort=False)["usd_per_mwh"].first().reset_index()
     ranks = {name: k for k, name in enumerate(order)}
     clock = alt.X("hour:Q", title="Hour of the day, UTC", axis=alt.Axis(values=list(range(0, 25, 6)), grid=False))
@@ -92,7 +93,7 @@ def hours(table: pd.DataFrame, *, panels: list[str], order: list[str], palette: 
         width = int(WIDTH / len(panels)) - 20
         power = alt.Chart(mine, title=day).mark_area(interpolate="step").encode(
             x=alt.X("hour:Q", title=None, axis=alt.Axis(labels=False, ticks=False, grid=False)),
-            y=alt.Y("mw:Q", stack=True, title="MW bought" if k == 0 else None, scale=alt.Scale(domain=[0, high])),
+            y=alt.Y("mw:Q", stack=True, title="MW" if k == 0 else None, scale=alt.Scale(domain=[-low, high])),
             color=_colors(order, palette, "name"),
             order="_rank:Q",
         ).properties(width=width, height=170)  # fmt: skip

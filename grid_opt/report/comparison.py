@@ -24,6 +24,8 @@ from grid_opt.report.map_static import write_map
 from grid_opt.report.page import asset, number, page, table, text
 from grid_opt.report.tables import safe_text, to_csv
 from grid_opt.report.terminal import CONTRACT_WORDS, COST_WORDS
+from grid_opt.report.terminal_footprint import LEDGER_ROWS
+from grid_opt.report.terminal_supply import SOURCE_WORDS
 from grid_opt.report.words import plain, short
 
 Value: TypeAlias = "float | str | None"
@@ -87,7 +89,7 @@ def compare(plans: Mapping[str, xr.Dataset]) -> Comparison:
     found = [summarize(plan) for plan in plans.values()]
     rows = [
         row
-        for part in (_proof, _power, _build_out, _money, _tokens, _sites, _contracts)
+        for part in (_proof, _power, _build_out, _money, _tokens, _sites, _contracts, _sources, _ledgers)
         for row in part(found)
         if any(value not in (None, "") and value != 0 for value in row.values)
     ]
@@ -202,13 +204,30 @@ def _contracts(found: _Summaries) -> Iterator[Row]:
     yield _row(CONTRACTS, "Of which may be called", "MW", called)
 
 
+def _sources(found: _Summaries) -> Iterator[Row]:
+    by = [(one["supply"] or {}).get("energy_mwh_by_year", {}) for one in found]
+    for name in dict.fromkeys(name for one in by for name in one):
+        values = [_last(one[name]) if name in one else None for one in by]
+        yield _row("Sources of power in the last year", SOURCE_WORDS.get(name, plain(name, 40)), "MWh", values, 0)
+
+
+def _ledgers(found: _Summaries) -> Iterator[Row]:
+    by = [list(one["footprint"]["by_year"].values())[-1] if one["footprint"] else {} for one in found]
+    for key, label, scale, _ in LEDGER_ROWS:
+        words, _, unit = label.strip().rpartition(" [") if "[" in label else label.rpartition(", ")
+        values = [None if one.get(key) is None else scale * one[key] for one in by]
+        yield _row("Carbon and water in the last year", words, unit.rstrip("]"), values)
+
+
 def _notes(plans: list[xr.Dataset], found: _Summaries) -> Iterator[str]:
     """Say what makes the plans hard to compare."""
     cases = [frames.case_of(plan) for plan in plans]
     facts: dict[str, list[Any]] = {
         "USD of different years": [case.finance.price_base_year for case in cases],
         "different discount rates": [case.finance.real_discount_rate for case in cases],
-        "different years counted": [f"{case.years[0]} to {case.represented_years(case.years[-1])[-1]}" for case in cases],
+        "different years counted": [
+            f"{case.years[0]} to {case.represented_years(case.years[-1])[-1]}" for case in cases
+        ],
         "different goals": [case.objective.goal for case in cases],
         "different ways to count a target": [one["power_basis"] for one in found],
         "different hours": [str(plan.attrs.get("hours_source", "")) for plan in plans],

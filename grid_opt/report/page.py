@@ -15,6 +15,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
+from rich.table import Table
+from rich.text import Text
+
 from grid_opt.report.words import plain
 
 LONGEST_TEXT = 160
@@ -94,6 +97,18 @@ def table(
         f'<div class="wide"><table><caption>{text(caption)}{below}</caption><thead><tr>{top}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
+
+
+def from_terminal(printed: Table) -> str:
+    """Return a table of the terminal as HTML: the same title, headings and cells."""
+    columns = [[_plain_cell(cell) for cell in column.cells] for column in printed.columns]
+    words = tuple(k for k, column in enumerate(printed.columns) if column.justify != "right")
+    heads = [_plain_cell(column.header) for column in printed.columns]
+    return table(_plain_cell(printed.title), heads, list(zip(*columns, strict=True)), words=words)
+
+
+def _plain_cell(cell: object) -> str:
+    return cell.plain if isinstance(cell, Text) else str(cell or "")
 
 
 def number(value: float | None, digits: int = 0) -> str:

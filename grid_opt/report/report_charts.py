@@ -10,9 +10,11 @@ import xarray as xr
 
 from grid_opt.plan.contract_summary import contract_table
 from grid_opt.plan.schema import FORGONE
+from grid_opt.plan.supply_summary import sources_mw
 from grid_opt.report import charts, frames, map_panel, style
 from grid_opt.report.fleet_frames import fleet
 from grid_opt.report.terminal import CONTRACT_WORDS, COST_WORDS
+from grid_opt.report.terminal_supply import SOURCE_WORDS
 from grid_opt.report.words import plain, short
 
 _SEASONS = {1: "first quarter", 2: "second quarter", 3: "third quarter", 4: "fourth quarter"}
@@ -74,14 +76,21 @@ def hours(plan: xr.Dataset) -> Any:
     """Return what is bought by the hour in the last operating year, on two typical days and the dearest."""
     names, colors = names_of(plan), map_panel.region_colors(plan)
     table, panels = hours_table(plan, names)
-    return charts.hours(table, panels=panels, order=list(names.values()), palette=[colors[region] for region in names])
+    order = list(dict.fromkeys(table["name"]))
+    palette = [colors[region] for region in names]
+    if order != list(names.values()):
+        palette = [style.REGION_COLORS[k] for k in range(len(order))]
+    return charts.hours(table, panels=panels, order=order, palette=palette)
 
 
 def hours_table(plan: xr.Dataset, names: dict[str, str]) -> tuple[pd.DataFrame, list[str]]:
-    """Return day, hour, name, MW bought and its mean price; and the days: two typical ones and the dearest."""
+    """Return day, hour, name, MW and the mean price of what is bought; and the days: two typical ones, the dearest."""
     last = plan.isel(year=-1)
     bought = last["purchase"].sel(region=list(names)).transpose("region", "slice").values
     price = frames.energy_price(last).sel(region=list(names)).transpose("region", "slice").values
+    mix = sources_mw(plan.isel(year=[-1])) if frames.case_of(plan).supply.has_sources else {}
+    parts = {SOURCE_WORDS[name]: mw.sum("region").values[0] for name, mw in mix.items()}
+    parts = parts or dict(zip(names.values(), bought, strict=True))
     day, hour = last["slice_day"].values.astype(int), last["slice_hour"].values.astype(int)
     season, weight = last["slice_season"].values.astype(int), last["slice_weight"].values
     paid = np.divide(
@@ -100,11 +109,11 @@ def hours_table(plan: xr.Dataset, names: dict[str, str]) -> tuple[pd.DataFrame, 
             "day": label,
             "hour": int(hour[s]) + end,
             "name": name,
-            "mw": float(bought[r, s]),
+            "mw": float(part[s]),
             "usd_per_mwh": float(paid[s]),
         }
         for label, which in chosen
-        for r, name in enumerate(names.values())
+        for name, part in parts.items()
         for s in np.flatnonzero(day == which)
         for end in ((0, 1) if hour[s] == hour[day == which].max() else (0,))
     ]

@@ -22,8 +22,10 @@ from grid_opt.plan.schema import PROVENANCE
 from grid_opt.plan.summary import BINDING_USD_PER_MW, summarize
 from grid_opt.report import binding, charts, frames, report_charts
 from grid_opt.report.map_static import write_map
-from grid_opt.report.page import asset, number, page, table, text
-from grid_opt.report.terminal import CONTRACT_WORDS, COST_WORDS, facts, limit_rows
+from grid_opt.report.page import asset, from_terminal, number, page, table, text
+from grid_opt.report.terminal import CONTRACT_WORDS, COST_WORDS, bills_section, facts, limit_rows
+from grid_opt.report.terminal_footprint import footprint_section
+from grid_opt.report.terminal_supply import supply_section
 from grid_opt.report.words import plain
 from grid_opt.resources import data_dir
 
@@ -58,8 +60,11 @@ def report_page(plan: xr.Dataset, verification: Mapping[str, Any], outlines: Out
         ("Build-out", _build_out(plan)),
         ("Costs", _costs(plan, summary)),
         ("Grid service", _contracts(plan, summary)),
+        ("Contracts and sources of power", "".join(map(from_terminal, supply_section(summary)))),
         ("Power by the hour", _hours(plan)),
         ("Prices", _prices(plan)),
+        ("Bills by tariff", "".join(map(from_terminal, bills_section(summary)))),
+        ("Carbon and water", "".join(map(from_terminal, footprint_section(summary)))),
         ("Computers and tokens", _tokens(plan, summary)),
         ("What binds", _binds(plan, summary)),
         ("Assumptions and sources", _sources(summary)),

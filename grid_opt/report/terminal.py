@@ -74,7 +74,7 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
         *supply_section(summary),
         *_fleet(summary),
         *footprint_section(summary),
-        *_bills(summary),
+        *bills_section(summary),
         _costs(summary),
         _limits(summary),
     ):
@@ -267,7 +267,7 @@ def _connections(summary: Mapping[str, Any]) -> Iterator[Table]:
         yield table
 
 
-def _bills(summary: Mapping[str, Any]) -> Iterator[Table]:
+def bills_section(summary: Mapping[str, Any]) -> Iterator[Table]:
     """Yield the table of a plan that pays tariffs: what every region is billed by calendar year."""
     found = summary.get("bills")
     if not found:

@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from grid_opt.inputs.offers import most_hosted
 from grid_opt.plan.contract_summary import contract_table
+from grid_opt.plan.footprint_summary import footprint_table, has_ledgers
 from grid_opt.plan.summary import BUILT_MW
 from grid_opt.report import binding, fleet_frames, frames, nodal_frames
 from grid_opt.report.map_nodal import BINDING_USD_PER_MW_YEAR
@@ -83,6 +84,8 @@ def layers_of(plan: xr.Dataset) -> list[Layer]:
     ]  # fmt: skip
     if "rtt" in plan:
         found.append(_latency(plan, tables[-1].index, len(quarters)))
+    if "emission_average" in plan:
+        found.append(_carbon(plan, tables[-1].index, quarters))
     return [layer for layer in found if np.isfinite(layer.values).any()]
 
 
@@ -96,6 +99,19 @@ def _latency(plan: xr.Dataset, places: pd.Index[Any], quarters: int) -> Layer:
     by_place = pd.Series(mean.values, index=[str(r) for r in plan["region"].values]).reindex(places)
     values = np.repeat(by_place.to_numpy(dtype=float)[None, :], quarters, axis=0)
     return Layer("latency", "Round trip to users", "ms", "Mean over all users of the country", PLUMS, values)
+
+
+def _carbon(plan: xr.Dataset, places: pd.Index[Any], quarters: list[str]) -> Layer:
+    """Return the carbon of grid power in the quarter's operating year, mean over the hours of the day."""
+    rates = plan["emission_average"]
+    rates = rates.mean([dim for dim in rates.dims if dim not in ("region", "year")])
+    rows = []
+    for quarter in quarters:
+        now = rates.sel(year=frames.price_year(plan, quarter)) if "year" in rates.dims else rates
+        by_place = pd.Series(now.values, index=[str(r) for r in plan["region"].values]).reindex(places)
+        rows.append(by_place.to_numpy(dtype=float))
+    note = "Average of grid power by the hour, in the quarter's operating year"
+    return Layer("carbon", "Carbon of grid power", "kg CO2/MWh", note, OCHRES, np.array(rows))
 
 
 def _steps(values: Floats) -> list[float]:
@@ -205,6 +221,7 @@ def _by_quarter(plan: xr.Dataset, place: str) -> dict[str, Any]:
 def _facts(plan: xr.Dataset) -> dict[str, list[list[str]]]:
     """Return facts that no quarter changes, as label and words."""
     power, energy = frames.power_costs(plan), frames.energy(plan)
+    ledgers = _ledgers(plan)
     found: dict[str, list[list[str]]] = {}
     for place in plan["region"].values.tolist():
         said = [["Power lost on the way", f"{100 * float(plan['loss'].sel(region=place)):,.1f} %"]]
@@ -214,8 +231,24 @@ def _facts(plan: xr.Dataset) -> dict[str, list[list[str]]]:
             said.insert(0, ["Power, all-in at the meter", f"${number(price, 2)}/MWh"])
             paid = energy[energy["region"] == place]["wholesale_paid_usd_per_mwh"].iloc[-1]
             said.insert(1, [f"Of which energy, {energy['year'].iloc[-1]}", f"${number(float(paid), 2)}/MWh"])
-        found[place] = said
+        found[place] = said + ledgers.get(str(place), [])
     return found
+
+
+def _ledgers(plan: xr.Dataset) -> dict[str, list[list[str]]]:
+    """Return what the ledgers of carbon and water say of every region with load in the last operating year."""
+    if not has_ledgers(plan):
+        return {}
+    table = footprint_table(plan)
+    last = table[table["year"] == table["year"].max()]
+    return {
+        str(row["region"]): [
+            [f"Carbon {row['year']}, location-based", f"{number(row['scope1_t'] + row['scope2_location_t'])} t"],
+            [f"Carbon {row['year']}, market-based", f"{number(row['scope1_t'] + row['scope2_market_t'])} t"],
+            [f"Water {row['year']}", f"{number(row['water_m3'])} m3"],
+        ]
+        for row in last.to_dict("records")
+    }
 
 
 def _systems(plan: xr.Dataset) -> dict[str, list[list[str]]]:
