@@ -213,8 +213,11 @@ def _sources(found: _Summaries) -> Iterator[Row]:
 
 def _ledgers(found: _Summaries) -> Iterator[Row]:
     by = [list(one["footprint"]["by_year"].values())[-1] if one["footprint"] else {} for one in found]
+    above = ""
     for key, label, scale, _ in LEDGER_ROWS:
         words, _, unit = label.strip().rpartition(" [") if "[" in label else label.rpartition(", ")
+        words = f"{above}, {words}" if label.startswith(" ") else words
+        above = words
         values = [None if one.get(key) is None else scale * one[key] for one in by]
         yield _row("Carbon and water in the last year", words, unit.rstrip("]"), values)
 

@@ -158,8 +158,12 @@ def _hours(plan: xr.Dataset) -> str:
     if not len(frames.sites(plan)):
         return ""
     year = plan["year"].values[-1]
-    said = f"Power that the campuses buy in {year}, and what they pay; every day has its own scale of prices."
-    return f"<p>{text(said)}</p>" + _chart(report_charts.hours(plan), "Power bought by the hour, and its price")
+    said = (
+        f"Power of the campuses in {year}, and what they pay for what they buy; every day has its own scale of prices."
+    )
+    return f"<p>{text(said)}</p>" + _chart(
+        report_charts.hours(plan), "Power by the hour, and the price of what is bought"
+    )
 
 
 def _prices(plan: xr.Dataset) -> str:
