@@ -38,6 +38,7 @@ def test_the_folder_is_whole_and_verifies(run_folder: Path) -> None:
         "plan.nc",
         "plan.gpkg",
         "map.png",
+        "map.html",
         "summary.json",
         "run.log",
     }
