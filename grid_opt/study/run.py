@@ -64,11 +64,13 @@ def run(
     hours_file: str | Path | None = None,
     out: str | Path | None = None,
     progress: Listener | None = None,
+    pictures: bool = True,
 ) -> RunResult:
     """Solve a case, verify the plan, and write the plan folder (default ``outputs/<case name>``).
 
     The folder gets ``plan.nc``, ``plan.gpkg``, ``map.png``, ``map.html``, ``summary.json`` and ``run.log``, and
-    with the extra ``report`` also ``report.html``, each written atomically. The plan is verified from its file.
+    with the extra ``report`` also ``report.html``, each written atomically. The plan is verified from its file. Without
+    ``pictures`` GeoPackage, maps and report are left out.
 
     Raises:
         InputError: the case, a table or the hours are not sound.
@@ -87,20 +89,26 @@ def run(
         write_plan(planned.plan, outlines, folder / "plan.nc")
         report = verify(folder / "plan.nc", case_folder=asked.resolve("."))
         summary = summarize(planned.plan) | {"verification": report.to_dict(), "model_size": planned.size}
-        log.stage("drawing the maps")
-        write_geopackage(planned.plan, folder / "plan.gpkg", outlines)
-        write_map(planned.plan, folder / "map.png", outlines=outlines)
-        write_map_html(planned.plan, folder / "map.html", outlines)
-        if charts.available():
-            log.stage("writing the report")
-            write_report(planned.plan, folder / "report.html", report.to_dict(), outlines)
-        else:
-            log.stage(f"no report.html, for its charts are not installed: {charts.INSTALL}")
+        if pictures:
+            _draw(planned.plan, folder, outlines, report, log)
         write_text(folder / "summary.json", json.dumps(summary, indent=2, sort_keys=True, allow_nan=False) + "\n")
         log.stage(f"wrote {folder}")
         write_text(folder / "run.log", log.text())
         interrupted = stop.is_set()
     return RunResult(planned.plan, folder, _exit_code(planned.answer, report, interrupted), report, summary)
+
+
+def _draw(plan: xr.Dataset, folder: Path, outlines: Outlines, report: Report, log: Log) -> None:
+    """Write what people look at: GeoPackage, maps, and the report where its charts are installed."""
+    log.stage("drawing the maps")
+    write_geopackage(plan, folder / "plan.gpkg", outlines)
+    write_map(plan, folder / "map.png", outlines=outlines)
+    write_map_html(plan, folder / "map.html", outlines)
+    if charts.available():
+        log.stage("writing the report")
+        write_report(plan, folder / "report.html", report.to_dict(), outlines)
+    else:
+        log.stage(f"no report.html, for its charts are not installed: {charts.INSTALL}")
 
 
 @contextmanager

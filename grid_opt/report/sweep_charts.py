@@ -1,0 +1,128 @@
+"""Draw what a sweep found: a tornado, a heat map over two axes, and where the megawatts go in every case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from grid_opt.report import style
+
+LEAST, MOST = "#44aa99", "#cc6677"
+MOST_COLUMNS: Final = 48
+"""Cases that a heat map by region shows one by one; of more it shows how often a region is built in."""
+_BUILT_MW = 1e-6
+_DARK = 0.55
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One end of a bar of a tornado: the axis, its value, and the result there."""
+
+    axis: str
+    value: str
+    result: float
+
+
+def tornado(base: float, bars: Sequence[Bar], unit: str, title: str) -> Figure:
+    """Return the bars of every axis from the base, the widest on top."""
+    axes = list(dict.fromkeys(bar.axis for bar in bars))
+    ends = {axis: sorted((b for b in bars if b.axis == axis), key=lambda b: b.result) for axis in axes}
+    axes.sort(key=lambda axis: max(abs(bar.result - base) for bar in ends[axis]))
+    figure = style.new_figure(9.0, 1.6 + 0.5 * len(axes))
+    plot = figure.add_axes((0.24, 0.9 / (1.6 + 0.5 * len(axes)), 0.66, 1 - 1.6 / (1.6 + 0.5 * len(axes))))
+    for row, axis in enumerate(axes):
+        for bar in sorted(ends[axis], key=lambda b: -abs(b.result - base)):
+            change = bar.result - base
+            plot.barh(row, change, color=MOST if change > 0 else LEAST, height=0.62)
+        for bar in dict.fromkeys((ends[axis][0], ends[axis][-1])):
+            change = bar.result - base
+            side = "left" if change > 0 else "right"
+            plot.annotate(f" {bar.value} ", (change, row), ha=side, va="center", color=style.INK, fontsize=8)
+    plot.axvline(0, color=style.INK, linewidth=0.9)
+    plot.set_yticks(range(len(axes)), axes)
+    plot.margins(x=0.16)
+    plot.set_xlabel(f"change from the base of {base:,.6g} {unit}")
+    _finish(figure, plot, title)
+    return figure
+
+
+def heat_map(values: xr.DataArray, unit: str, title: str) -> Figure:
+    """Return a result over two axes, (rows, columns); a case without a plan is an empty cell."""
+    rows, columns = (str(dim) for dim in values.dims)
+    high = 1.7 + 0.42 * values.sizes[rows]
+    figure = style.new_figure(max(6.0, 2.4 + 0.85 * values.sizes[columns]), high)
+    plot = figure.add_axes((0.17, 0.85 / high, 0.78, 1 - 1.5 / high))
+    _cells(plot, values.values, "{:,.4g}")
+    plot.set_xticks(range(values.sizes[columns]), [_short(v) for v in values[columns].values.tolist()])
+    plot.set_yticks(range(values.sizes[rows]), [_short(v) for v in values[rows].values.tolist()])
+    plot.set_xlabel(columns)
+    plot.set_ylabel(rows)
+    _finish(figure, plot, f"{title} [{unit}]")
+    return figure
+
+
+def where(power: pd.DataFrame, title: str) -> Figure:
+    """Return the IT power through the last quarter by region (rows) and case (columns), or how often it is built in.
+
+    ``power`` is in MW; a case without a plan is missing.
+    """
+    solved = power.dropna(axis=1, how="all")
+    power = power.loc[solved.max(axis=1) > _BUILT_MW]
+    power = power.loc[power.mean(axis=1).sort_values(ascending=False).index]
+    if power.shape[1] > MOST_COLUMNS or power.empty:
+        return _how_often(power.dropna(axis=1, how="all"), title)
+    labels = max((len(str(label)) for label in power.columns), default=4)
+    below = 0.6 + 0.055 * min(labels, 48)
+    high = 0.9 + below + 0.32 * len(power)
+    figure = style.new_figure(max(6.0, 2.0 + 0.42 * power.shape[1]), high)
+    plot = figure.add_axes((0.14, below / high, 0.82, 1 - (below + 0.6) / high))
+    _cells(plot, power.to_numpy(), "{:.0f}", hide_zero=True)
+    plot.set_xticks(range(power.shape[1]), [str(label)[:48] for label in power.columns], rotation=60, ha="right")
+    plot.set_yticks(range(len(power)), list(power.index))
+    _finish(figure, plot, f"{title}: IT MW through the last quarter")
+    return figure
+
+
+def _how_often(power: pd.DataFrame, title: str) -> Figure:
+    share = (power > _BUILT_MW).mean(axis=1).sort_values() if power.shape[1] else pd.Series(dtype=float)
+    high = 1.4 + 0.3 * max(1, len(share))
+    figure = style.new_figure(8.0, high)
+    plot = figure.add_axes((0.16, 0.7 / high, 0.78, 1 - 1.3 / high))
+    plot.barh(range(len(share)), 100 * share.to_numpy(), color=style.REGION_COLORS[4], height=0.7)
+    plot.set_yticks(range(len(share)), [str(label) for label in share.index])
+    plot.set_xlim(0, 100)
+    plot.set_xlabel(f"% of {power.shape[1]} plans that build there")
+    _finish(figure, plot, f"{title}: how often each site is chosen")
+    return figure
+
+
+def _cells(plot: Axes, values: npt.NDArray[np.float64], form: str, hide_zero: bool = False) -> None:
+    """Color the cells and write their numbers into them."""
+    image = plot.imshow(values, aspect="auto", cmap="YlGnBu")
+    shades = np.asarray(image.norm(np.nan_to_num(values)), dtype=float)
+    for (row, column), value in np.ndenumerate(values):
+        if np.isnan(value):
+            text, color = "" if hide_zero else "no plan", style.MUTED
+        else:
+            text = "" if hide_zero and value <= _BUILT_MW else form.format(value)
+            color = style.PAPER if shades[row, column] > _DARK else style.INK
+        plot.text(column, row, text, ha="center", va="center", color=color, fontsize=7.5)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _finish(figure: Figure, plot: Axes, title: str) -> None:
+    for side in ("top", "right"):
+        plot.spines[side].set_visible(False)
+    plot.tick_params(length=0)
+    plot.set_title(title, loc="left", color=style.INK, fontsize=11, fontweight="bold")

@@ -1,0 +1,251 @@
+"""Sweeps run, record what fails, survive kills, and end in the same cube."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from grid_opt.cli.app import app
+from grid_opt.errors import InputError, InterruptedRunError
+from grid_opt.study.run import run
+from grid_opt.study.sweeps import study
+from grid_opt.study.sweeps.conduct import left_s
+from grid_opt.study.sweeps.jobs import Job, supervise
+from grid_opt.study.sweeps.lock import locked
+from grid_opt.study.sweeps.manifest import read_manifest
+from grid_opt.study.sweeps.schema import RESERVED
+from tests.sweep_fixture import FAST, cube_of, processes_with, undisturbed, wait_until, write_sweep  # noqa: F401
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+WORKER = "grid_opt.study.sweeps.worker"
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), env={"TERM": "dumb"})
+
+
+def same(one: Path, other: Path) -> None:
+    """Fail unless two sweeps have the same cube, and the same table but for times and memory."""
+    assert cube_of(one).identical(cube_of(other))
+    tables = [pd.read_csv(folder / "cases.csv").drop(columns=["seconds", "peak_mb"]) for folder in (one, other)]
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_the_cube_has_the_dimensions_of_the_sweep_and_the_values_of_single_runs(
+    undisturbed: Path, tmp_path: Path  # noqa: F811
+) -> None:
+    cube = cube_of(undisturbed)
+    assert dict(cube["objective"].sizes) == {"price": 2, "target": 2}
+    assert cube["price"].values.tolist() == [1.0, 2.0] and cube["target"].values.tolist() == [20.0, 900.0]
+    assert cube["it_mw"].dims == ("price", "target", "region", "quarter")
+    (tmp_path / "fast.toml").write_text(FAST)
+    alone = run(tmp_path / "fast.toml", overrides=["energy.price_scale=2"], out=tmp_path / "alone", pictures=False)
+    here = cube.sel(price=2.0, target=20.0)
+    assert float(here["objective"]) == pytest.approx(alone.plan.attrs["objective"], rel=1e-9)
+    assert float(here["it_mw"].isel(quarter=-1).sum()) == pytest.approx(float(here["final_it_mw"])) == 20.0
+    assert float(here["cost"].sum()) == pytest.approx(float(here["objective"]), rel=1e-9)
+    assert set(map(str, cube.variables)) - {"price", "target"} <= RESERVED
+
+
+def test_what_fails_is_recorded_and_stops_nothing(undisturbed: Path) -> None:  # noqa: F811
+    cube = cube_of(undisturbed)
+    assert cube["state"].values.tolist() == [["done", "infeasible"]] * 2
+    assert cube["exit_code"].values.tolist() == [[0, 3]] * 2
+    assert np.isnan(cube["objective"].sel(target=900.0)).all() and (cube["objective"].sel(target=20.0) > 0).all()
+    assert "900" in str(cube["reason"].sel(price=1.0, target=900.0).values)
+    table = pd.read_csv(undisturbed / "cases.csv")
+    assert table["state"].tolist() == ["done", "infeasible"] * 2
+    assert (table["seconds"] > 0).all() and (table["peak_mb"] > 50).all()
+    for name in ("heat_map.png", "where.png", "manifest.json", "sweep.toml"):
+        assert (undisturbed / name).stat().st_size > 0
+    assert not (undisturbed / "work").exists()
+    assert int(study.report(undisturbed)["exit_code"]) == 3
+
+
+def test_a_used_folder_is_refused_and_resume_finds_nothing_to_do(undisturbed: Path, tmp_path: Path) -> None:  # noqa: F811
+    told = call("sweep", str(write_sweep(tmp_path)), "--out", str(undisturbed), "--quiet")
+    assert told.exit_code == 2 and "resume" in told.stderr
+    copy = shutil.copytree(undisturbed, tmp_path / "copy")
+    before = read_manifest(copy).runs
+    told = call("resume", str(copy), "--json", "--quiet")
+    assert told.exit_code == 3 and json.loads(told.stdout)["counts"] == {"done": 2, "infeasible": 2}
+    assert read_manifest(copy).runs == before
+    same(undisturbed, copy)
+
+
+def test_resume_goes_by_checksums_and_not_by_what_exists(undisturbed: Path, tmp_path: Path) -> None:  # noqa: F811
+    copy = Path(shutil.copytree(undisturbed, tmp_path / "copy"))
+    manifest = read_manifest(copy)
+    first = manifest.run_of(manifest.cases[0])
+    (copy / first.folder / "measures.json").write_text('{"data_vars": {}, "coords": {}, "attrs": {}, "dims": {}}')
+    study.resume(copy, workers=1)
+    assert read_manifest(copy).runs[first.digest].attempts == first.attempts + 1
+    same(undisturbed, copy)
+
+
+@pytest.mark.parametrize("spoil", ["account", "case", "version"])
+def test_resume_refuses_an_account_or_a_case_that_was_changed(
+    spoil: str, undisturbed: Path, tmp_path: Path  # noqa: F811
+) -> None:
+    copy = Path(shutil.copytree(undisturbed, tmp_path / "copy"))
+    manifest = read_manifest(copy)
+    if spoil == "account":
+        path = copy / "manifest.json"
+        path.write_text(path.read_text().replace('"infeasible"', '"done"', 1))
+    elif spoil == "case":
+        path = next((copy / "cases").iterdir())
+        path.write_text(path.read_text().replace("max_sites = 3", "max_sites = 2"))
+    else:
+        manifest.versions["highspy"] = "0.1"
+        manifest.write(copy)
+    told = call("resume", str(copy), "--quiet")
+    assert told.exit_code == 2
+    assert {"account": "edited or damaged", "case": "is not what it was", "version": "begun with highspy 0.1"}[
+        spoil
+    ] in told.stderr
+
+
+def test_a_killed_sweep_is_resumed_to_the_same_cube(undisturbed: Path, tmp_path: Path) -> None:  # noqa: F811
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "grid_opt", "sweep", str(write_sweep(tmp_path)), "--out", str(out), "-n", "2"]
+    for ended in (0, 1):  # killed before anything ended, and after something had
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        def moment(ended: int = ended) -> bool:
+            if not (out / "manifest.json").exists() or len(processes_with(WORKER, str(out))) < 1:
+                return False
+            counts = read_manifest(out).counts()
+            return sum(counts.values()) - counts.get("pending", 0) >= ended
+
+        wait_until(moment, "the moment to kill")
+        second = call("resume", str(out), "--quiet")
+        assert second.exit_code == 2 and "another sweep is at work in this folder" in second.stderr
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        wait_until(lambda: not processes_with(WORKER, str(out)), "workers end when their sweep is gone")
+        command = [sys.executable, "-m", "grid_opt", "resume", str(out), "-n", "2"]
+    assert read_manifest(out).counts()["pending"] > 0
+    assert call("resume", str(out), "--quiet").exit_code == 3
+    same(undisturbed, out)
+
+
+def test_limits_kill_cases_with_their_reason_and_resume_tries_them_again(
+    undisturbed: Path, tmp_path: Path  # noqa: F811
+) -> None:
+    out = tmp_path / "out"
+    told = call("sweep", str(write_sweep(tmp_path)), "--out", str(out), "--case-seconds", "0.3", "--json", "--quiet")
+    found = json.loads(told.stdout)
+    assert told.exit_code == 5 == found["exit_code"] and found["counts"] == {"killed": 4}
+    assert "longer than the limit of 0.3 s" in found["cases"][0]["reason"]
+    told = call("resume", str(out), "--case-seconds", "500", "--case-memory-mb", "60", "--json", "--quiet")
+    found = json.loads(told.stdout)
+    assert found["counts"] == {"killed": 4} and "more than the limit of 60 MB" in found["cases"][0]["reason"]
+    assert call("resume", str(out), "--case-memory-mb", "50000", "--quiet").exit_code == 3
+    same(undisturbed, out)
+
+
+def test_a_killed_process_of_a_case_is_recorded(tmp_path: Path) -> None:
+    (tmp_path / "fast.toml").write_text(FAST)
+    job = Job("d" * 64, str(tmp_path / "fast.toml"), str(tmp_path), None, str(tmp_path / "work" / "one"))
+    ends = []
+    thread = threading.Thread(target=lambda: ends.append(supervise(job)))
+    thread.start()
+    wait_until(lambda: bool(processes_with(WORKER, str(tmp_path))), "the process")
+    os.kill(processes_with(WORKER, str(tmp_path))[0], signal.SIGKILL)
+    thread.join()
+    assert ends[0].state == "killed" and "SIGKILL" in ends[0].reason
+
+
+def test_ctrl_c_ends_the_processes_and_says_how_to_go_on(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "grid_opt", "sweep", str(write_sweep(tmp_path)), "--out", str(out), "-n", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: bool(processes_with(WORKER, str(out))), "the process of a case")
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate()
+    assert process.returncode == 130 and f"grid-opt resume {out}" in stderr and "Traceback" not in stderr
+    assert not processes_with(WORKER, str(out)) and not (out / "work").exists()
+    assert read_manifest(out).counts() == {"pending": 4}
+
+
+def test_two_sweeps_cannot_write_one_folder(tmp_path: Path) -> None:
+    with (
+        locked(tmp_path),
+        pytest.raises(InputError, match="another sweep is at work") as error,
+        locked(tmp_path),
+    ):
+        pass
+    assert f"process {os.getpid()}" in str(error.value)
+    with locked(tmp_path):
+        pass
+
+
+def test_a_batch_runs_the_same_case_once_and_has_the_codes_of_its_cases(tmp_path: Path) -> None:
+    write_sweep(tmp_path)
+    (tmp_path / "again.toml").write_text(FAST.replace('"fast"', '"again"'))
+    paths = [str(tmp_path / "fast.toml"), str(tmp_path / "again.toml")]
+    told = call("batch", *paths, "--out", str(tmp_path / "out"), "--json", "--quiet", "--parquet")
+    found = json.loads(told.stdout)
+    assert told.exit_code == 0 and found["runs"] == 1 and found["counts"] == {"done": 2}
+    assert [row["label"] for row in found["cases"]] == ["fast", "again"]
+    assert found["cases"][0]["objective"] == found["cases"][1]["objective"] > 0
+    assert len(pd.read_parquet(tmp_path / "out" / "cases.parquet")) == 2
+    assert call("batch", str(tmp_path / "nowhere.toml"), "--quiet").exit_code == 2
+    assert call("batch", paths[0], paths[0], "--quiet").exit_code == 2
+
+
+def test_a_tornado_begins_at_the_base_and_draws_itself(tmp_path: Path) -> None:
+    text = """
+case = "fast.toml"
+[design]
+method = "tornado"
+[axes.price]
+key = "energy.price_scale"
+low = 0.5
+high = 2.0
+[axes.gas]
+table = "gas_outlook"
+column = "usd_per_mmbtu"
+change = "scale"
+where = { year = [2026, 2027, 2028] }
+values = [1, 2]
+"""
+    found = study.sweep(write_sweep(tmp_path, text, "t.toml"), out=tmp_path / "out")
+    rows = {row["label"]: row for row in found["cases"]}
+    assert list(rows) == ["base", "price=0.5", "price=2", "gas=1", "gas=2"]
+    assert rows["gas=1"]["run"] == rows["base"]["run"], "a scale of one is the base"
+    assert rows["price=0.5"]["objective"] < rows["base"]["objective"] < rows["gas=2"]["objective"]
+    assert (tmp_path / "out" / "tornado.png").stat().st_size > 0
+    cube = cube_of(tmp_path / "out")
+    assert cube["objective"].dims == ("case",) and np.isnan(cube["price"].values[0])
+
+
+def test_the_time_left_is_told_only_when_something_is_known() -> None:
+    assert left_s([], [1.0], 3, 2) is None
+    assert left_s([10.0], [], 0, 2) is None or left_s([10.0], [], 0, 2) == (0.0, 0.0, 0.0)
+    likely, low, high = left_s([10.0, 10.0], [5.0], 3, 2) or (0.0, 0.0, 0.0)
+    assert likely == pytest.approx(17.5) and low == high == pytest.approx(17.5)
+    likely, low, high = left_s([5.0, 15.0], [], 4, 1) or (0.0, 0.0, 0.0)
+    assert low < likely == 40.0 < high
+
+
+def test_an_interrupt_between_runs_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from grid_opt.study.sweeps.executor import LocalExecutor
+
+    def interrupted(self: LocalExecutor, seconds: float) -> list[object]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LocalExecutor, "wait", interrupted)
+    with pytest.raises(InterruptedRunError, match="grid-opt resume"):
+        study.sweep(write_sweep(tmp_path), out=tmp_path / "out", workers=1)
