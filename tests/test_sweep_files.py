@@ -37,12 +37,12 @@ WRONG = {
                     "did you mean 'energy.price_scale'"),
     "key in another section": ('[axes.p]\nkey = "grid.price_scale"\nvalues = [1]\n', "row 3, field axes.p.key",
                                "did you mean 'energy.price_scale'"),
-    "key within a number": ('[axes.p]\nkey = "energy.price_scale.x"\nvalues = [1]\n', "axes.p.key", "no keys inside it"),
+    "key within a number": ('[axes.p]\nkey = "energy.price_scale.x"\nvalues = [1]\n', "axes.p.key", "no keys inside it"),  # noqa: E501
     "two targets": ('[axes.p]\nkey = "energy.days"\ntable = "links"\nvalues = [1]\n', "axes.p.key", "what changes?"),
     "no target": ("[axes.p]\nvalues = [1]\n", "axes.p.key", "what changes?"),
     "no values": ('[axes.p]\nkey = "energy.days"\n', "axes.p.values", "through which values"),
     "values twice": ('[axes.p]\nkey = "energy.days"\nvalues = [4, 4]\n', "row 4, field axes.p.values", "twice"),
-    "value out of bounds": ('[axes.p]\nkey = "energy.price_scale"\nvalues = [1.0, -3.0]\n', "row 4, field axes.p.values",
+    "value out of bounds": ('[axes.p]\nkey = "energy.price_scale"\nvalues = [1.0, -3.0]\n', "row 4, field axes.p.values",  # noqa: E501
                             "energy.price_scale = -3.0"),
     "value of another kind": ('[axes.p]\nkey = "energy.days"\nvalues = ["many"]\n', "row 4, field axes.p.values",
                               "a whole number"),
@@ -55,19 +55,19 @@ WRONG = {
                             "3 would become 1.5"),
     "knobs that do not fit": ('[axes.p]\nkey = "campus.min_campus_mw"\nvalues = [10.0, 500.0]\n',
                               "row 4, field axes.p.values", "500"),
-    "one knob twice": (PRICE + PRICE.replace("axes.price", "axes.again"), "axes.again.key", "changes this knob already"),
+    "one knob twice": (PRICE + PRICE.replace("axes.price", "axes.again"), "axes.again.key", "changes this knob already"),  # noqa: E501
     "name of the cube": (PRICE.replace("axes.price", "axes.objective"), "axes.objective", "results use this name"),
     "range upside down": ('[axes.p]\nkey = "energy.price_scale"\nlow = 2\nhigh = 1\nsteps = 3\n', "axes.p.low",
                           "do not span a range"),
     "grid without steps": ('[axes.p]\nkey = "energy.price_scale"\nlow = 1\nhigh = 2\n', "axes.p.steps", "how many"),
-    "list out of step": ('[design]\nmethod = "list"\n' + PRICE + '[axes.q]\nkey = "energy.seed"\nvalues = [1]\n', "axes",
+    "list out of step": ('[design]\nmethod = "list"\n' + PRICE + '[axes.q]\nkey = "energy.seed"\nvalues = [1]\n', "axes",  # noqa: E501
                          "equally many"),
-    "odd samples": ('[design]\nmethod = "sobol"\nsamples = 100\n' + PRICE, "row 4, field design.samples", "powers of two"),
+    "odd samples": ('[design]\nmethod = "sobol"\nsamples = 100\n' + PRICE, "row 4, field design.samples", "powers of two"),  # noqa: E501
     "unknown method": ('[design]\nmethod = "monte"\n' + PRICE, "row 3, field design.method", "'latin_hypercube'"),
     "scenario of nothing": ("[scenarios.late]\n", "row 2, field scenarios.late", "changes nothing"),
     "scenarios in samples": ('[design]\nmethod = "morris"\n' + PRICE + "[scenarios.x.set.energy]\nseed = 1\n",
                              "design.method", "scenarios go with"),
-    "unknown key of a scenario": ("[scenarios.x.set.energy]\nprices = 1\n", "row 3, field scenarios.x.set.energy.prices",
+    "unknown key of a scenario": ("[scenarios.x.set.energy]\nprices = 1\n", "row 3, field scenarios.x.set.energy.prices",  # noqa: E501
                                   "energy.price_scale"),
     "unknown key of the base": ("[base.energy]\nprices = 1\n" + PRICE, "row 3, field base.energy.prices", "no knob"),
     "tables folder": ('[axes.p]\nkey = "data.tables_dir"\nvalues = ["a", "b"]\n', "axes.p.key", "the sweep itself"),
@@ -169,7 +169,11 @@ def test_equal_content_is_one_run_wherever_it_lies(tmp_path: Path) -> None:
 
 
 def test_dry_run_prints_the_cases_and_writes_nothing(tmp_path: Path) -> None:
-    text = HEAD + PRICE + '[scenarios.late]\ntitle = "A year late"\n[scenarios.late.set.grid]\nconnection_delay_quarters = 1\n'
+    text = (
+        HEAD
+        + PRICE
+        + '[scenarios.late]\ntitle = "A year late"\n[scenarios.late.set.grid]\nconnection_delay_quarters = 1\n'
+    )
     rows = study.dry_run(write_sweep(tmp_path, text, "s.toml"))
     assert [row["case"] for row in rows] == ["price=1", "price=2", "late, price=1", "late, price=2"]
     assert [row["scenario"] for row in rows] == ["base", "base", "late", "late"]
@@ -214,7 +218,15 @@ def test_samples_keep_to_their_ranges_and_kinds_and_come_again(method: str, case
 
 def test_a_tornado_moves_one_axis_at_a_time() -> None:
     points = points_of(design("tornado"), frozenset({"b"}))
-    assert [point.place for point in points] == [{}, {"a": 1.0}, {"a": 3.0}, {"b": 1}, {"b": 4}, {"c": "gas"}, {"c": "flat"}]
+    assert [point.place for point in points] == [
+        {},
+        {"a": 1.0},
+        {"a": 3.0},
+        {"b": 1},
+        {"b": 4},
+        {"c": "gas"},
+        {"c": "flat"},
+    ]
 
 
 def test_logarithmic_grids_are_even_in_the_logarithm() -> None:

@@ -43,7 +43,8 @@ def same(one: Path, other: Path) -> None:
 
 
 def test_the_cube_has_the_dimensions_of_the_sweep_and_the_values_of_single_runs(
-    undisturbed: Path, tmp_path: Path  # noqa: F811
+    undisturbed: Path,
+    tmp_path: Path,  # noqa: F811
 ) -> None:
     cube = cube_of(undisturbed)
     assert dict(cube["objective"].sizes) == {"price": 2, "target": 2}
@@ -96,7 +97,9 @@ def test_resume_goes_by_checksums_and_not_by_what_exists(undisturbed: Path, tmp_
 
 @pytest.mark.parametrize("spoil", ["account", "case", "version"])
 def test_resume_refuses_an_account_or_a_case_that_was_changed(
-    spoil: str, undisturbed: Path, tmp_path: Path  # noqa: F811
+    spoil: str,
+    undisturbed: Path,
+    tmp_path: Path,  # noqa: F811
 ) -> None:
     copy = Path(shutil.copytree(undisturbed, tmp_path / "copy"))
     manifest = read_manifest(copy)
@@ -141,7 +144,8 @@ def test_a_killed_sweep_is_resumed_to_the_same_cube(undisturbed: Path, tmp_path:
 
 
 def test_limits_kill_cases_with_their_reason_and_resume_tries_them_again(
-    undisturbed: Path, tmp_path: Path  # noqa: F811
+    undisturbed: Path,
+    tmp_path: Path,  # noqa: F811
 ) -> None:
     out = tmp_path / "out"
     told = call("sweep", str(write_sweep(tmp_path)), "--out", str(out), "--case-seconds", "0.3", "--json", "--quiet")

@@ -17,6 +17,7 @@ from grid_opt.config import Case, load_case, with_overrides
 from grid_opt.errors import ExitCode
 from grid_opt.inputs.geography import outline_rings
 from grid_opt.inputs.world import build_world
+from grid_opt.plan.geometry import Outlines
 from grid_opt.plan.io import write_plan
 from grid_opt.plan.summary import summarize
 from grid_opt.report import charts
