@@ -25,8 +25,9 @@ from grid_opt.study.sweeps.jobs import Job, supervise
 from grid_opt.study.sweeps.lock import locked
 from grid_opt.study.sweeps.manifest import read_manifest
 from grid_opt.study.sweeps.schema import RESERVED
-from tests.sweep_fixture import FAST, cube_of, processes_with, undisturbed, wait_until, write_sweep  # noqa: F401
+from tests.sweep_fixture import FAST, cube_of, processes_with, wait_until, write_sweep
 
+pytest_plugins = ["tests.sweep_fixture"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 WORKER = "grid_opt.study.sweeps.worker"
 
@@ -44,7 +45,7 @@ def same(one: Path, other: Path) -> None:
 
 def test_the_cube_has_the_dimensions_of_the_sweep_and_the_values_of_single_runs(
     undisturbed: Path,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     cube = cube_of(undisturbed)
     assert dict(cube["objective"].sizes) == {"price": 2, "target": 2}
@@ -59,7 +60,7 @@ def test_the_cube_has_the_dimensions_of_the_sweep_and_the_values_of_single_runs(
     assert set(map(str, cube.variables)) - {"price", "target"} <= RESERVED
 
 
-def test_what_fails_is_recorded_and_stops_nothing(undisturbed: Path) -> None:  # noqa: F811
+def test_what_fails_is_recorded_and_stops_nothing(undisturbed: Path) -> None:
     cube = cube_of(undisturbed)
     assert cube["state"].values.tolist() == [["done", "infeasible"]] * 2
     assert cube["exit_code"].values.tolist() == [[0, 3]] * 2
@@ -74,7 +75,7 @@ def test_what_fails_is_recorded_and_stops_nothing(undisturbed: Path) -> None:  #
     assert int(study.report(undisturbed)["exit_code"]) == 3
 
 
-def test_a_used_folder_is_refused_and_resume_finds_nothing_to_do(undisturbed: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_used_folder_is_refused_and_resume_finds_nothing_to_do(undisturbed: Path, tmp_path: Path) -> None:
     told = call("sweep", str(write_sweep(tmp_path)), "--out", str(undisturbed), "--quiet")
     assert told.exit_code == 2 and "resume" in told.stderr
     copy = shutil.copytree(undisturbed, tmp_path / "copy")
@@ -85,7 +86,7 @@ def test_a_used_folder_is_refused_and_resume_finds_nothing_to_do(undisturbed: Pa
     same(undisturbed, copy)
 
 
-def test_resume_goes_by_checksums_and_not_by_what_exists(undisturbed: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_resume_goes_by_checksums_and_not_by_what_exists(undisturbed: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(undisturbed, tmp_path / "copy"))
     manifest = read_manifest(copy)
     first = manifest.run_of(manifest.cases[0])
@@ -99,7 +100,7 @@ def test_resume_goes_by_checksums_and_not_by_what_exists(undisturbed: Path, tmp_
 def test_resume_refuses_an_account_or_a_case_that_was_changed(
     spoil: str,
     undisturbed: Path,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     copy = Path(shutil.copytree(undisturbed, tmp_path / "copy"))
     manifest = read_manifest(copy)
@@ -119,7 +120,7 @@ def test_resume_refuses_an_account_or_a_case_that_was_changed(
     ] in told.stderr
 
 
-def test_a_killed_sweep_is_resumed_to_the_same_cube(undisturbed: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_killed_sweep_is_resumed_to_the_same_cube(undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "grid_opt", "sweep", str(write_sweep(tmp_path)), "--out", str(out), "-n", "2"]
     for ended in (0, 1):  # killed before anything ended, and after something had
@@ -145,7 +146,7 @@ def test_a_killed_sweep_is_resumed_to_the_same_cube(undisturbed: Path, tmp_path:
 
 def test_limits_kill_cases_with_their_reason_and_resume_tries_them_again(
     undisturbed: Path,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     out = tmp_path / "out"
     told = call("sweep", str(write_sweep(tmp_path)), "--out", str(out), "--case-seconds", "0.3", "--json", "--quiet")
