@@ -157,6 +157,8 @@ def _contracts(plan: xr.Dataset, summary: Mapping[str, Any]) -> str:
 def _hours(plan: xr.Dataset) -> str:
     if not len(frames.sites(plan)):
         return ""
+    if "slice_day" not in plan:  # the hours of a network file may be single ones
+        return "<p>The hours of this plan are no whole days; what is bought in each is in plan.nc, with its price.</p>"
     year = plan["year"].values[-1]
     said = (
         f"Power of the campuses in {year}, and what they pay for what they buy; every day has its own scale of prices."
