@@ -40,6 +40,9 @@ def sweep(
     file: Annotated[str, typer.Argument(metavar="SWEEP", help="Name of a bundled sweep, or a sweep file (TOML).")],
     workers: WorkersOption = None,
     dask: DaskOption = None,
+    case: Annotated[
+        str | None, typer.Option("--case", metavar="CASE", help="Base case instead of the one that the file names.")
+    ] = None,
     set_: SetOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder of results [default: outputs/<sweep>].")
@@ -57,11 +60,11 @@ def sweep(
 
         with _watching(quiet) as watcher:
             if dry:
-                rows = study.dry_run(file, overrides=set_ or (), watcher=watcher)
+                rows = study.dry_run(file, case=case, overrides=set_ or (), watcher=watcher)
             else:
                 summary = study.sweep(
-                    file, overrides=set_ or (), out=out, workers=workers, dask=dask, parquet=parquet, watcher=watcher,
-                    limits=_limits(case_seconds, case_memory_mb),
+                    file, case=case, overrides=set_ or (), out=out, workers=workers, dask=dask, parquet=parquet,
+                    watcher=watcher, limits=_limits(case_seconds, case_memory_mb),
                 )  # fmt: skip
         code = _print_cases(rows, as_json) if dry else _print_summary(summary, quiet, as_json)
     raise typer.Exit(code)

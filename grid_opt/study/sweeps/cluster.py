@@ -48,7 +48,8 @@ class DaskExecutor:
 
         wait_for: Any = distributed.wait
         try:
-            ended = wait_for(list(self._jobs), timeout=seconds, return_when="FIRST_COMPLETED").done
+            with self._client.as_current():
+                ended = wait_for(list(self._jobs), timeout=seconds, return_when="FIRST_COMPLETED").done
         except TimeoutError:
             return []
         return [self._outcome(one, self._jobs.pop(one)) for one in ended]

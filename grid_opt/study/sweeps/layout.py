@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Any, Literal
 
 from grid_opt.atomic import write_text
 from grid_opt.config.case import Case
-from grid_opt.config.loading import case_from_toml, load_case
+from grid_opt.config.loading import bundled_cases, case_from_toml, load_case
 from grid_opt.config.toml_text import case_to_toml
 from grid_opt.errors import InputError
 from grid_opt.study.sweeps.cases import Digests, OneCase, make_cases, shown, versions, with_tables
@@ -52,14 +52,19 @@ class Prepared:
 
 
 @contextmanager
-def prepared(ref: str | Path, overrides: Sequence[str], limits: Limits, say: Say) -> Iterator[Prepared]:
-    """Give the cases of a sweep file, all of them validated.
+def prepared(
+    ref: str | Path, overrides: Sequence[str], limits: Limits, say: Say, case: str | None = None
+) -> Iterator[Prepared]:
+    """Give the cases of a sweep file, all of them validated; ``case`` takes the place of its base case.
 
     Raises:
         InputError: anything in the file is refused, at its line; or nothing reads what it changes.
     """
     sweep, source = load_sweep(ref)
-    sweep = sweep.model_copy(update={"limits": _limits(sweep.limits, limits)})
+    changes: dict[str, Any] = {"limits": _limits(sweep.limits, limits)}
+    if case is not None:
+        changes["case"] = case if case in bundled_cases() else str(Path(case).resolve())
+    sweep = sweep.model_copy(update=changes)
     base = load_base(sweep, source, overrides)
     cases = make_cases(sweep, source, base)
     with TemporaryDirectory(prefix="grid-opt-") as scratch:

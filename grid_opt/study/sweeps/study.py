@@ -42,6 +42,7 @@ class Quiet:
 def sweep(
     ref: str | Path,
     *,
+    case: str | None = None,
     overrides: Sequence[str] = (),
     out: str | Path | None = None,
     workers: int | None = None,
@@ -52,7 +53,7 @@ def sweep(
 ) -> dict[str, Any]:
     """Run every case of a sweep file, and write the results into ``out`` (default ``outputs/<sweep name>``).
 
-    Each case is a process of its own, ``workers`` at a time (default: as many as this machine has cores for), or on the
+    ``case``, a bundled name or a path, takes the place of the base case of the file, and ``overrides`` change it. Each case is a process of its own, ``workers`` at a time (default: as many as this machine has cores for), or on the
     cluster of the scheduler at ``dask``. Returns the summary: exit code, counts by state, a row per case.
 
     Raises:
@@ -60,7 +61,7 @@ def sweep(
         InterruptedRunError: Ctrl-C; ``resume`` goes on.
     """
     watch = watcher or Quiet()
-    with prepared(ref, overrides, limits or Limits(), watch.say) as ready:
+    with prepared(ref, overrides, limits or Limits(), watch.say, case) as ready:
         return _begin(ready, Path(out or Path("outputs") / ready.sweep.name), workers, dask, parquet, watch)
 
 
@@ -135,9 +136,11 @@ def report(folder: str | Path, *, parquet: bool = False) -> dict[str, Any]:
         return write_results(read_manifest(there), there, parquet)
 
 
-def dry_run(ref: str | Path, *, overrides: Sequence[str] = (), watcher: Watcher | None = None) -> list[dict[str, Any]]:
+def dry_run(
+    ref: str | Path, *, case: str | None = None, overrides: Sequence[str] = (), watcher: Watcher | None = None
+) -> list[dict[str, Any]]:
     """Return the table of cases of a sweep, validated like a sweep that runs: label, place, and the run it shares."""
-    with prepared(ref, overrides, Limits(), (watcher or Quiet()).say) as ready:
+    with prepared(ref, overrides, Limits(), (watcher or Quiet()).say, case) as ready:
         return [
             {
                 "case": one.label,
