@@ -37,7 +37,7 @@ def loopback(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]
     folder = tmp_path / "dask"
     folder.mkdir()
     scheduler = start(folder, "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-    wait_until(lambda: (folder / "scheduler.json").exists(), "the scheduler")
+    wait_until((folder / "scheduler.json").exists, "the scheduler")
     more = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1", "--local-directory", str(folder))
     workers = [start(folder, "dask_worker", *more) for _ in range(2)]
     try:
@@ -49,7 +49,9 @@ def loopback(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]
 
 
 def test_a_cluster_gives_the_same_cube_though_a_worker_dies(
-    loopback: tuple[str, list[subprocess.Popen[bytes]]], undisturbed: Path, tmp_path: Path  # noqa: F811
+    loopback: tuple[str, list[subprocess.Popen[bytes]]],
+    undisturbed: Path,
+    tmp_path: Path,  # noqa: F811
 ) -> None:
     address, workers = loopback
     out = tmp_path / "out"

@@ -35,7 +35,9 @@ class Switch:
         """Write the switch as one line."""
         where = f" at {self.held}" if self.held else ""
         sites = ", ".join([*(f"-{site}" for site in self.given_up), *(f"+{site}" for site in self.taken)])
-        return f"{self.axis} {self.between[0]} -> {self.between[1]}{where}: {sites}; objective {self.change:+,.1f} {unit}"
+        return (
+            f"{self.axis} {self.between[0]} -> {self.between[1]}{where}: {sites}; objective {self.change:+,.1f} {unit}"
+        )
 
 
 def switches(cube: xr.Dataset) -> Iterator[Switch]:

@@ -53,7 +53,8 @@ def sweep(
 ) -> dict[str, Any]:
     """Run every case of a sweep file, and write the results into ``out`` (default ``outputs/<sweep name>``).
 
-    ``case``, a bundled name or a path, takes the place of the base case of the file, and ``overrides`` change it. Each case is a process of its own, ``workers`` at a time (default: as many as this machine has cores for), or on the
+    ``case``, a bundled name or a path, takes the place of the base case of the file, and ``overrides`` change it.
+    Each case is a process of its own, ``workers`` at a time (default: as many as this machine has cores for), or on the
     cluster of the scheduler at ``dask``. Returns the summary: exit code, counts by state, a row per case.
 
     Raises:
