@@ -61,6 +61,7 @@ def test_the_layers_show_the_network(run_folder: Path) -> None:
         "sites",
         "build_out",
         "provenance",
+        "carbon_and_water",
     }
     lines = pyogrio.read_dataframe(path, layer="lines")
     plan = open_plan(run_folder / "plan.nc")

@@ -51,7 +51,7 @@ def loopback(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]
 def test_a_cluster_gives_the_same_cube_though_a_worker_dies(
     loopback: tuple[str, list[subprocess.Popen[bytes]]],
     undisturbed: Path,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     address, workers = loopback
     out = tmp_path / "out"
