@@ -16,9 +16,10 @@ from typer.testing import CliRunner
 from grid_opt.cli.app import app
 from grid_opt.errors import InputError
 from grid_opt.study.sweeps import cluster, study
-from tests.sweep_fixture import cube_of, processes_with, undisturbed, wait_until, write_sweep  # noqa: F401
+from tests.sweep_fixture import cube_of, processes_with, wait_until, write_sweep
 
 pytest.importorskip("distributed")
+pytest_plugins = ["tests.sweep_fixture"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 WORKER = "grid_opt.study.sweeps.worker"
 
