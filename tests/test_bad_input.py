@@ -58,7 +58,7 @@ def folder(tmp_path: Path) -> Path:
 def earlier_plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a folder with the files of an earlier run, which must stay as they are."""
     out = tmp_path_factory.mktemp("earlier")
-    for name in ("plan.nc", "plan.gpkg", "map.png", "summary.json", "run.log"):
+    for name in ("plan.nc", "plan.gpkg", "map.png", "map.html", "summary.json", "run.log"):
         (out / name).write_text(f"{name} of an earlier run")
     return out
 

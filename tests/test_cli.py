@@ -279,6 +279,7 @@ def test_map_and_export_write_beside_the_plan(tmp_path: Path, replace_module: Ca
     replace_module("grid_opt.plan.io", open_plan=lambda path: "opened", read_outlines=lambda path: {})
     for module, function in (
         ("map_static", "write_map"),
+        ("map_html", "write_map_html"),
         ("geopackage", "write_geopackage"),
         ("tables", "write_csv"),
     ):
@@ -292,8 +293,8 @@ def test_map_and_export_write_beside_the_plan(tmp_path: Path, replace_module: Ca
     assert call("export", plan, "--format", "csv").exit_code == 0
     told = json.loads(call("map", plan, "--out", str(tmp_path / "x.png"), "--json").stdout)
     assert told == {"written": str(tmp_path / "x.png"), "exit_code": 0}
-    names = ["map.png", "plan.gpkg", "tables", "x.png"]
-    kinds = ["map_static", "geopackage", "tables", "map_static"]
+    names = ["map.png", "map.html", "plan.gpkg", "tables", "x.png"]
+    kinds = ["map_static", "map_html", "geopackage", "tables", "map_static"]
     assert wrote == list(zip(kinds, [tmp_path / name for name in names], strict=True))
     assert call("export", plan, "--format", "shp").exit_code == 2
 

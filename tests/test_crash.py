@@ -27,7 +27,7 @@ from grid_opt.plan.io import open_plan
 pytest_plugins = ["tests.plan_plugin"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals and limits")
 
-FILES = ("map.png", "plan.gpkg", "plan.nc", "run.log", "summary.json")
+FILES = ("map.html", "map.png", "plan.gpkg", "plan.nc", "report.html", "run.log", "summary.json")
 PATIENCE_S = 120.0
 FAST = ("quick", "--set", "grid.network=false")
 LIMITED = """
@@ -88,6 +88,8 @@ def assert_whole(path: Path) -> None:
         assert matplotlib.image.imread(path).ndim == 3
     elif path.suffix == ".json":
         assert json.loads(path.read_text())["verification"]["ok"]
+    elif path.suffix == ".html":
+        assert path.read_text(encoding="utf-8").endswith("</html>\n")
     else:
         assert path.read_text().endswith("\n")
 

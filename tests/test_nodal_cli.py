@@ -38,6 +38,7 @@ def test_the_folder_is_whole_and_verifies(run_folder: Path) -> None:
         "plan.nc",
         "plan.gpkg",
         "map.png",
+        "map.html",
         "summary.json",
         "run.log",
     }
@@ -60,6 +61,7 @@ def test_the_layers_show_the_network(run_folder: Path) -> None:
         "sites",
         "build_out",
         "provenance",
+        "carbon_and_water",
     }
     lines = pyogrio.read_dataframe(path, layer="lines")
     plan = open_plan(run_folder / "plan.nc")

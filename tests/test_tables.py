@@ -59,6 +59,7 @@ def test_bundled_tables_fit_together() -> None:
         "ppa_offers": 13,
         "forward_blocks": 4,
         "onsite_technologies": 5,
+        "region_tariffs": 40,
     }
 
 

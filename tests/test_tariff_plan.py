@@ -15,6 +15,7 @@ from grid_opt.tariffs.schema import Tariff
 from grid_opt.verify import verify
 from tests.test_brute_force import QUARTERS, _payment, trajectories
 from tests.tiny import solve_tiny, tiny_world
+from tests.tiny_menu import firm_everywhere, menu_world
 from tests.tiny_tariffs import bill_of_run, by_size, charges, named, tariffs_case, tariffs_world, worth_of
 
 CHARGES = charges()
@@ -113,6 +114,24 @@ def test_what_is_linear_takes_no_lines_and_only_falling_tiers_take_binaries() ->
     assert sizes("time of use") == {"line": 0, "bound": 0, "meter": 0, "fall": 0, "size": 0}
     assert sizes("rising tiers")["fall"] == 0 < sizes("rising tiers")["line"]
     assert sizes("falling tiers")["fall"] > 0
+
+
+@pytest.mark.parametrize("kind", ["minimum take", "delivery year", "sizes"])
+def test_a_contract_that_is_free_to_choose_costs_no_more_than_the_load(kind: str) -> None:
+    of = by_size() if kind == "sizes" else named(CHARGES[kind], "one")
+    tariffs = {"Z0": of, "Z1": named(CHARGES["ratchet"], "two")}
+    flat, menu = tariffs_case(), tariffs_case(connection={"menu": True})
+    world = tiny_world(flat, regions=2, seed=1)
+    world["headroom"] = (world["headroom"] + 24.0).assign_attrs(world["headroom"].attrs)
+    world["site_lead_quarters"] = xr.full_like(world["site_lead_quarters"], 4.0)
+    fixed = solve_tiny(flat, tariffs_world(flat, tariffs, world.copy()))
+    offered = menu_world(menu, firm_everywhere(world), world.copy())
+    free = solve_tiny(menu, tariffs_world(menu, tariffs, offered))
+    assert free.plan.attrs["objective"] <= fixed.plan.attrs["objective"] + 1e-6
+    if kind != "sizes":  # only another schedule can make it worth while to contract more than the load
+        assert free.plan.attrs["objective"] == pytest.approx(fixed.plan.attrs["objective"], rel=1e-9)
+    report = verify(free.plan, compare_tables=False)
+    assert {check.name for check in report.failed} <= ROUNDED, report.failed
 
 
 def _cost(parts: dict[str, Any], **sections: dict[str, Any]) -> xr.Dataset:

@@ -242,13 +242,12 @@ ONLY_WITH_SUPPLY = {
 }  # fmt: skip
 """Checks of a case with sources of power beside wholesale: tests/test_verify_supply.py spoils plans for them."""
 
-ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_SUPPLY | ONLY_WITH_FOOTPRINT
 ONLY_WITH_TARIFFS = {
     *(n for n in CHECKS if n.startswith("tariff.")), *(f"cost.{term}" for term in TARIFF_COSTS), "inputs.tariffs",
 }  # fmt: skip
 """Checks of a case that pays tariffs: tests/test_verify_tariffs.py spoils plans for them."""
 
-ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_TARIFFS
+ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_SUPPLY | ONLY_WITH_FOOTPRINT | ONLY_WITH_TARIFFS
 
 
 def test_every_check_has_a_mutation() -> None:

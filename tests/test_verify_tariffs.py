@@ -6,12 +6,16 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
+from typer.testing import CliRunner
 
-from grid_opt.plan.io import open_plan
+from grid_opt.cli.app import app
+from grid_opt.plan.io import open_plan, write_plan
 from grid_opt.verify import CHECKS, verify
 from grid_opt.verify.evidence import Evidence
+from tests.plan_fixture import OUTLINES, plan_by_hand
 from tests.test_verify import ONLY_WITH_TARIFFS
 from tests.test_verify_fleet import Mutation, add
 from tests.test_verify_menu import both, knob, times
@@ -129,3 +133,29 @@ def test_the_arrays_of_tariffs_are_made_again(quick_plan: Path) -> None:
         spoiled = plan.copy(deep=True)
         spoiled[name] = (spoiled[name] * 1.001).assign_attrs(spoiled[name].attrs)
         assert CHECKS["inputs.reproducible"](Evidence(spoiled)).state == "broken", name
+
+
+def test_bills_are_exported_line_by_line(quick_plan: Path, tmp_path: Path) -> None:
+    out = tmp_path / "bills.csv"
+    done = CliRunner().invoke(app, ["export", str(quick_plan), "--format", "bills", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    table, plan = pd.read_csv(out, keep_default_na=False), open_plan(quick_plan)
+    assert list(table.columns)[:4] == ["region", "tariff", "month", "schedule"]
+    assert len(table) == plan.sizes["entry"]
+    assert table["amount_usd"].sum() == pytest.approx(float(plan["bill_usd"].sum()))
+    built = plan["region"].values[plan["site"].max("quarter").values > 0.5]
+    assert set(table["region"]) == set(built) and table["month"].max() == "2032-12"
+    # What is paid each month, discounted in the middle of its quarter, is what the plan costs.
+    year, season = table["month"].str[:4].astype(int), (table["month"].str[5:].astype(int) - 1) // 3
+    worth = 1.07 ** (-(4 * (year - 2026) + season + 0.5) / 4)
+    paid = table.assign(usd=table["amount_usd"] * worth)[table["is_deposit"] == 0].groupby("kind")["usd"].sum()
+    assert paid["indexed"] == pytest.approx(float(plan["cost_energy"].sum()), rel=1e-9)
+    assert paid["rider"] == pytest.approx(float(plan["cost_rider"].sum()), rel=1e-9)
+
+
+def test_a_plan_by_flat_rates_has_no_bills(tmp_path: Path) -> None:
+    path = tmp_path / "plan.nc"
+    write_plan(plan_by_hand(), OUTLINES, path)
+    done = CliRunner().invoke(app, ["export", str(path), "--format", "bills"], env={"TERM": "dumb"})
+    assert done.exit_code == 2 and "tariffs.charge" in done.output
+    assert not (tmp_path / "bills.csv").exists()

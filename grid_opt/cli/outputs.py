@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from grid_opt.cli.common import JsonOption, print_json, print_path, reporting
-from grid_opt.cli.runs import PlanArgument
+from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting
+from grid_opt.cli.runs import CaseFolderOption, PlanArgument
+from grid_opt.errors import ExitCode, InputError
 
 
 class Format(StrEnum):
@@ -20,22 +22,119 @@ class Format(StrEnum):
     bills = "bills"
 
 
+class Picture(StrEnum):
+    """What the map of a plan is drawn as."""
+
+    png = "png"
+    svg = "svg"
+    html = "html"
+
+
 def draw_map(
     plan: PlanArgument,
+    format_: Annotated[
+        list[Picture] | None,
+        typer.Option(
+            "--format",
+            help="png or svg: a still picture; html: a page that opens offline, with time slider and layers. "
+            "May be repeated [default: png and html, or what the name of --out says].",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE.png", help="Picture [default: map.png beside the plan]."),
+        typer.Option("--out", metavar="FILE", help="File [default: map.png and map.html beside the plan]."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw the map of a plan."""
+    """Draw the map of a plan: a still picture, and a page to explore it in."""
     with reporting(as_json):
         from grid_opt.plan.io import open_plan, read_outlines  # noqa: PLC0415
+        from grid_opt.report.map_html import write_map_html  # noqa: PLC0415
         from grid_opt.report.map_static import write_map  # noqa: PLC0415
 
-        target = out or plan.with_name("map.png")
-        write_map(open_plan(plan), target, outlines=read_outlines(plan) or None)
-        _say_written(target, as_json)
+        targets = _pictures(plan, format_, out)
+        opened, outlines = open_plan(plan), read_outlines(plan) or None
+        for target in targets:
+            if target.suffix.lower() == ".html":
+                write_map_html(opened, target, outlines)
+            else:
+                write_map(opened, target, outlines=outlines)
+        _say_written(targets, as_json)
+
+
+def _pictures(plan: Path, asked: list[Picture] | None, out: Path | None) -> list[Path]:
+    """Return the files to write, for the formats asked for or by the suffix of ``out``."""
+    if out is None:
+        return [plan.with_name(f"map.{picture}") for picture in dict.fromkeys(asked or (Picture.png, Picture.html))]
+    known = [f".{picture}" for picture in Picture]
+    if out.suffix.lower() not in known:
+        raise InputError(
+            "the map cannot be written under this name", field="--out", value=str(out),
+            expected=f"a name that ends in {', '.join(known)}", fix=f"write {out.with_suffix('.png').name}",
+        )  # fmt: skip
+    if asked and [f".{picture}" for picture in dict.fromkeys(asked)] != [out.suffix.lower()]:
+        raise InputError(
+            "--format and --out disagree", field="--format", value=", ".join(asked), expected=out.suffix[1:].lower(),
+            fix="leave one of them out",
+        )  # fmt: skip
+    return [out]
+
+
+def report(
+    plan: PlanArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE.html", help="File [default: report.html beside the plan]."),
+    ] = None,
+    case_folder: CaseFolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify a plan and write its report: one page that opens offline (extra: report)."""
+    with reporting(as_json):
+        from grid_opt.study.report import report as write_report  # noqa: PLC0415
+
+        target, found = write_report(plan, out, case_folder=case_folder)
+        code = ExitCode.DONE if found.ok else ExitCode.VERIFICATION_FAILED
+        if as_json:
+            print_json({"written": str(target), "verified": found.ok, "exit_code": int(code)})
+        else:
+            print_path("written", target)
+            typer.echo(found.closing, err=not found.ok)
+    raise typer.Exit(int(code))
+
+
+def compare(
+    plans: Annotated[list[Path], typer.Argument(metavar="A.nc B.nc ...", help="Plans written by `grid-opt run`.")],
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE.csv", help="Write the rows as CSV, too.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE.html", help="Write a page with the maps, too.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare plans side by side: megawatts, dollars, tokens, sites and contracts."""
+    with reporting(as_json):
+        from grid_opt.plan.io import open_plan, read_outlines  # noqa: PLC0415
+        from grid_opt.report import comparison  # noqa: PLC0415
+
+        if len(plans) < 2:
+            raise InputError(
+                "there is one plan to compare", field="A.nc B.nc ...", value=str(plans[0]),
+                expected="two plans or more", fix="name another plan.nc, too",
+            )  # fmt: skip
+        opened = [open_plan(path) for path in plans]
+        found = comparison.compare(dict(zip(comparison.labels_of(plans), opened, strict=True)))
+        if csv is not None:
+            comparison.write_comparison_csv(found, csv)
+        if html is not None:
+            comparison.write_comparison_html(found, opened, html, [read_outlines(path) or None for path in plans])
+        written = [path for path in (csv, html) if path is not None]
+        if as_json:
+            files = [str(path) for path in plans]
+            print_json({**found.to_dict(), "files": files, "written": [str(path) for path in written], "exit_code": 0})
+            return
+        comparison.print_comparison(found, make_console())
+        for path in written:
+            print_path("written", path)
 
 
 def export(
@@ -75,11 +174,13 @@ def export(
 
             target = out or plan.with_name("tables")
             write_csv(opened, target)
-        _say_written(target, as_json)
+        _say_written([target], as_json)
 
 
-def _say_written(target: Path, as_json: bool) -> None:
+def _say_written(targets: Sequence[Path], as_json: bool) -> None:
     if as_json:
-        print_json({"written": str(target), "exit_code": 0})
-    else:
+        every = {"all_written": [str(target) for target in targets]} if len(targets) > 1 else {}
+        print_json({"written": str(targets[0]), **every, "exit_code": 0})
+        return
+    for target in targets:
         print_path("written", target)

@@ -26,6 +26,15 @@ HoursOption = Annotated[
 ]
 PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN.nc", help="A plan written by `grid-opt run`.")]
 
+CaseFolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--case-folder",
+        metavar="DIR",
+        help="Folder of the case file, from which tables and hours of its own are found [default: the working folder].",
+    ),
+]
+
 
 def run(
     case: CaseArgument = DEFAULT_CASE,
@@ -106,15 +115,7 @@ def verify(
         bool,
         typer.Option("--second-solver", help="Solve the case again with SCIP and compare (extra: second-solver)."),
     ] = False,
-    case_folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--case-folder",
-            metavar="DIR",
-            help="Folder of the case file, from which tables and hours of its own are found "
-            "[default: the working folder].",
-        ),
-    ] = None,
+    case_folder: CaseFolderOption = None,
     every: Annotated[bool, typer.Option("--all", help="Print every check, not only those that fail.")] = False,
     as_json: JsonOption = False,
 ) -> None:

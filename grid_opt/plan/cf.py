@@ -129,7 +129,8 @@ def _attrs(name: str, variable: xr.Variable, base_year: int | None) -> dict[str,
         attrs.setdefault("long_name", spec.long_name)
     attrs.setdefault("long_name", _DIM_NAMES.get(name, name.replace("_", " ").capitalize()))
     unit = str(attrs.pop("units", spec.unit if spec is not None else "1"))
-    text = variable.dtype.kind in "OUS"
+    text = variable.dtype.kind in "OUS" and variable.size > 0  # no names at all are stored as no numbers
+    unit = unit or ("" if text else "1")
     if not text:
         known = cf_unit(unit, name)
         attrs["units"] = known.text

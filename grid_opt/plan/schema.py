@@ -256,10 +256,8 @@ VALUE_COSTS: Final[dict[str, Spec]] = {
 }
 """The further term where the goal is net value."""
 
-POWER_COSTS: Final = ("energy", "rider", "delivery", "capacity")
-"""The terms of every plan that make up the all-in price of delivered power; those of sources beside wholesale add."""
 POWER_COSTS: Final = ("energy", "rider", "delivery", "capacity", "collateral")
-"""The terms that make up the all-in price of delivered power."""
+"""The terms that make up the all-in price of delivered power; those of sources beside wholesale add."""
 
 DUALS: Final[dict[str, Spec]] = {
     "dual_power": Spec(("region", "year", "slice"), "USD/MWh", "Local price of power; missing where nothing is bought"),

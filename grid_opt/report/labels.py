@@ -11,6 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
 GAPS = (0.12, 0.35, 0.6, 0.8, 1.1, 1.4, 2.2, 3.2, 4.5, 6.0, 8.0, 10.5)
 """Distances from circle to label to try, in label heights."""
 DIRECTIONS = 48
@@ -81,6 +86,7 @@ def place(
     order = sorted(range(len(circles)), key=lambda k: (-circles[k].radius, k))
     taken = list(avoid)
     placed: dict[int, Box] = {}
+    marks = tuple(np.array([getattr(dot, part) for dot in dots], dtype=float) for part in ("x", "y", "radius"))
     for k in order:
         options = _options(circles[k], *sizes[k])
         placed[k] = min(
@@ -88,7 +94,7 @@ def place(
             key=lambda option: (
                 option[0]
                 + _harm(option[1], circles, taken, page)
-                + sizes[k][1] * _covered(option[1], dots)
+                + sizes[k][1] * _covered(option[1], *marks)
                 + _ambiguity(option[1], k, circles)
             ),
         )[1]
@@ -96,9 +102,11 @@ def place(
     return [placed[k] for k in range(len(circles))]
 
 
-def _covered(box: Box, dots: Sequence[Circle]) -> float:
-    """Return what covering ``dots`` is worth avoiding, in label heights."""
-    hidden = sum(box.gap(dot) < CLEAR_PX for dot in dots)
+def _covered(box: Box, x: Floats, y: Floats, radius: Floats) -> float:
+    """Return what covering dots, by center and radius, is worth avoiding, in label heights."""
+    dx = np.maximum(np.maximum(box.x0 - x, x - box.x1), 0.0)
+    dy = np.maximum(np.maximum(box.y0 - y, y - box.y1), 0.0)
+    hidden = int(np.count_nonzero(np.hypot(dx, dy) - radius < CLEAR_PX))
     return (WORTH_MOVING + 0.05 * hidden) if hidden else 0.0
 
 

@@ -74,7 +74,7 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
         *supply_section(summary),
         *_fleet(summary),
         *footprint_section(summary),
-        *_bills(summary),
+        *bills_section(summary),
         _costs(summary),
         _limits(summary),
     ):
@@ -91,12 +91,13 @@ def _headline(summary: Mapping[str, Any]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
-    for label, words in _facts(summary):
+    for label, words in facts(summary):
         table.add_row(label, words)
     return table
 
 
-def _facts(summary: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
+def facts(summary: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
+    """Yield the facts of the headline: label and words."""
     last = summary["quarters"][-1]
     count = len(summary["sites"])
     yield "Power", Text(summary["headline"].replace("; ", ";\n"))
@@ -228,7 +229,7 @@ def _fleet(summary: Mapping[str, Any]) -> Iterator[Table]:
     yield table
 
 
-_KINDS = {
+CONTRACT_WORDS = {
     "firm": "Firm", "conditional": "Conditional: headroom of later, called at need", "interim": "Interim",
     "contract_demand": "Contract demand beside generation", "co_located": "Beside generation",
     "behind_the_meter": "Behind the meter", "lease": "Leases of finished shells",
@@ -251,7 +252,7 @@ def _connections(summary: Mapping[str, Any]) -> Iterator[Table]:
         table.add_row(Text(label), *(_number(mw[quarter], "{:,.1f}") for quarter in shown), style=style)
 
     for kind, mw in found["contract_mw_by_kind"].items():
-        row(_KINDS.get(kind, plain(kind, 40)), mw)
+        row(CONTRACT_WORDS.get(kind, plain(kind, 40)), mw)
     row("Of which may be called", found["callable_mw"], "bold")
     for kind, mw in found["relief_mw"].items():
         row(f"  answered by {_RELIEF.get(kind, plain(kind, 40))}", mw, "dim")
@@ -266,7 +267,7 @@ def _connections(summary: Mapping[str, Any]) -> Iterator[Table]:
         yield table
 
 
-def _bills(summary: Mapping[str, Any]) -> Iterator[Table]:
+def bills_section(summary: Mapping[str, Any]) -> Iterator[Table]:
     """Yield the table of a plan that pays tariffs: what every region is billed by calendar year."""
     found = summary.get("bills")
     if not found:
@@ -303,7 +304,7 @@ def _costs(summary: Mapping[str, Any]) -> Table:
 
 
 def _limits(summary: Mapping[str, Any]) -> Table | None:
-    rows = list(_limit_rows(summary["binding_limits"]))
+    rows = list(limit_rows(summary["binding_limits"]))
     if not rows:
         return None
     table = _table("Limits that bind, and what one MW is worth")
@@ -315,7 +316,7 @@ def _limits(summary: Mapping[str, Any]) -> Table | None:
     return table
 
 
-def _limit_rows(limits: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def limit_rows(limits: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Give the dearest limits of each kind, and say how many more there are."""
     kinds = {
         "tranche": ("Target, 1 MW less", ("quarter",)),

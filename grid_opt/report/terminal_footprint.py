@@ -11,7 +11,7 @@ from rich.text import Text
 
 from grid_opt.plan.schema_footprint import DIVISIBLE
 
-_ROWS = (
+LEDGER_ROWS = (
     ("scope1_t", "Scope 1, own plant [t CO2]", 1.0, "{:,.0f}"),
     ("scope2_location_t", "Scope 2, location-based [t CO2]", 1.0, "{:,.0f}"),
     ("scope2_market_t", "Scope 2, market-based by the year [t CO2]", 1.0, "{:,.0f}"),
@@ -47,7 +47,7 @@ def footprint_section(summary: Mapping[str, Any]) -> Iterator[Table]:
     table.add_column("Ledger", no_wrap=True)
     for year in years:
         table.add_column(year, justify="right", no_wrap=True)
-    for key, label, scale, form in _ROWS:
+    for key, label, scale, form in LEDGER_ROWS:
         values = [row[key] for row in years.values()]
         if key in _ONLY_WHERE_ANY and not any(values):
             continue

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from grid_opt.report.words import plain
 
-_SOURCES = {
+SOURCE_WORDS = {
     "wholesale": "Bought at wholesale", "physical_contracts": "Delivered under contracts",
     "made_on_site": "Made on site", "batteries": "Batteries, less charging", "exported": "Sold",
 }  # fmt: skip
@@ -49,7 +49,7 @@ def _energy(found: Mapping[str, Any]) -> Table:
         table.add_row(Text(label), *(f"{mwh[year] / MWH_PER_GWH:,.1f}" for year in years), style=style)
 
     for name, mwh in found["energy_mwh_by_year"].items():
-        row(_SOURCES[name], mwh)
+        row(SOURCE_WORDS[name], mwh)
     if found["forward_mwh_by_year"]:
         row("Bought ahead in blocks", found["forward_mwh_by_year"], "dim")
     return table

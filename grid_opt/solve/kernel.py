@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from grid_opt.solve.highs import Answer, Options, Progress, relative_gap, solve
 from grid_opt.solve.standard_form import Array, Matrix
 
 _OPEN = 1e-6
 """A region whose campus is open by less than this over all quarters is one where the relaxation builds nothing."""
-_START_GAP = 1e-3
-"""Smallest gap asked of the search among the few regions: a start need not be better."""
+_START_GAP = 1e-2
+"""Smallest gap asked of the search among the few regions: what comes after it does better, sooner."""
 _START_SHARE = 0.5
-"""Share of the time left that it may take."""
+"""Share of the time left that this search, and that between plan and relaxation, may take."""
+_AGREE = 1e-6
+"""Difference up to which plan and relaxation agree on a whole number."""
 
 
 def search_sites(matrix: Matrix, options: Options, stage: Callable[[str], None] = lambda text: None) -> Answer:
@@ -23,11 +26,13 @@ def search_sites(matrix: Matrix, options: Options, stage: Callable[[str], None] 
 
     1. The linear relaxation says in which regions it would build; its objective is a bound.
     2. The program with all other regions closed is much smaller, and a plan of it, soon found, is one of the whole.
-    3. Where that is further from the bound than asked, the whole program is searched from it.
+    3. Whole numbers on which that plan and the relaxation agree are kept, and the rest is searched again.
+    4. Where the plan is still further from the bound than asked, the whole program is searched from it.
 
     The few regions are the kernel of kernel search (Angelelli, Mansini and Speranza, Computers & Operations Research
-    37, 2010), with one bucket: all regions. Without columns ``campus.site``, or where the relaxation builds everywhere,
-    there is nothing to close and the whole program is searched at once.
+    37, 2010), with one bucket: all regions. The third step is relaxation induced neighborhood search (Danna, Rothberg
+    and Le Pape, Mathematical Programming 102, 2005). Without columns ``campus.site``, or where the relaxation builds
+    everywhere, there is nothing to close and the whole program is searched at once.
 
     Raises:
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
@@ -42,9 +47,16 @@ def search_sites(matrix: Matrix, options: Options, stage: Callable[[str], None] 
     spent = linear.seconds
     if closed:
         stage(f"bound {linear.objective:,.6g}: searching the {len(sites) - len(closed)} regions where it builds")
-        start = _among_few(matrix, np.concatenate(closed), linear.objective, spent, options)
+        few = _closing(matrix, np.concatenate(closed))
+        start = _first(few, max(options.gap, _START_GAP), linear.objective, spent, options)
         spent += start.seconds
-        if start.x is not None and (start.interrupted or start.gap <= options.gap):
+        if start.x is not None and not _enough(start, options):
+            stage("searching between that plan and the relaxation")
+            between = _fixing(few, start.x, np.abs(linear.x - start.x) <= _AGREE)
+            better = _first(between, 0.5 * options.gap, linear.objective, spent, options, start.x)
+            spent += better.seconds
+            start = better if better.objective < start.objective else replace(start, interrupted=better.interrupted)
+        if start.x is not None and _enough(start, options):
             return replace(start, seconds=spent)
         stage(f"searching all {len(sites)} regions")
     progress = _later(options, spent, linear.objective, max)
@@ -54,17 +66,38 @@ def search_sites(matrix: Matrix, options: Options, stage: Callable[[str], None] 
     return replace(settled, seconds=spent + whole.seconds)
 
 
-def _among_few(matrix: Matrix, closed: Array, bound: float, spent: float, options: Options) -> Answer:
-    """Return a plan without the sites of ``closed``, with the bound of the whole program."""
+def _enough(answer: Answer, options: Options) -> bool:
+    return answer.interrupted or answer.gap <= options.gap
+
+
+def _closing(matrix: Matrix, sites: npt.NDArray[np.int64]) -> Matrix:
+    """Return the program without some sites."""
     few = matrix.col_upper.copy()
-    few[closed] = 0.0
+    few[sites] = 0.0
+    return replace(matrix, col_upper=few)
+
+
+def _fixing(matrix: Matrix, x: Array, agreed: npt.NDArray[np.bool_]) -> Matrix:
+    """Return the program with the whole numbers of ``x`` that are agreed on."""
+    fixed, value = matrix.integer & agreed, np.round(x)
+    return replace(
+        matrix,
+        col_lower=np.where(fixed, value, matrix.col_lower),
+        col_upper=np.where(fixed, value, matrix.col_upper),
+    )
+
+
+def _first(
+    part: Matrix, gap: float, bound: float, spent: float, options: Options, start: Array | None = None
+) -> Answer:
+    """Return a plan of a part of the program, with the bound of the whole."""
     chosen = replace(
         options,
-        gap=max(options.gap, _START_GAP),
+        gap=gap,
         time_limit_s=max(1.0, _START_SHARE * (options.time_limit_s - spent)),
         progress=_later(options, spent, bound, lambda known, _own: known),
     )
-    return _judged(solve(replace(matrix, col_upper=few), chosen), bound, options)
+    return _judged(solve(part, chosen, start), bound, options)
 
 
 def _judged(answer: Answer, bound: float, options: Options) -> Answer:

@@ -17,10 +17,14 @@ from grid_opt.config import Case, load_case, with_overrides
 from grid_opt.errors import ExitCode
 from grid_opt.inputs.geography import outline_rings
 from grid_opt.inputs.world import build_world
+from grid_opt.plan.geometry import Outlines
 from grid_opt.plan.io import write_plan
 from grid_opt.plan.summary import summarize
+from grid_opt.report import charts
 from grid_opt.report.geopackage import write_geopackage
+from grid_opt.report.map_html import write_map_html
 from grid_opt.report.map_static import write_map
+from grid_opt.report.report_html import write_report
 from grid_opt.solve.highs import Answer, interruptible
 from grid_opt.study.plan_case import hash_inputs, plan_case
 from grid_opt.study.progress import Listener, Log
@@ -65,8 +69,9 @@ def run(
 ) -> RunResult:
     """Solve a case, verify the plan, and write the plan folder (default ``outputs/<case name>``).
 
-    The folder gets ``plan.nc``, ``plan.gpkg``, ``map.png``, ``summary.json`` and ``run.log``, each written
-    atomically. The plan is verified from its file. Without ``pictures`` the GeoPackage and the map are left out.
+    The folder gets ``plan.nc``, ``plan.gpkg``, ``map.png``, ``map.html``, ``summary.json`` and ``run.log``, and
+    with the extra ``report`` also ``report.html``, each written atomically. The plan is verified from its file. Without
+    ``pictures`` GeoPackage, maps and report are left out.
 
     Raises:
         InputError: the case, a table or the hours are not sound.
@@ -86,14 +91,25 @@ def run(
         report = verify(folder / "plan.nc", case_folder=asked.resolve("."))
         summary = summarize(planned.plan) | {"verification": report.to_dict(), "model_size": planned.size}
         if pictures:
-            log.stage("drawing the map")
-            write_geopackage(planned.plan, folder / "plan.gpkg", outlines)
-            write_map(planned.plan, folder / "map.png", outlines=outlines)
+            _draw(planned.plan, folder, outlines, report, log)
         write_text(folder / "summary.json", json.dumps(summary, indent=2, sort_keys=True, allow_nan=False) + "\n")
         log.stage(f"wrote {folder}")
         write_text(folder / "run.log", log.text())
         interrupted = stop.is_set()
     return RunResult(planned.plan, folder, _exit_code(planned.answer, report, interrupted), report, summary)
+
+
+def _draw(plan: xr.Dataset, folder: Path, outlines: Outlines, report: Report, log: Log) -> None:
+    """Write what people look at: GeoPackage, maps, and the report where its charts are installed."""
+    log.stage("drawing the maps")
+    write_geopackage(plan, folder / "plan.gpkg", outlines)
+    write_map(plan, folder / "map.png", outlines=outlines)
+    write_map_html(plan, folder / "map.html", outlines)
+    if charts.available():
+        log.stage("writing the report")
+        write_report(plan, folder / "report.html", report.to_dict(), outlines)
+    else:
+        log.stage(f"no report.html, for its charts are not installed: {charts.INSTALL}")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 
 from grid_opt.tariffs.charges import Collateral, ExitFee
 from grid_opt.tariffs.months import MONTHS_PER_YEAR
-from grid_opt.tariffs.periods import Block, one_rate, period_masks
+from grid_opt.tariffs.periods import Block, one_rate
 from grid_opt.tariffs.schema import Schedule
 from grid_opt.tariffs.setting import Setting
 from grid_opt.tariffs.terms import Linear, Term, of_contract
@@ -97,7 +97,7 @@ def exit_terms(setting: Setting, schedule: Schedule, fee: ExitFee, name: str, ch
         take = demand.minimum_take
         if take is None:
             continue
-        masks = period_masks(demand.periods, every_hour=False)
+        masks = demand.masks
         count: dict[tuple[str, float], int] = defaultdict(int)
         for due in range(month, month + fee.months_of_minimum):
             share = take.share_in(due - setting.start)

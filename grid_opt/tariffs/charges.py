@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -16,7 +17,7 @@ from pydantic import AfterValidator, Field, model_validator
 from grid_opt.config.field_types import DATE, Certainty
 from grid_opt.config.knobs import KnobError, Knobs
 from grid_opt.tariffs.months import DeliveryYear
-from grid_opt.tariffs.periods import DemandPeriod, EnergyPeriod, MonthNumber, period_masks
+from grid_opt.tariffs.periods import DemandPeriod, EnergyPeriod, Mask, MonthNumber, period_masks
 
 Share = Annotated[float, Field(ge=0, le=1)]
 CapacityPrice = Annotated[float, Field(ge=0, le=2000)]
@@ -68,6 +69,11 @@ class EnergyCharge(Cited):
     def _covers_the_year(self) -> Self:
         period_masks(self.periods, every_hour=True)
         return self
+
+    @cached_property
+    def masks(self) -> dict[str, Mask]:
+        """The hours of every period."""
+        return period_masks(self.periods, every_hour=True)
 
 
 class IndexedCharge(Cited):
@@ -143,6 +149,11 @@ class DemandCharge(Cited):
         period_masks(self.periods, every_hour=False)
         return self
 
+    @cached_property
+    def masks(self) -> dict[str, Mask]:
+        """The hours of every period."""
+        return period_masks(self.periods, every_hour=False)
+
 
 class _Peaks(Cited):
     program: str = Field(min_length=1, description="Name under which peak hours and earlier peaks are handed over")
@@ -154,6 +165,11 @@ class _Peaks(Cited):
     without_history: Literal["contract", "none", "same_year"] = Field(
         description="Billed where the year before is not known: contract (demand), none, or (peaks of) same_year"
     )
+
+    @cached_property
+    def hours(self) -> tuple[tuple[int, int, int], ...]:
+        """Month, day and hour of every declared peak hour."""
+        return tuple(peak_hour(text) for text in self.declared)
 
     @model_validator(mode="after")
     def _once_each(self) -> Self:

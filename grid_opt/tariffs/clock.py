@@ -75,8 +75,8 @@ class Calendar:
         if index is None:
             return np.zeros(0, dtype=np.int64)
         slots = self.slots(index)
-        number = 100 * (month % 12 + 1)
-        here = (self.hour[slots] == hour) & np.isin(self.day_key[slots], (number, number + day))
+        number, key = 100 * (month % 12 + 1), self.day_key[slots]
+        here = (self.hour[slots] == hour) & ((key == number) | (key == number + day))
         found: Ints = slots[here]
         return found
 

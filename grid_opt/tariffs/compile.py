@@ -13,7 +13,7 @@ from grid_opt.tariffs.clock import Calendar, Floats
 from grid_opt.tariffs.context import Context, ordinal_of
 from grid_opt.tariffs.months import MONTHS_PER_YEAR, days_of, month_text
 from grid_opt.tariffs.peaks import peak_terms
-from grid_opt.tariffs.periods import Mask, one_rate, period_masks
+from grid_opt.tariffs.periods import Mask, one_rate
 from grid_opt.tariffs.schema import Schedule, Tariff
 from grid_opt.tariffs.setting import Setting
 from grid_opt.tariffs.terms import Candidate, Highest, LeastBill, Linear, Term, Terms, constant
@@ -82,7 +82,7 @@ def _month_terms(setting: Setting, schedule: Schedule, name: str, index: int) ->
 
 def _energy(setting: Setting, energy: EnergyCharge, name: str, charge: str, index: int) -> Iterator[Term]:
     calendar = setting.calendar
-    for part, mask in period_masks(energy.periods, every_hour=True).items():
+    for part, mask in energy.masks.items():
         slots = calendar.within(index, mask)
         if len(slots):
             quantity = Linear(slots, calendar.weight_h[slots])
@@ -112,7 +112,7 @@ def _demand(setting: Setting, demand: DemandCharge, name: str, charge: str, inde
     month = calendar.months[index]
     take = demand.minimum_take
     contract = take.share_in(month - setting.start) if take is not None else 0.0
-    for part, mask in period_masks(demand.periods, every_hour=False).items():
+    for part, mask in demand.masks.items():
         slots = calendar.within(index, mask)
         if not mask[month % MONTHS_PER_YEAR].any():
             continue

@@ -91,8 +91,7 @@ def _hours(setting: Setting, charge: CoincidentCharge | CapacityCharge, year: in
     true = [hour for text in known for hour in _true_hour(charge.program, text) if year_of(hour[0]) == year]
     if true:
         return true
-    declared = [peak_hour(text) for text in charge.declared]
-    return [(MONTHS_PER_YEAR * year + month - 1, day, hour) for month, day, hour in declared]
+    return [(MONTHS_PER_YEAR * year + month - 1, day, hour) for month, day, hour in charge.hours]
 
 
 def _true_hour(program: str, text: str) -> Iterator[Hour]:
