@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -17,13 +18,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from grid_opt.cli.app import app
+from grid_opt.cli.sweep_progress import SweepProgress
 from grid_opt.errors import InputError, InterruptedRunError
 from grid_opt.study.run import run
 from grid_opt.study.sweeps import study
-from grid_opt.study.sweeps.conduct import left_s
+from grid_opt.study.sweeps.conduct import Status, left_s
 from grid_opt.study.sweeps.jobs import Job, supervise
 from grid_opt.study.sweeps.lock import locked
-from grid_opt.study.sweeps.manifest import read_manifest
+from grid_opt.study.sweeps.manifest import Run, read_manifest
 from grid_opt.study.sweeps.schema import RESERVED
 from tests.sweep_fixture import FAST, cube_of, processes_with, wait_until, write_sweep
 
@@ -84,6 +86,14 @@ def test_a_used_folder_is_refused_and_resume_finds_nothing_to_do(undisturbed: Pa
     assert told.exit_code == 3 and json.loads(told.stdout)["counts"] == {"done": 2, "infeasible": 2}
     assert read_manifest(copy).runs == before
     same(undisturbed, copy)
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "cases").mkdir(parents=True)
+    (tmp_path / "mine" / "cases" / "precious.toml").write_text("x = 1")
+    told = call("batch", str(write_sweep(tmp_path).with_name("fast.toml")), "--out", str(tmp_path / "mine"), "--quiet")
+    assert told.exit_code == 2 and "is not empty" in told.stderr
+    assert [path.name for path in (tmp_path / "mine").rglob("*")] == ["cases", "precious.toml"]
 
 
 def test_resume_goes_by_checksums_and_not_by_what_exists(undisturbed: Path, tmp_path: Path) -> None:
@@ -243,6 +253,29 @@ def test_the_time_left_is_told_only_when_something_is_known() -> None:
     assert likely == pytest.approx(17.5) and low == high == pytest.approx(17.5)
     likely, low, high = left_s([5.0, 15.0], [], 4, 1) or (0.0, 0.0, 0.0)
     assert low < likely == 40.0 < high
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_a_live_table_on_a_terminal_and_lines_elsewhere() -> None:
+    run = Run("d" * 64, "", ".", state="infeasible", reason="no headroom\nin Texas", seconds=12.0)
+    status = Status({"pending": 3, "done": 1}, 4, 1, (("price=2", 7.0),), "2 processes", 90.0, (75.0, 60.0, 400.0))
+    for stream in (io.StringIO(), Terminal()):
+        progress = SweepProgress(stream)
+        progress.say("checking")
+        progress.update(status)
+        progress.ended("price=1", run, status)
+        progress.close()
+        told = stream.getvalue()
+        assert "infeasible    12.0 s  price=1: no headroom" in told and "Texas" not in told
+        if stream.isatty():
+            assert "running  price=2" in told and "3 pending, 1 done; on 2 processes" in told
+        assert "1 of 4 cases, about 75 s left (60 s to 7 min)" in told
 
 
 def test_an_interrupt_between_runs_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

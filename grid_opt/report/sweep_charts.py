@@ -35,7 +35,7 @@ def tornado(base: float, bars: Sequence[Bar], unit: str, title: str) -> Figure:
     """Return the bars of every axis from the base, the widest on top."""
     axes = list(dict.fromkeys(bar.axis for bar in bars))
     ends = {axis: sorted((b for b in bars if b.axis == axis), key=lambda b: b.result) for axis in axes}
-    axes.sort(key=lambda axis: max(abs(bar.result - base) for bar in ends[axis]))
+    axes.sort(key=lambda axis: max(ends[axis][-1].result, base) - min(ends[axis][0].result, base))
     figure = style.new_figure(9.0, 1.6 + 0.5 * len(axes))
     plot = figure.add_axes((0.24, 0.9 / (1.6 + 0.5 * len(axes)), 0.66, 1 - 1.6 / (1.6 + 0.5 * len(axes))))
     for row, axis in enumerate(axes):

@@ -10,12 +10,12 @@ cases="$1"
 out="$2/$(date +%Y-%m-%d)"
 grid_opt="${GRID_OPT:-grid-opt}"
 
-mkdir -p "$out"
+mkdir -p "$2"
 code=0
 if [ -f "$out/manifest.json" ]; then # an earlier try of the same night
-    "$grid_opt" resume "$out" --quiet --json > "$out/summary.json" || code=$?
+    "$grid_opt" resume "$out" --quiet --json > "$out.json" || code=$?
 else
-    "$grid_opt" batch "$cases"/*.toml --out "$out" --case-seconds 3600 --quiet --json > "$out/summary.json" || code=$?
+    "$grid_opt" batch "$cases"/*.toml --out "$out" --case-seconds 3600 --quiet --json > "$out.json" || code=$?
 fi
-echo "exit $code; summary: $out/summary.json"
+echo "exit $code; summary: $out.json"
 exit "$code"

@@ -3,7 +3,7 @@
 #
 #     ls *.toml > cases.txt && sbatch --array=1-$(wc -l < cases.txt) slurm_array.sh
 #
-# Every task has a folder of its own under results/, with the summary of its case as JSON. A task that ran out of time is
+# Every task has a folder of its own under results/, and beside it the summary of its case as JSON. A task that ran out of time is
 # submitted again with the same line: what has an answer is not run twice.
 #SBATCH --job-name=grid-opt
 #SBATCH --cpus-per-task=2
@@ -15,9 +15,9 @@ case_file="$(sed -n "${SLURM_ARRAY_TASK_ID}p" cases.txt)"
 out="results/$(basename "$case_file" .toml)"
 threads="${SLURM_CPUS_PER_TASK:-2}"
 
-mkdir -p "$out"
+mkdir -p results
 if [[ -f "$out/manifest.json" ]]; then
-    grid-opt resume "$out" --workers 1 --quiet --json > "$out/summary.json"
+    grid-opt resume "$out" --workers 1 --quiet --json > "$out.json"
 else
-    grid-opt batch "$case_file" --out "$out" --workers 1 --set "solve.threads=$threads" --quiet --json > "$out/summary.json"
+    grid-opt batch "$case_file" --out "$out" --workers 1 --set "solve.threads=$threads" --quiet --json > "$out.json"
 fi

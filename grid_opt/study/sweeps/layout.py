@@ -25,6 +25,7 @@ from grid_opt.study.sweeps.cases import Digests, OneCase, make_cases, shown, ver
 from grid_opt.study.sweeps.design import BASE
 from grid_opt.study.sweeps.effects import Probe, Say, check_effects
 from grid_opt.study.sweeps.loading import Source, load_base, load_sweep
+from grid_opt.study.sweeps.lock import FILE as LOCK
 from grid_opt.study.sweeps.manifest import FILE, Entry, Manifest, Run, file_sha256
 from grid_opt.study.sweeps.schema import Limits, Sweep
 from grid_opt.study.sweeps.tables import Overlays
@@ -105,7 +106,12 @@ def _limits(given: Limits, asked: Limits) -> Limits:
 
 
 def refuse_used(folder: Path) -> None:
-    """Refuse a folder that holds a sweep already."""
+    """Refuse a folder that holds a sweep already, or anything else: what a killed sweep left may be cleared away."""
+    if folder.exists() and not (folder / LOCK).exists() and any(folder.iterdir()):
+        raise InputError(
+            "this folder is not empty, and holds no sweep", file=folder, expected="a new or an empty folder",
+            fix="give another folder with --out",
+        )  # fmt: skip
     if (folder / FILE).exists():
         raise InputError(
             "this folder holds a sweep already", file=folder / FILE, expected="a new or an empty folder",

@@ -87,6 +87,7 @@ def _begin(
 ) -> dict[str, Any]:
     if parquet:
         require_parquet()
+    refuse_used(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         refuse_used(folder)

@@ -1,0 +1,102 @@
+"""Kill a sweep, or one process of a case, at random moments; resume; and compare the cube with an undisturbed one.
+
+    python scripts/bench/sweep_kills.py mysweep.toml --times 20 --workers 2 --out outputs/sweep_kills
+
+runs the sweep once without disturbance, and then so many times with one: SIGKILL at a moment drawn evenly from the time
+that it took, on the sweep itself or on one of its processes in turn. A sweep that was killed before it had an account
+is begun again, any other one resumed. Exit code 1 if any cube differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import xarray as xr
+
+WORKER = "grid_opt.study.sweeps.worker"
+
+
+def cube_of(folder: Path) -> xr.Dataset:
+    """Return the cube of a sweep."""
+    with xr.open_dataset(folder / "cube.nc") as opened:
+        return opened.load()
+
+
+def started(out: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a sweep, or go on with it where it has an account."""
+    again = (out / "manifest.json").exists()
+    asked = ["resume", str(out)] if again else ["sweep", arguments[0], "--out", str(out)]
+    command = [sys.executable, "-m", "grid_opt", *asked, *arguments[1:], "--quiet"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def children(parent: int) -> list[int]:
+    """Return the processes of cases that a process started."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                mine = int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent
+                if mine and WORKER in (entry / "cmdline").read_bytes().decode(errors="replace"):
+                    found.append(int(entry.name))
+            except (OSError, ValueError, IndexError):
+                continue
+    return found
+
+
+def disturbed(out: Path, arguments: Sequence[str], target: str, moment_s: float, rng: random.Random) -> str:
+    """Run a sweep that is disturbed once, resume it to its end, and say what was killed when."""
+    process = started(out, arguments)
+    try:
+        process.wait(moment_s)
+    except subprocess.TimeoutExpired:
+        there = [process.pid] if target == "sweep" else children(process.pid)
+        hit = rng.choice(there) if there else None
+        if hit is not None:
+            os.kill(hit, signal.SIGKILL)
+        told = f"{target} killed after {moment_s:.1f} s" if hit is not None else "no process of a case to kill then"
+        process.wait()
+    else:
+        told = "ended before the moment"
+    begun = (out / "manifest.json").exists()
+    started(out, arguments).wait()
+    return f"{told}; {'resumed' if begun else 'begun again'}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, kill, resume, compare, print; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sweep", help="sweep file")
+    parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--out", type=Path, default=Path("outputs/sweep_kills"))
+    options = parser.parse_args(arguments)
+    rng, asked = random.Random(options.seed), [options.sweep, "--workers", str(options.workers)]
+    shutil.rmtree(options.out, ignore_errors=True)
+    start = time.monotonic()
+    started(options.out / "undisturbed", asked).wait()
+    whole_s = time.monotonic() - start
+    print(f"undisturbed: {whole_s:.1f} s", flush=True)
+    expected, differ = cube_of(options.out / "undisturbed"), 0
+    for n in range(options.times):
+        out = options.out / f"{n:02d}"
+        told = disturbed(out, asked, ("sweep", "case")[n % 2], rng.uniform(0.0, whole_s), rng)
+        same = cube_of(out).identical(expected)
+        differ += not same
+        print(f"{n + 1:3d}: {told}: {'the same cube' if same else 'ANOTHER CUBE'}", flush=True)
+    print(f"{options.times - differ} of {options.times} cubes equal that of the undisturbed sweep")
+    return int(differ > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
