@@ -36,7 +36,9 @@ def started(out: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     again = (out / "manifest.json").exists()
     asked = ["resume", str(out)] if again else ["sweep", arguments[0], "--out", str(out)]
     command = [sys.executable, "-m", "grid_opt", *asked, *arguments[1:], "--quiet"]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.with_suffix(".log").open("ab") as log:  # beside the folder, which must be new
+        return subprocess.Popen(command, stdout=log, stderr=log)
 
 
 def children(parent: int) -> list[int]:
