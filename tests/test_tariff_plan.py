@@ -13,8 +13,8 @@ from grid_opt.plan.bill_summary import bill_lines
 from grid_opt.study.plan_case import Planned
 from grid_opt.tariffs.schema import Tariff
 from grid_opt.verify import verify
-from tests.test_brute_force import QUARTERS, _payment, trajectories
 from tests.tariff_fixture import CITED, schedule, tariff
+from tests.test_brute_force import QUARTERS, _payment, trajectories
 from tests.tiny import solve_tiny, tiny_world
 from tests.tiny_menu import firm_everywhere, menu_world
 from tests.tiny_tariffs import INDEXED, bill_of_run, by_size, charges, named, tariffs_case, tariffs_world, worth_of
