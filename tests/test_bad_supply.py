@@ -70,6 +70,7 @@ BAD: dict[str, tuple[Spoil, str, int, str, tuple[str, ...]]] = {
     "a battery without hours": (own("battery", "storage_h", "0"), OWN, 6, "storage_h", ("stores energy", "above 0")),
     "an engine that stores": (own("engine", "storage_h", "4"), OWN, 3, "storage_h", ("stores no energy",)),
     "a battery that burns gas": (own("battery", "mmbtu_per_mwh", "8"), OWN, 6, "mmbtu_per_mwh", ("burns no fuel",)),
+    "solar that burns gas": (own("solar", "mmbtu_per_mwh", "8"), OWN, 5, "mmbtu_per_mwh", ("solar burns no fuel",)),
     "a unit larger than the campus takes": (
         own("gas_turbine", "unit_mw", "300"), OWN, 2, "unit_mw", ("not one unit fits", "200")
     ),
