@@ -11,6 +11,7 @@ import numpy.typing as npt
 from grid_opt.solve.budget import dense_budget, search_priced
 from grid_opt.solve.highs import Answer, Options, solve
 from grid_opt.solve.kernel import search_sites
+from grid_opt.solve.regions import Numbers
 from grid_opt.solve.standard_form import Array, Matrix
 
 _FIRST_SHARE = 0.8
@@ -25,6 +26,7 @@ _WHOLE_ROUNDING = 1e-6
 def search(
     matrix: Matrix,
     counts: npt.NDArray[np.bool_],
+    places: Numbers,
     options: Options,
     stage: Callable[[str], None] = lambda text: None,
 ) -> Answer:
@@ -34,6 +36,8 @@ def search(
     2. What was decided on the others is fixed, and whole numbers beside the fractions are found: a plan of the whole.
     3. Where plan and bound are further apart than asked, the whole program is searched from that plan.
 
+    ``places`` gives the region of every column (:func:`~grid_opt.solve.extract.places`).
+
     The answer's objective is that of a plan with whole numbers, its bound the best proven by any step. Without such
     columns this is :func:`~grid_opt.solve.kernel.search_sites`, which is also how the first step is solved.
 
@@ -41,10 +45,13 @@ def search(
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
     """
     if not counts.any():
-        return search_sites(matrix, options, stage)
+        return search_sites(matrix, places, options, stage)
     fractions = replace(matrix, integer=matrix.integer & ~counts)
     asked, row = replace(options, gap=_FIRST_SHARE * options.gap), dense_budget(matrix)
-    first = search_sites(fractions, asked, stage) if row is None else search_priced(fractions, row, asked, stage)
+    if row is None:
+        first = search_sites(fractions, places, asked, stage)
+    else:
+        first = search_priced(fractions, row, asked, stage)
     if first.x is None:
         return first
     stage(f"whole systems next: objective {first.objective:,.6g} with fractions, bound {first.bound:,.6g}")

@@ -28,7 +28,7 @@ from grid_opt.plan.ledgers import with_ledgers
 from grid_opt.plan.schema_footprint import DIVISIBLE
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.diagnose import explain_infeasible
-from grid_opt.solve.extract import costs, counted, polish, price_fleet, price_siting, store, variables
+from grid_opt.solve.extract import costs, counted, places, polish, price_fleet, price_siting, store, variables
 from grid_opt.solve.footprint_prices import footprint_prices
 from grid_opt.solve.highs import Answer, Options, Progress, relative_gap
 from grid_opt.solve.nodal import site
@@ -107,7 +107,7 @@ def _in_regions(case: Case, world: xr.Dataset, options: Options, log: Log) -> _S
     matrix = to_matrix(model.pyomo)
     size = model_size(matrix)
     log.stage(f"solving {size['rows']:,} rows, {size['columns']:,} columns, {size['integers']:,} integers")
-    answer = search(tightened(matrix), counted(matrix, model), options, log.stage)
+    answer = search(tightened(matrix), counted(matrix, model), places(matrix, model), options, log.stage)
     log.stage(how_it_ended(case, answer))
     _require_plan(answer, matrix, options, case, world)
     log.stage("pricing the plan")
