@@ -80,7 +80,7 @@ def test_both_strategies_find_the_same_optimum(kind: str, seed: int) -> None:
 
 
 def test_the_strategy_is_chosen_by_the_number_of_regions() -> None:
-    assert decomposes(Case(), 40) and not decomposes(Case(), 8)
+    assert decomposes(Case(), 40) and not decomposes(Case(), 5)
     named_one = Case.model_validate({"solve": {"strategy": "decomposition"}})
     assert decomposes(named_one, 2)
     assert not decomposes(Case.model_validate({"solve": {"strategy": "monolith"}}), 40)

@@ -34,7 +34,6 @@ from grid_opt.solve.highs import Answer, Options, Progress, relative_gap
 from grid_opt.solve.nodal import site
 from grid_opt.solve.nodal_prices import nodal_prices
 from grid_opt.solve.prices import fleet_prices, power_price, siting_prices
-from grid_opt.solve.regions import FIRST
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Array, Matrix, to_matrix
 from grid_opt.solve.tidy import least_flow
@@ -42,6 +41,8 @@ from grid_opt.solve.tighten import tightened
 from grid_opt.study.progress import Log
 from grid_opt.study.warnings import warnings
 
+_MONOLITH_REGIONS = 5
+"""Regions up to which the solver gets the whole program: there is nothing to gain from taking it apart."""
 _PROGRAMS = ("highspy", "netCDF4", "numpy", "pandas", "Pyomo", "scipy", "tsam", "xarray")
 
 
@@ -119,7 +120,7 @@ def _in_regions(case: Case, world: xr.Dataset, options: Options, log: Log) -> _S
 def decomposes(case: Case, regions: int) -> bool:
     """Tell whether a case with so many regions is searched region by region."""
     if case.solve.strategy == "auto":
-        return regions > FIRST
+        return regions > _MONOLITH_REGIONS
     return case.solve.strategy == "decomposition"
 
 
