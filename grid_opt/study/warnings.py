@@ -12,6 +12,7 @@ import xarray as xr
 from grid_opt.config import Case
 from grid_opt.formulation.campus import construction_ready
 from grid_opt.inputs.offers import most_hosted
+from grid_opt.inputs.retail import left_out
 
 _LARGE_CORRECTION_USD_PER_MWH = 10.0
 """Shift of a representative day's prices above which spikes are no longer where they were."""
@@ -41,9 +42,24 @@ def warnings(case: Case, world: xr.Dataset) -> Iterator[str]:
         )
     if left := int(world.attrs.get("power_offers_left_out", 0)):
         yield f"{left:,} offers of power can never pay and were left out; supply.screen = false admits them"
+    yield from closed_to_delivery(world)
     if not case.grid.network:
         yield "grid.network is false: deliverability over the network is not checked"
     yield from idle_knobs(case)
+
+
+def closed_to_delivery(world: xr.Dataset) -> Iterator[str]:
+    """Yield which offers of energy were left out because the campus's tariff bills energy at rates of its own."""
+    shut = left_out(world)
+    if shut:
+        offers = sorted({label.partition("@")[0] for label in shut})
+        regions = sorted({label.partition("@")[2] for label in shut})
+        why = "; ".join(sorted(set(shut.values())))
+        yield (
+            f"{len(shut):,} pairs of a physical contract and a region were left out ({', '.join(offers)}; "
+            f"{', '.join(regions)}): energy is not billed at the wholesale price throughout ({why}), so that nobody but "
+            "the utility may deliver it"
+        )
 
 
 def idle_knobs(case: Case) -> Iterator[str]:
