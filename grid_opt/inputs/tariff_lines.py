@@ -61,6 +61,8 @@ class Bound:
     site: Vector = ()
     shift: float = 0.0
     meter: str = ""
+    ties: Vector = ()
+    """Of a least bill: the lines that count towards it, with their rates in million USD."""
     condition: Condition = Condition()
     quarter: str = ""
 
@@ -83,8 +85,6 @@ class Lines:
     falls: dict[tuple[str, float], dict[int, float]] = field(default_factory=dict)
     meters: dict[tuple[str, int, tuple[float, ...], tuple[float, ...]], str] = field(default_factory=dict)
     """(region, operating year, weights of what is bought, weights of what a contract delivers) to a label."""
-    ties: list[tuple[str, int, str, float]] = field(default_factory=list)
-    """(line of a least bill, number of its bound, line that counts towards it, rate in million USD)."""
 
 
 class Reducer:
@@ -299,8 +299,8 @@ class Reducer:
 
     def _least(self, month: int, usd: Mapping[Combo, float]) -> None:
         """Enter what the other charges of a month lack to its least bill, in million USD."""
-        every, paid = self.combos(month), list(self._months[month])
-        if any(kind == "fall" for kind, _, _ in paid):
+        every = self.combos(month)
+        if any(kind == "fall" for kind, _, _ in self._months[month]):
             raise InputError(
                 "a least bill beside tiers of falling rates", file=self.terms.tariff.name, field="minimum_bill",
                 expected="either of them in a plan",
@@ -310,17 +310,14 @@ class Reducer:
             conditions = list(self._conditions(month, held, every))
             bounds = tuple(self._lack(month, amount, condition) for condition in conditions)
             if bounds:
-                label = self._line("delivery", "minimum_bill", bounds, USD_PER_MUSD, month)
-                for number in range(len(bounds)):
-                    for kind, line, rate in paid:
-                        if kind == "line" and rate:
-                            self.into.ties.append((label, number, str(line), rate / USD_PER_MUSD))
+                self._line("delivery", "minimum_bill", bounds, USD_PER_MUSD, month)
 
     def _lack(self, month: int, usd: float, condition: Condition) -> Bound:
         sums: dict[str, dict[str, float]] = {
             name: defaultdict(float) for name in ("load", "relief", "contract", "site")
         }
         flow: Floats | None = None
+        counts: dict[str, float] = defaultdict(float)
         quarter = self.horizon.quarter(month)
         sums["site"][quarter] += usd / USD_PER_MUSD
         for kind, what, rate in self._months[month]:
@@ -329,13 +326,16 @@ class Reducer:
                 for name, total in sums.items():
                     for q, coefficient in getattr(what, name):
                         total[q] -= coefficient * rate / USD_PER_MUSD
+            elif kind == "line" and rate:
+                counts[str(what)] += rate / USD_PER_MUSD
             elif kind == "flow":
                 assert isinstance(what, np.ndarray)
                 flow = -what / USD_PER_MUSD if flow is None else flow - what / USD_PER_MUSD
         of_delivered = 1 if self.horizon.case.supply.delivers else 0
         meter = "" if flow is None else self._meter(month, *(tuple(flow[n].tolist()) for n in (0, of_delivered)))
         vectors = [_vector(sums[name]) for name in ("load", "relief", "contract", "site")]
-        return replace(_sums(vectors), meter=meter, condition=condition, quarter=quarter)
+        ties = tuple(sorted(counts.items()))
+        return replace(_sums(vectors), meter=meter, ties=ties, condition=condition, quarter=quarter)
 
 
 def size_label(region: str, mw: float) -> str:

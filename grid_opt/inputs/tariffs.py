@@ -241,6 +241,7 @@ def _lines(
         rate[labels.index(label), a] = usd
     bounds = [(label, n, b) for (_, _, some), label in lines.lines.items() for n, b in enumerate(some)]
     names = {(label, n): f"{label}.{n + 1}" for label, n, _ in bounds}
+    ties = [(names[label, n], line, rate) for label, n, b in bounds for line, rate in b.ties]
     values: dict[str, Any] = {
         "line_region": [key[0] for key in lines.lines], "line_part": [key[1] for key in lines.lines],
         "line_what": [lines.what[label] for label in labels], "line_rate": rate,
@@ -250,13 +251,13 @@ def _lines(
         "meter_weight": np.array([key[2] for key in lines.meters], dtype=float).reshape(len(lines.meters), slices),
         "meter_delivered": np.array([key[3] for key in lines.meters], dtype=float).reshape(len(lines.meters), slices),
         **_falls(lines, case, {key[1]: most for key, most in _line_most(bounds, lines, at, it, contract, pue).items()}),
-        "tie_bound": [names[label, n] for label, n, _, _ in lines.ties],
-        "tie_line": [line for _, _, line, _ in lines.ties],
-        "tie_rate": np.array([r for *_, r in lines.ties], dtype=float),
+        "tie_bound": [bound for bound, _, _ in ties],
+        "tie_line": [line for _, line, _ in ties],
+        "tie_rate": np.array([rate for *_, rate in ties], dtype=float),
     }  # fmt: skip
     coords = {
         "line": labels, "bound": list(names.values()), "meter": list(lines.meters.values()),
-        "fall": [f"{label} {upto:g}" for label, upto in lines.falls], "tie": [str(n) for n in range(len(lines.ties))],
+        "fall": [f"{label} {upto:g}" for label, upto in lines.falls], "tie": [str(n) for n in range(len(ties))],
     }  # fmt: skip
     return {n: (v if len(v) else _empty(n, case, slices)) for n, v in values.items()}, coords
 

@@ -57,8 +57,8 @@ def closed_to_delivery(world: xr.Dataset) -> Iterator[str]:
         why = "; ".join(sorted(set(shut.values())))
         yield (
             f"{len(shut):,} pairs of a physical contract and a region were left out ({', '.join(offers)}; "
-            f"{', '.join(regions)}): energy is not billed at the wholesale price throughout ({why}), so that nobody but "
-            "the utility may deliver it"
+            f"{', '.join(regions)}): energy is not billed at the wholesale price throughout ({why}), so that nobody "
+            "but the utility may deliver it"
         )
 
 
