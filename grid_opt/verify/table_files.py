@@ -42,9 +42,10 @@ class TableFiles:
         """Return the one row whose cells are ``key``. Raises: ValueError when there is none, or several."""
         names = tuple(key)
         if (table, names) not in self._by:
-            rows = self._by[table, names] = {}
+            index: dict[tuple[str, ...], list[Row]] = {}
             for row in self.rows(table):
-                rows.setdefault(tuple(row[name] for name in names), []).append(row)
+                index.setdefault(tuple(row[name] for name in names), []).append(row)
+            self._by[table, names] = index
         found = self._by[table, names].get(tuple(key.values()), [])
         if len(found) != 1:
             raise ValueError(f"{table}.csv has {len(found)} rows with {key}")
