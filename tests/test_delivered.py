@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +11,12 @@ import pytest
 import xarray as xr
 from scipy.optimize import linprog
 
-from grid_opt.config import Case
+from grid_opt.config import Case, load_case
 from grid_opt.errors import InputError
+from grid_opt.inputs.contracts import Market, contract_arrays
 from grid_opt.inputs.retail import without_access
 from grid_opt.inputs.supply_screen import screened
+from grid_opt.inputs.tables import read_tables
 from grid_opt.plan.bill_summary import bill_lines
 from grid_opt.tariffs.bill import bill
 from grid_opt.tariffs.context import Context
@@ -21,9 +25,11 @@ from grid_opt.tariffs.schema import Tariff
 from grid_opt.verify import CHECKS, verify
 from grid_opt.verify.evidence import Evidence
 from tests.tariff_fixture import CITED, cost, demand_rate, flat_rate, load, schedule, tariff
+from tests.test_bad_input import call
 from tests.test_brute_force import trajectories
 from tests.test_menu import present
 from tests.test_supply import DRAWN, hall_case, one_hall
+from tests.test_tariff_bad_input import folder
 from tests.test_tariff_plan import ROUNDED, other_costs
 from tests.test_verify_fleet import Mutation, add
 from tests.test_verify_menu import both, times
@@ -31,6 +37,8 @@ from tests.test_verify_tariffs import reworded
 from tests.tiny import objective, solve_tiny, tiny_world
 from tests.tiny_supply import Contract, supply_world
 from tests.tiny_tariffs import INDEXED, bill_of_run, by_size, charges, named, tariffs_case, tariffs_world, worth_of
+
+__all__ = ["folder"]
 
 CHARGES = charges()
 WHOLESALE = {"indexed": {"wholesale": {**CITED, "multiplier": 1.0, "adder_usd_per_mwh": 2.0}}}
@@ -60,7 +68,7 @@ def test_an_invoice_with_energy_delivered_by_others() -> None:
     assert cost(b, "2026-01", "wholesale", "delivered") == -1_636_800.00
     # All 74,400 MWh pay the rider, all 100,000 kW the demand charge; the sum lacks 172,800.00 to the least bill.
     assert cost(b, "2026-01", "r") == 223_200.00 and cost(b, "2026-01", "d") == 1_000_000.00
-    assert cost(b, "2026-01", "least") == round(4_000_000 - (4_240_800 - 1_636_800 + 223_200 + 1_000_000), 2)
+    assert cost(b, "2026-01", "least") == 172_800.00
     # February: nothing is delivered, and no line says so.
     assert set(b.lines[b.lines["month"] == "2026-02"]["part"]) == {"", "all"}
     delivered = b.lines[b.lines["part"] == "delivered"]
@@ -196,7 +204,7 @@ def test_a_least_bill_takes_back_what_a_delivery_saves() -> None:
     sound(plan)
     lacking = bill_lines(plan).query("kind == 'minimum_bill'")["amount_usd"]
     assert lacking.max() > 100 and lacking.min() == 0
-    assert 0 < float(plan["delivered_ppa"].sum())
+    assert float(plan["delivered_ppa"].sum()) > 0
     # The months of 2026 have so many days; a slice is half of each of them. Columns: 8 deliveries, 12 lacks.
     days, price = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], world["price"].values[0, 0]
     saved = np.zeros((12, 8))
@@ -338,3 +346,29 @@ def test_a_rider_that_is_not_paid_on_deliveries_breaks_the_bill(delivered_plan: 
     spoiled = delivered_plan.copy(deep=True)
     unpaid_rider(spoiled)
     assert CHECKS["tariff.lines"](Evidence(spoiled, compare_tables=False)).state == "broken"
+
+
+# --- cases with tables of their own
+
+
+def test_offers_that_nobody_may_deliver_are_left_out_with_a_note(folder: Path) -> None:
+    """The tariff of TX_N ceases to bill wholesale energy with its second schedule; that of OK does not."""
+    path = folder / "tables" / "mine.toml"
+    before, index, later = path.read_text(encoding="utf-8").partition("[schedules.many_peaks.indexed.wholesale]")
+    path.write_text(before + index + later.replace("multiplier = 1.0", "multiplier = 0.0", 1), encoding="utf-8")
+    told = call("check", str(folder / "case.toml"), "--set", 'supply.contracts=["physical"]', "--json")
+    assert told.exit_code == 0, told.output
+    (note,) = [note for note in json.loads(told.stdout)["warnings"] if "may deliver" in note]
+    assert "there: 1 (solar_tx_n_delivered to TX_N)" in note
+    assert note.endswith("throughout by tariff mine, schedule many_peaks")
+
+
+def test_a_case_whose_tariffs_let_nobody_deliver_is_refused() -> None:
+    case = load_case("quick", ['supply.contracts=["physical"]'])
+    none = np.zeros(1)
+    market = Market(lambda zone: none, lambda technology, zone: none, none, np.ones(1, dtype=np.int64), none,
+                    {year: {year: 1.0} for year in (2026, 2027, 2028, 2029)})  # fmt: skip
+    with pytest.raises(InputError, match="nobody but its utility may deliver") as error:
+        contract_arrays(case, ["TX_N"], read_tables(None), market, {"TX_N": "tariff mine, schedule later"})
+    assert error.value.field == "deliverable_to" and "solar_tx_n_delivered@TX_N" in str(error.value.value)
+    assert "not tariff mine, schedule later" in str(error.value.expected)

@@ -303,7 +303,7 @@ class Tariffs:
             rate = build.parameter(
                 f"tariff.{part}_rate", world[f"tariff_{part}"] / (1 + world["loss"]) / USD_PER_MUSD,
                 ("region", "year", "slice"), symbol=symbol, unit="million USD/MW",
-                meaning="present value of what a MW bought in the slice costs, over its hours",
+                meaning="present value of what a MW over the grid in the slice costs, over its hours",
             )  # fmt: skip
 
             tiers = self._booked(world, part, part[0].upper())

@@ -99,7 +99,7 @@ DELIVERED: dict[str, WorldArray] = {
         "contract delivers, over the hours of the slice", -_BIG, _BIG,
     ),
     "meter_delivered": WorldArray(
-        ("meter", "slice"), "h", "the same of what a contract delivers: no wholesale price in it", -_BIG, _BIG
+        ("meter", "slice"), "h", "hours, or money per MW, of the slice in it for what a contract delivers", -_BIG, _BIG
     ),
 }  # fmt: skip
 """The further arrays where contracts deliver energy to campuses that pay tariffs."""

@@ -20,7 +20,9 @@ def least_billed(matrix: Matrix, x: Array, world: xr.Dataset) -> Array:
     line_of = dict(zip(world["bound"].values.tolist(), world["bound_line"].values.tolist(), strict=True))
     least = {line_of[bound] for bound in world["tie_bound"].values.tolist()}
     counted = set(world["tie_line"].values.tolist()) - set(world["fall_line"].values.tolist())
-    columns = {c.index(): j for j, c in enumerate(matrix.columns) if c.parent_component().local_name == "tariff__billed"}
+    columns = {
+        c.index(): j for j, c in enumerate(matrix.columns) if c.parent_component().local_name == "tariff__billed"
+    }
     rows: dict[str, list[int]] = {line: [] for line in columns}
     for i, row in enumerate(matrix.rows):
         if row.parent_component().local_name == "tariff__bounds":

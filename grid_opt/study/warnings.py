@@ -52,13 +52,13 @@ def closed_to_delivery(world: xr.Dataset) -> Iterator[str]:
     """Yield which offers of energy were left out because the campus's tariff bills energy at rates of its own."""
     shut = left_out(world)
     if shut:
-        offers = sorted({label.partition("@")[0] for label in shut})
-        regions = sorted({label.partition("@")[2] for label in shut})
+        pairs = ", ".join(
+            f"{offer} to {region}" for offer, _, region in (label.partition("@") for label in sorted(shut))
+        )
         why = "; ".join(sorted(set(shut.values())))
         yield (
-            f"{len(shut):,} pairs of a physical contract and a region were left out ({', '.join(offers)}; "
-            f"{', '.join(regions)}): energy is not billed at the wholesale price throughout ({why}), so that nobody "
-            "but the utility may deliver it"
+            f"physical contracts left out, because nobody but the utility may deliver there: {len(shut):,} ({pairs}); "
+            f"energy is not billed at the wholesale price throughout by {why}"
         )
 
 
