@@ -38,6 +38,7 @@ from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Array, Matrix, to_matrix
 from grid_opt.solve.start import decisions_of
 from grid_opt.solve.tidy import least_flow
+from grid_opt.solve.tidy_bills import least_billed
 from grid_opt.solve.tighten import tightened
 from grid_opt.study.progress import Log
 from grid_opt.study.warnings import warnings
@@ -91,7 +92,8 @@ def plan_case(
         world, model, matrix, answer, linear = _in_regions(case, world, options, log, known)
     assert linear.x is not None and linear.row_dual is not None
     size = model_size(matrix)
-    store(matrix, least_flow(matrix, linear.x, options), model)
+    x = least_flow(matrix, linear.x, options)
+    store(matrix, least_billed(matrix, x, world) if case.tariffs.charge else x, model)
     plan = world.assign(variables(model, world)).assign(costs(model, world))
     plan = with_ledgers(plan, case)
     if case.tariffs.charge:
