@@ -53,18 +53,45 @@ def restrict(world: xr.Dataset, regions: Sequence[str]) -> xr.Dataset:
     chosen: dict[str, set[str]] = {"region": mine, "lost": mine}
     for dim, prefix in _REGION_OF:
         if dim in world.dims:
-            pairs = zip(world[dim].values.tolist(), world[f"{prefix}_region"].values.tolist(), strict=True)
-            chosen[dim] = {one for one, region in pairs if region in mine}
+            chosen[dim] = _labels(world, dim, [region in mine for region in world[f"{prefix}_region"].values.tolist()])
     for dim, like in _SAME:
         if dim in world.dims:
             chosen[dim] = chosen[like]
+    return _select(world, chosen)
+
+
+def one_year(world: xr.Dataset, year: int) -> xr.Dataset:
+    """Return the part of a world or plan that is about one operating year: what is billed in others is left out."""
+    mine = world.sel(year=[year])
+    if "line" not in world.dims:
+        return mine
+    paid = (abs(mine["line_rate"]).sum("year") > 0).values
+    return _select(
+        mine,
+        {
+            "line": _labels(world, "line", paid.tolist()),
+            "meter": _labels(world, "meter", (world["meter_year"].values == year).tolist()),
+        },
+    )
+
+
+def _labels(world: xr.Dataset, dim: str, flags: Sequence[bool]) -> set[str]:
+    return {one for one, flag in zip(world[dim].values.tolist(), flags, strict=True) if flag}
+
+
+def _select(world: xr.Dataset, chosen: dict[str, set[str]]) -> xr.Dataset:
+    """Keep the chosen labels, and of bounds, tiers and ties those of the lines that are kept."""
+    keep = dict(chosen)
     for dim, parent, of in _PARTS:
         if dim in world.dims:
-            pairs = zip(world[dim].values.tolist(), world[parent].values.tolist(), strict=True)
-            chosen[dim] = {one for one, home in pairs if home in chosen[of]}
+            homes = world[parent].values.tolist()
+            keep[dim] = _labels(world, dim, [home in keep[of] for home in homes])
+    if "tie" in world.dims:  # both ends of a tie
+        ends = zip(world["tie"].values.tolist(), world["tie_line"].values.tolist(), strict=True)
+        keep["tie"] &= {tie for tie, line in ends if line in keep["line"]}
     rows = {
-        dim: np.flatnonzero([one in keep for one in world[dim].values.tolist()])
-        for dim, keep in chosen.items()
+        dim: np.flatnonzero([one in labels for one in world[dim].values.tolist()])
+        for dim, labels in keep.items()
         if dim in world.dims
     }
     return world.isel(rows)
