@@ -69,6 +69,9 @@ def recourse(case: Case, world: xr.Dataset) -> dict[str, Recourse]:
     for kind, words in (("annual", "by the year"), ("hourly", "hour by hour")):
         for scope, price in (("region", short), ("portfolio", short_all)):
             found[f"matching.{kind}_{scope}"] = Recourse(
-                f"recourse.short_{kind}", "GWh", f"load lacking to the share asked for {words}", price  # type: ignore[arg-type]
+                f"recourse.short_{kind}",
+                "GWh",
+                f"load lacking to the share asked for {words}",
+                price,  # type: ignore[arg-type]
             )
     return found

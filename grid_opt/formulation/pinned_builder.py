@@ -79,9 +79,7 @@ class PinnedBuilder(PyomoBuilder):
     ) -> Any:
         """Return a variable of operation, or the numbers of what was chosen."""
         if runs(name, dims) and name not in self._kept:
-            return super().variable(
-                name, dims, symbol=symbol, unit=unit, meaning=meaning, domain=domain, bounds=bounds
-            )
+            return super().variable(name, dims, symbol=symbol, unit=unit, meaning=meaning, domain=domain, bounds=bounds)
         declaration = Declaration("variable", name, dims, unit, meaning, symbol, domain)
         self._declare(declaration)
         self.pinned.append(name)

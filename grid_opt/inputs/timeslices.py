@@ -13,9 +13,9 @@ changes nothing.
 
 Extreme days, in turn: the day with the highest price averaged over regions and hours; the day with
 the highest demand net of renewables; and again. Then the days that the case names, such as those on which a
-re-dispatch of the full year found a plan wrong: each stands for itself alone. Demand net of renewables takes wind as 10 % and solar as
-4 % of yearly demand (ASSUMPTION: close to their shares of US generation in 2023, EIA), spread by the
-mean capacity factor.
+re-dispatch of the full year found a plan wrong: each stands for itself alone. Demand net of renewables takes
+wind as 10 % and solar as 4 % of yearly demand (ASSUMPTION: close to their shares of US generation in 2023,
+EIA), spread by the mean capacity factor.
 
 Price correction: in each quarter and zone a constant is added to the prices of the chosen hours,
 
@@ -95,7 +95,9 @@ def choose_slices(
 
     Returns dim ``slice`` (24 per chosen day, in time order) with slice_weight [h], slice_season 1..4,
     slice_day, slice_hour 0..23 UTC, slice_source_day 0..364, and price, demand, wind_cf, solar_cf
-    (zone, slice); and, by day of the year, stood_for_by, the slice_day that stands for it. Raises InputError for a bad number of days or an unknown region.
+    (zone, slice); and, by day of the year, stood_for_by, the slice_day that stands for it.
+
+    Raises InputError for a bad number of days or an unknown region.
     """
     _check(hours, regions, days, extreme_days)
     if days == 365:

@@ -16,7 +16,8 @@ from grid_opt.report.terminal import COST_WORDS
 from grid_opt.units import USD_PER_MUSD
 
 FULL, STANDS = "#332288", "#e69f00"
-_NAMED_DAYS = 5
+_NAMED_DAYS = 8
+_ROOM_DAYS = 14
 _MONTHS = "JFMAMJJASOND"
 _MONTH_STARTS = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
@@ -36,12 +37,12 @@ def chart(result: xr.Dataset) -> Figure:
     figure.text(0.06, 0.925, words, color=style.MUTED, fontsize=9.5)
     _days(figure.add_axes((0.08, 0.55, 0.88, 0.31)), result)
     _durations(figure.add_axes((0.08, 0.08, 0.36, 0.34)), result)
-    _items(figure.add_axes((0.69, 0.08, 0.27, 0.34)), result)
+    _items(figure.add_axes((0.68, 0.08, 0.28, 0.34)), result)
     return figure
 
 
-def _title(plot: Axes, text: str) -> None:
-    plot.set_title(text, loc="left", color=style.INK, fontsize=10)
+def _title(plot: Axes, text: str, shift: float = 0.0) -> None:
+    plot.set_title(text, loc="left", x=shift, color=style.INK, fontsize=10)
     for side in ("top", "right"):
         plot.spines[side].set_visible(False)
 
@@ -53,8 +54,11 @@ def _days(plot: Axes, result: xr.Dataset) -> None:
     error = abs(result["day_usd"] - result["day_usd_representative"]).sum(("region", "year")).values
     plot.step(source, stood, where="mid", color=STANDS, linewidth=1.2, label="the day that stands for it")
     plot.plot(source, full, color=FULL, linewidth=1.0, label="the day itself")
-    worst = [n for n in np.argsort(-error, kind="stable")[:_NAMED_DAYS].tolist() if error[n] > 0]
-    for n in worst:
+    named: list[int] = []
+    for n in np.argsort(-error, kind="stable")[:_NAMED_DAYS].tolist():
+        if error[n] <= 0 or any(abs(source[n] - source[m]) < _ROOM_DAYS for m in named):
+            continue  # its name would lie on another's
+        named.append(n)
         plot.annotate(day_text(source[n]), (source[n], full[n]), xytext=(0, 5), textcoords="offset points",
                       ha="center", color=style.INK, fontsize=7.5)  # fmt: skip
     plot.set_xticks([start + 15 for start in _MONTH_STARTS], list(_MONTHS))
@@ -63,7 +67,9 @@ def _days(plot: Axes, result: xr.Dataset) -> None:
     plot.margins(y=0.12)
     plot.grid(axis="y", color=style.FAINT, linewidth=0.5)
     plot.legend(frameon=False, fontsize=8.5, loc="upper right", ncols=2)
-    _title(plot, "Cost of power by day, all campuses and years [million USD, present value]; the days most wrong by name")
+    _title(
+        plot, "Cost of power by day, all campuses and years [million USD, present value]; the days most wrong by name"
+    )
 
 
 def _durations(plot: Axes, result: xr.Dataset) -> None:
@@ -99,4 +105,4 @@ def _items(plot: Axes, result: xr.Dataset) -> None:
     plot.axvline(0, color=style.INK, linewidth=0.8)
     plot.set_yticks(range(len(shown)), [COST_WORDS.get(names[n], names[n]) for n in shown])
     plot.margins(x=0.35)
-    _title(plot, "Full year less representative [million USD]")
+    _title(plot, "Full year less representative days [million USD]", shift=-0.62)

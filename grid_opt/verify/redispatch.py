@@ -7,6 +7,7 @@ what only a re-dispatch has. Given the plan, it is also asked whether that plan'
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,7 @@ from grid_opt.errors import InputError
 from grid_opt.plan.io import digest, open_plan
 from grid_opt.plan.redispatch import open_redispatch
 from grid_opt.plan.schema import cost_terms_of
-from grid_opt.verify.check import Check, Condition, Excess, Registered, Report, Rule, at_most, equal, equal_money
+from grid_opt.verify.check import Condition, Excess, Registered, Report, Rule, at_most, equal, equal_money
 from grid_opt.verify.evidence import Evidence, NotMadeError
 from grid_opt.verify.operation import drawn_mw
 from grid_opt.verify.supply import supplied_mw, to_regions
@@ -45,7 +46,7 @@ _HOURLY_TERMS: Final = ("energy", "rider", "lost_compute", "settlement", "wheeli
 _NOTHING = 1e-6
 
 
-def check(name: str, meaning: str, unit: str, when: Condition | None = None) -> object:
+def check(name: str, meaning: str, unit: str, *, when: Condition | None = None) -> Callable[[Rule], Rule]:
     """Enter a rule into :data:`REDISPATCH_CHECKS`."""
 
     def register(rule: Rule) -> Rule:
@@ -78,9 +79,10 @@ def verify_redispatch(
 
 def plan_beside(path: str | Path) -> Path | None:
     """Return the plan that a re-dispatch was made of, if it still lies in the folder above or beside it."""
-    wanted = open_redispatch(path).attrs.get("plan_sha256")
+    attrs = open_redispatch(path).attrs
+    wanted, name = attrs.get("plan_sha256"), Path(str(attrs.get("plan_file", "plan.nc"))).name
     for folder in (Path(path).resolve().parent.parent, Path(path).resolve().parent):
-        candidate = folder / "plan.nc"
+        candidate = folder / name
         try:
             if candidate.is_file() and digest(open_plan(candidate)) == wanted:
                 return candidate
@@ -90,7 +92,7 @@ def plan_beside(path: str | Path) -> Path | None:
 
 
 def _names(e: Evidence) -> list[str]:
-    """Return the checks of a plan that hold of its operation: all rules but those missed at a penalty, and its bills."""
+    """Return the checks of a plan that hold of its operation: rules that are kept, and its bills."""
     names = [n for n in sorted(whole.CHECKS) if n.startswith(_OF_OPERATION) and n not in _NOT_AS_IN_A_PLAN]
     for start, slack in _MISSED.items():
         amount = float(e.plan[slack].sum()) if slack in e.plan else 0.0
@@ -205,7 +207,9 @@ def replay(e: Evidence) -> Excess:
     return equal_money(xr.DataArray(float(table.sum())), xr.DataArray(stated))
 
 
-@check("redispatch.representative_days", "The money of the days that stand for others is that of the plan's hours.", "USD")
+@check(
+    "redispatch.representative_days", "The money of the days that stand for others is that of the plan's hours.", "USD"
+)
 def representative_days(e: Evidence) -> Excess:
     """Ask that the hours of all days, each as its representative, cost no other sum than the items paid by the hour."""
     if _has_tiers(e):
@@ -214,8 +218,3 @@ def representative_days(e: Evidence) -> Excess:
     items = [t for t in map(str, table["term"].values) if t in _HOURLY_TERMS]
     booked = table.sel(term=items).sum("term")
     return equal_money(e["day_usd_representative"].sum(("region", "day")), booked)
-
-
-def failed(checks: tuple[Check, ...]) -> list[str]:
-    """Return the names of the checks that did not pass."""
-    return [one.name for one in checks if not one.ok]

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from grid_opt.config import Case, case_to_toml
-from grid_opt.plan.io import DIGEST, digest
+from grid_opt.plan.io import digest
 from grid_opt.plan.ledgers import with_ledgers
 from grid_opt.plan.schema import decisions_of
 from grid_opt.solve.dispatch import Dispatched
@@ -25,12 +25,12 @@ _SHARES = 1e-9
 
 def account(
     case: Case, world: xr.Dataset, plan: xr.Dataset, full: Dispatched, few_world: xr.Dataset, few: Dispatched,
-    standing: NDArray[np.int64],
+    standing: NDArray[np.int64], origin: xr.Dataset,
 ) -> xr.Dataset:  # fmt: skip
     """Return the world of all hours with the plan's choices, how it ran, what that cost, and what was said of it.
 
     ``world``, ``plan`` and ``few_world`` have the regions with campuses only; ``standing`` gives for every day of the
-    world the day of ``few_world`` that stands for it.
+    world the day of ``few_world`` that stands for it; ``origin`` is the whole plan.
     """
     chosen = {name: plan[name] for name in decisions_of(case) if _ahead(name, plan, full)}
     found = world.assign(chosen).assign(full.variables).assign(full.shortfalls)
@@ -65,7 +65,7 @@ def account(
     reached, declared = peaks(case, world, full, plan)
     found["peak_reached"] = reached.assign_attrs(units="MW", long_name="Highest draw of the month at the meter")
     found["peak_declared"] = declared.assign_attrs(units="MW", long_name="Design-day load of the month")
-    return with_ledgers(found, case).assign_attrs(_provenance(case, plan, few))
+    return with_ledgers(found, case).assign_attrs(_provenance(case, origin, few))
 
 
 def _ahead(name: str, plan: xr.Dataset, full: Dispatched) -> bool:
@@ -78,7 +78,7 @@ def _provenance(case: Case, plan: xr.Dataset, few: Dispatched) -> dict[str, Any]
     return kept | {
         "case_toml": case_to_toml(case),
         "plan_case_toml": plan.attrs["case_toml"],
-        "plan_sha256": str(plan.attrs.get(DIGEST) or digest(plan)),
+        "plan_sha256": digest(plan),
         "plan_total_usd": sum(float(plan[name].sum()) for name in plan.data_vars if str(name).startswith("cost_")),
         "replay_difference_usd": replay_difference(plan, few),
     }
@@ -139,7 +139,10 @@ def _by_term(full: xr.DataArray, few: xr.DataArray) -> dict[str, dict[str, Any]]
     found: dict[str, dict[str, Any]] = {}
     for term in full["term"].values.tolist():
         years = {
-            int(y): {"full_year": float(full.sel(term=term, year=y)), "representative": float(few.sel(term=term, year=y))}
+            int(y): {
+                "full_year": float(full.sel(term=term, year=y)),
+                "representative": float(few.sel(term=term, year=y)),
+            }
             for y in full["year"].values
         }
         total = {kind: sum(one[kind] for one in years.values()) for kind in ("full_year", "representative")}

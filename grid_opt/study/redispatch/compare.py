@@ -32,22 +32,23 @@ class Days:
         """Read the days of a world."""
         number = world["slice_day"].values.astype(np.int64)
         first = np.unique(number, return_index=True)[1]
-        hours = np.bincount(number, weights=world["slice_weight"].values)
+        hours = np.bincount(number, weights=world["slice_weight"].values).astype(np.float64)
         return cls(number, world["slice_source_day"].values.astype(np.int64)[first], hours)
 
     def sums(self, hourly: xr.DataArray) -> Floats:
         """Add up an hourly amount by day, (region, year, day)."""
         at = hourly.transpose("region", "year", "slice").values
-        found = np.zeros((*at.shape[:2], len(self.source)))
-        np.add.at(found, (slice(None), slice(None), self.of_slice), at)
-        return found
+        ends = [at[:, :, self.of_slice == day].sum(axis=2) for day in range(len(self.source))]
+        return np.stack(ends, axis=2)
 
 
 def terms(run: Dispatched) -> xr.DataArray:
     """Return every cost term by operating year [USD], (term, year)."""
     rows = [array.sum([d for d in array.dims if d != "year"]).values for array in run.costs.values()]
     years = run.hourly["year"].values
-    return xr.DataArray(np.array(rows), coords={"term": np.array(list(run.costs)), "year": years}, dims=("term", "year"))
+    return xr.DataArray(
+        np.array(rows), coords={"term": np.array(list(run.costs)), "year": years}, dims=("term", "year")
+    )
 
 
 def by_day(representative: Dispatched, few: Days, full: Dispatched, all_: Days, standing: NDArray[np.int64]) -> Any:

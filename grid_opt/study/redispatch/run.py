@@ -83,8 +83,9 @@ def redispatch(
     standing = standing_days(case, made["region"].values.tolist())
     result, effort = run_plan(case, made, whole, world, standing, workers, log.stage, began)
     log.stage("writing and verifying the re-dispatch")
+    result.attrs["plan_file"] = path.name
     write_redispatch(result, folder / "redispatch.nc")
-    report = verify_redispatch(folder / "redispatch.nc", path)
+    report = verify_redispatch(folder / "redispatch.nc", path, case.resolve("."))
     found = summary(result, effort) | {"plan": path.name, "verification": report.to_dict()}
     found |= _worst_days(result, add_days)
     table = day_table(result)
@@ -116,14 +117,16 @@ def run_plan(
     regions = with_campus(plan)
     own, some = restrict(plan, regions), restrict(world, regions)
     chosen = _by_labels(own, some)
-    tell(f"running {len(regions)} regions with campuses through {some.sizes['slice']:,} hours of {len(case.years)} years")
+    tell(
+        f"running {len(regions)} regions with campuses through {some.sizes['slice']:,} hours of {len(case.years)} years"
+    )
     jobs = jobs_of("all hours", whole, some, chosen) + jobs_of("its own days", case, own, own)
     found, memory, used = run_jobs(jobs, workers, tell)
     full, few = (
         together([found[job.key] for job in jobs if job.key.startswith(key)], of)
         for key, of in (("all hours", some), ("its own days", own))
     )
-    result = account(whole, some, chosen, full, own, few, standing)
+    result = account(whole, some, chosen, full, own, few, standing, plan)
     effort = Effort(full.rows, full.columns, time.monotonic() - began, memory + peak_mb(), used)
     return result, effort
 
