@@ -11,12 +11,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from grid_opt.config import Case
-from grid_opt.config.days import day_text
+from grid_opt.config.days import day_text, months_of
 from grid_opt.plan.supply_summary import by_region
 from grid_opt.solve.dispatch import Dispatched
 
 Floats = NDArray[np.float64]
-MONTH_ENDS = np.cumsum([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def peaks(case: Case, world: xr.Dataset, run: Dispatched, plan: xr.Dataset) -> t
     if "delivered_ppa" in run.variables:
         drawn = drawn + by_region(world, run.variables["delivered_ppa"], "wheeled")
     drawn = (drawn / (1.0 + world["loss"])).transpose("region", "year", "slice")
-    month = np.searchsorted(MONTH_ENDS, world["slice_source_day"].values.astype(int), side="right") + 1
+    month = months_of(world["slice_source_day"].values.astype(int))
     reached = np.zeros((*drawn.shape[:2], 12))
     for index in range(12):
         mine = drawn.values[:, :, month == index + 1]
