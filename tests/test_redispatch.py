@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -295,8 +296,10 @@ def test_a_spoiled_file_is_rejected(name: str, sound: xr.Dataset, supply_plan: x
     assert name in {check.name for check in verify_redispatch(spoiled, supply_plan).failed}
 
 
-def test_every_check_of_a_redispatch_has_a_spoiled_file() -> None:
+def test_every_check_of_a_redispatch_has_a_spoiled_file_and_is_documented() -> None:
     assert set(REDISPATCH_CHECKS) <= set(SPOILED)
+    page = (Path(__file__).resolve().parents[1] / "docs" / "full-year.md").read_text(encoding="utf-8")
+    assert set(REDISPATCH_CHECKS) == set(re.findall(r"`(redispatch\.(?!nc|json|png)\w+)`", page))
 
 
 # --- the command
@@ -328,6 +331,8 @@ def test_the_command_runs_a_plan_through_its_year_and_names_days(small_plan: Pat
     assert told["verification"]["not_made"] == [] and told["verification"]["ok"]
     days = pd.read_csv(folder / "days.csv")
     assert len(days) == 365 and set(told["add_days"]) == set(days["day"][:2])
+    by_region = days[[f"difference_usd_{region}" for region in told["regions"]]].sum(axis=1)
+    assert by_region.tolist() == pytest.approx(days["difference_usd"].tolist(), abs=0.1)
     assert days["full_usd"].sum() - days["representative_usd"].sum() == pytest.approx(told["difference_usd"], abs=10)
     case = load_case(folder / "with_days.toml")
     assert case.energy.extra_days == told["add_days"]

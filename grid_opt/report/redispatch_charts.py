@@ -18,6 +18,7 @@ from grid_opt.units import USD_PER_MUSD
 FULL, STANDS = "#332288", "#e69f00"
 _NAMED_DAYS = 8
 _ROOM_DAYS = 14
+_NOTHING_MUSD = 1e-6
 _MONTHS = "JFMAMJJASOND"
 _MONTH_STARTS = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
@@ -59,12 +60,14 @@ def _days(plot: Axes, result: xr.Dataset) -> None:
         if error[n] <= 0 or any(abs(source[n] - source[m]) < _ROOM_DAYS for m in named):
             continue  # its name would lie on another's
         named.append(n)
-        plot.annotate(day_text(source[n]), (source[n], full[n]), xytext=(0, 5), textcoords="offset points",
-                      ha="center", color=style.INK, fontsize=7.5)  # fmt: skip
+        top = (source[n], max(full[n], stood[n]))
+        plot.annotate(day_text(source[n]), top, xytext=(0, 5), textcoords="offset points", ha="center",
+                      color=style.INK, fontsize=7.5)  # fmt: skip
     plot.set_xticks([start + 15 for start in _MONTH_STARTS], list(_MONTHS))
     plot.tick_params(axis="x", length=0)
     plot.set_xlim(-1, 366)
-    plot.margins(y=0.12)
+    low, high = min(0.0, full.min(), stood.min()), max(full.max(), stood.max())
+    plot.set_ylim(low - 0.05 * (high - low), high + 0.3 * (high - low) + _NOTHING_MUSD)
     plot.grid(axis="y", color=style.FAINT, linewidth=0.5)
     plot.legend(frameon=False, fontsize=8.5, loc="upper right", ncols=2)
     _title(

@@ -119,7 +119,8 @@ def day_table(result: xr.Dataset) -> pd.DataFrame:
 
     Columns: ``day`` (MM-DD), ``stood_for_by`` (MM-DD of the representative day), ``full_usd`` and
     ``representative_usd`` (what the power of the day costs, all regions and years), ``difference_usd``, and
-    ``error_usd``, the sum of the differences of regions and years without their signs.
+    ``error_usd``, the sum of the differences of regions and years without their signs; and
+    ``difference_usd_<region>`` for each region.
     """
     full, stood = result["day_usd"], result["day_usd_representative"]
     table = pd.DataFrame({
@@ -130,6 +131,8 @@ def day_table(result: xr.Dataset) -> pd.DataFrame:
     })  # fmt: skip
     table["difference_usd"] = table["full_usd"] - table["representative_usd"]
     table["error_usd"] = abs(full - stood).sum(("region", "year")).values
+    for region in result["region"].values.tolist():
+        table[f"difference_usd_{region}"] = (full - stood).sel(region=region).sum("year").values
     return table.sort_values(["error_usd", "day"], ascending=[False, True], ignore_index=True)
 
 

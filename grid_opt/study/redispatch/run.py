@@ -93,7 +93,8 @@ def redispatch(
     write_text(folder / "costs.csv", cost_frame(found).to_csv(index=False, lineterminator="\n", float_format="%.2f"))
     write_chart(result, folder / "redispatch.png")
     if add_days:
-        write_text(folder / "with_days.toml", case_to_toml(with_days(case, found["add_days"])))
+        further = _found_from(folder, case, with_days(case, found["add_days"]))
+        write_text(folder / "with_days.toml", case_to_toml(further))
     write_text(folder / "redispatch.json", text_of(_plain(found)))
     log.stage(f"wrote {folder}")
     code = ExitCode.DONE if report.ok else ExitCode.VERIFICATION_FAILED
@@ -145,9 +146,17 @@ def with_days(case: Case, days: Sequence[str]) -> Case:
     return with_overrides(case, [f"energy.extra_days={json.dumps(every)}"])
 
 
+def _found_from(folder: Path, case: Case, changed: Case) -> Case:
+    """Return the changed case with its tables and hours named from another folder."""
+    places = {"data.tables_dir": case.tables_dir, "energy.hours_file": case.hours_path}
+    moved = {key: Path(os.path.relpath(path, folder)).as_posix() for key, path in places.items() if path is not None}
+    return with_overrides(changed, [f"{key}={json.dumps(path)}" for key, path in moved.items()])
+
+
 def _worst_days(result: xr.Dataset, count: int) -> dict[str, Any]:
     table = day_table(result)
-    worst = table.head(max(count, 10))
+    plain = [name for name in table.columns if not name.startswith("difference_usd_")]
+    worst = table[plain].head(max(count, 10))
     stands_alone = table["day"] == table["stood_for_by"]
     chosen = table.loc[~stands_alone | (table["error_usd"] > 0), "day"].head(count).tolist() if count else []
     return {"worst_days": worst.to_dict(orient="records"), "add_days": sorted(chosen)}
