@@ -223,6 +223,20 @@ def test_batteries_carry_energy_from_day_to_day_where_asked(supply_plan: xr.Data
     assert "store.store_balance" in {check.name for check in verify_redispatch(across, supply_plan).failed}
 
 
+def test_load_that_no_power_reaches_is_told(supply_plan: xr.Dataset) -> None:
+    case, _ = rich_supply()
+    year = supply_plan.copy(deep=True)
+    for name in ("headroom", "plant_available"):  # connections are lost, and plant stands still
+        year[name] = xr.zeros_like(year[name])
+    result, effort = run_plan(case, supply_plan, case, year, np.arange(4))
+    lacking = (result["unserved_power"] * result["slice_weight"]).sum("slice")
+    assert float(lacking.sel(region="Z0").min()) > 1000.0
+    told = summary(result, effort)["unserved_mwh"]
+    assert list(told.values()) == pytest.approx(lacking.sum("region").values.tolist())
+    assert float(result["cost_energy"].sum()) < 1e9, "the penalty is no cost"
+    assert [text.split(":")[0] for text in failures(result, supply_plan)] == ["redispatch.choices"]
+
+
 def test_parts_keep_only_what_is_theirs() -> None:
     _, world = tariff_of("rising tiers")
     assert restrict(world, ["Z1"]).sizes["line"] == 0

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from grid_opt.config import load_case
 from grid_opt.errors import InputError
 from grid_opt.inputs.hours import generate_hours, standard_time
 from grid_opt.inputs.outlook import outlook_factor
@@ -93,6 +94,19 @@ def test_a_day_that_the_case_names_stands_for_itself(hours: xr.Dataset) -> None:
         np.testing.assert_array_equal(number[of], np.arange(len(of)))
     already = int(plain.attrs["extreme_source_days"].split(",")[0])
     assert choose_slices(hours, REGIONS, 12, 1, extra=(already,)).sizes == plain.sizes
+
+
+@pytest.mark.parametrize("days", ["['02-29']", "['01-17', '01-17']", "['1-17']", "['13-01']"])
+def test_what_is_no_day_is_refused(days: str) -> None:
+    with pytest.raises(InputError) as refused:
+        load_case("quick", [f"energy.extra_days={days}"])
+    assert refused.value.field == "energy.extra_days"
+
+
+def test_named_days_leave_room_for_the_others() -> None:
+    with pytest.raises(InputError) as refused:
+        load_case("quick", ["energy.days=356", "energy.extra_days=['01-17', '01-18']"])
+    assert refused.value.field == "energy.days" and "352" in str(refused.value)
 
 
 def test_days_named_for_their_error_lower_it(hours: xr.Dataset) -> None:

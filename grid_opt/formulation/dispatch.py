@@ -8,21 +8,21 @@ import xarray as xr
 from pyomo.common.gc_manager import PauseGC
 
 from grid_opt.config import Case
-from grid_opt.formulation.block import Index
+from grid_opt.formulation.block import Index, Rule
 from grid_opt.formulation.calendar import operating_weights
 from grid_opt.formulation.model import Model, compose, labels
 from grid_opt.formulation.pinned_builder import ROUTING, PinnedBuilder, Recourse
-from grid_opt.units import USD_PER_MUSD
+from grid_opt.units import MWH_PER_GWH, USD_PER_MUSD
 
 UNSERVED_USD_PER_MWH: Final = 50_000.0
-"""Penalty of load that no power reaches: twice the dearest hour that a file of hours may have. No cost: a way out."""
+"""Least penalty of load that no power reaches: twice the dearest hour that a file of hours may have; no cost."""
 
 SHORT_USD_PER_MWH: Final = 10_000.0
 OVER_USD_PER_T: Final = 10_000.0
 OVER_USD_PER_M3: Final = 10_000.0
 """ASSUMPTION: penalties far above what a MWh, a tonne or a cubic metre can be had for. No costs: ways out."""
 
-MWH_PER_GWH = 1e3
+_FAR = 10.0
 
 
 def keeps_routing(case: Case) -> bool:
@@ -51,27 +51,33 @@ def recourse(case: Case, world: xr.Dataset) -> dict[str, Recourse]:
     names = world["slice"].values.tolist()
     seasons = dict(zip(names, world["slice_season"].values.astype(int).tolist(), strict=True))
     hours = dict(zip(names, world["slice_weight"].values.tolist(), strict=True))
+    lacking = unserved_usd_per_mwh(world) / USD_PER_MUSD
 
-    def energy(_r: Index, a: Index, s: Index) -> float:
-        return float(UNSERVED_USD_PER_MWH / USD_PER_MUSD * by_season[a, seasons[s]] * hours[s])
+    def energy(_region: Index, a: Index, s: Index) -> float:
+        return float(lacking * by_season[a, seasons[s]] * hours[s])
 
-    def yearly(usd: float) -> tuple[object, object]:
-        rate = usd / USD_PER_MUSD
-        return (lambda _r, a: rate * by_year[a]), (lambda a: rate * by_year[a])
+    def of_year(usd: float) -> Rule:
+        return lambda a: usd / USD_PER_MUSD * by_year[a]
 
-    short, short_all = yearly(SHORT_USD_PER_MWH * MWH_PER_GWH)
-    over_m3, over_t = yearly(OVER_USD_PER_M3)[0], yearly(OVER_USD_PER_T)[1]
+    def of_part(usd: float) -> Rule:
+        """Give the same for rows of a region, or of a water stress, and a year."""
+        return lambda _part, a: usd / USD_PER_MUSD * by_year[a]
+
     found = {
         "operation.power_balance": Recourse("recourse.unserved_power", "MW", "load that no power reaches", energy),
-        "carbon.cap_year": Recourse("recourse.over_carbon", "t", "emissions beyond the cap of the year", over_t),  # type: ignore[arg-type]
-        "water.cap_stress": Recourse("recourse.over_water", "m3", "water beyond the cap", over_m3),  # type: ignore[arg-type]
+        "carbon.cap_year": Recourse(
+            "recourse.over_carbon", "t", "emissions beyond the cap of the year", of_year(OVER_USD_PER_T)
+        ),
+        "water.cap_stress": Recourse("recourse.over_water", "m3", "water beyond the cap", of_part(OVER_USD_PER_M3)),
     }
+    usd_per_gwh = SHORT_USD_PER_MWH * MWH_PER_GWH
     for kind, words in (("annual", "by the year"), ("hourly", "hour by hour")):
-        for scope, price in (("region", short), ("portfolio", short_all)):
-            found[f"matching.{kind}_{scope}"] = Recourse(
-                f"recourse.short_{kind}",
-                "GWh",
-                f"load lacking to the share asked for {words}",
-                price,  # type: ignore[arg-type]
-            )
+        for scope, price in (("region", of_part(usd_per_gwh)), ("portfolio", of_year(usd_per_gwh))):
+            meaning = f"load lacking to the share asked for {words}"
+            found[f"matching.{kind}_{scope}"] = Recourse(f"recourse.short_{kind}", "GWh", meaning, price)
     return found
+
+
+def unserved_usd_per_mwh(world: xr.Dataset) -> float:
+    """Return the penalty of load that no power reaches: far above any price of the world [USD/MWh]."""
+    return max(UNSERVED_USD_PER_MWH, _FAR * float(world["price"].max()))
