@@ -125,7 +125,11 @@ def verify(
         from grid_opt.verify import verify as verify_plan  # noqa: PLC0415
 
         again = is_redispatch(plan)
-        report = _verify_redispatch(plan, second_solver, case_folder) if again else verify_plan(plan, case_folder)
+        report = (
+            _verify_redispatch(plan, second_solver, case_folder)
+            if again
+            else verify_plan(plan, case_folder=case_folder)
+        )
         second: dict[str, Any] | None = None
         if second_solver:
             from grid_opt.study.second import second_solver as solve_again  # noqa: PLC0415
