@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from grid_opt.config import Case, case_to_toml, load_case
     from grid_opt.plan.io import open_plan
     from grid_opt.study.check import check
+    from grid_opt.study.redispatch.run import redispatch
     from grid_opt.study.run import RunResult, run
     from grid_opt.study.sweeps.study import batch, resume, sweep
     from grid_opt.verify import verify as verify_plan
@@ -34,6 +35,7 @@ __all__ = [
     "check",
     "load_case",
     "open_plan",
+    "redispatch",
     "resume",
     "run",
     "sweep",
@@ -48,6 +50,7 @@ _HOMES = {
     "check": ("grid_opt.study.check", "check"),
     "load_case": ("grid_opt.config", "load_case"),
     "open_plan": ("grid_opt.plan.io", "open_plan"),
+    "redispatch": ("grid_opt.study.redispatch.run", "redispatch"),
     "resume": ("grid_opt.study.sweeps.study", "resume"),
     "run": ("grid_opt.study.run", "run"),
     "sweep": ("grid_opt.study.sweeps.study", "sweep"),

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from grid_opt.config import Case
+from grid_opt.config.days import DAYS_PER_YEAR, months_of
 from grid_opt.errors import InputError
 from grid_opt.inputs.offers import UNCOUNTED
 from grid_opt.inputs.schema_tariffs import DELIVERED, PARTS, TARIFF, tariff_arrays
@@ -77,11 +78,13 @@ def capacity_table(table: pd.DataFrame) -> dict[tuple[str, str], float]:
 
 
 def slices_of(world: xr.Dataset) -> Slices:
-    """Return the slices of any operating year."""
+    """Return the slices of any operating year; each is of one month where every day of the year has its own."""
+    day = world["slice_source_day"].values.astype(np.int64)
     return Slices(
         world["slice_season"].values.astype(np.int64),
         world["slice_hour"].values.astype(np.int64),
         world["slice_weight"].values.astype(float),
+        months_of(day) if len(np.unique(day)) == DAYS_PER_YEAR else None,
     )
 
 

@@ -31,6 +31,8 @@ from grid_opt.verify.tariff_calendar import (
 )
 
 KW = 1000.0
+_MONTH_OF_DAY = [day.month for number in range(1, 13) for day in days_in(2023, number)]
+"""Months of the days of a year without a 29th of February."""
 HOT = (5, 6, 7, 8, 9, 10)
 NO_CONTRACT = ("lease", "behind_the_meter")
 _HAIR = 1e-3
@@ -157,6 +159,9 @@ class Account:
         year, number = int(month[:4]), int(month[5:7])
         weight, season = self.e["slice_weight"].values, self.e["slice_season"].values.astype(int)
         mine = np.flatnonzero(season == (number - 1) // 3 + 1)
+        day = self.e["slice_source_day"].values.astype(int)
+        if len(set(day.tolist())) == len(_MONTH_OF_DAY):  # every day of the year has a month of its own
+            mine = mine[[_MONTH_OF_DAY[d] == number for d in day[mine].tolist()]]
         whole = float(weight[mine].sum())
         kinds = day_kinds(year, number, self.tariff["holidays"])
         return {(k, int(s)): 24.0 * n * float(weight[s]) / whole for k, n in kinds.items() for s in mine}
