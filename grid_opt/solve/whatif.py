@@ -1,0 +1,133 @@
+"""Ask what a plan would cost with a region forced in or left out: the same program with other bounds of its sites."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from grid_opt.solve.highs import Answer, Options, Session, relative_gap
+from grid_opt.solve.search import search
+from grid_opt.solve.standard_form import Array, Matrix
+from grid_opt.solve.tighten import tightened
+
+Side = Literal["in", "out"]
+"""``in``: the region has a campus by the end. ``out``: it never has one."""
+
+_OPEN = 1e-6
+_NEAR_SHARE = 0.5
+"""Share of the time that the search near the known plan may take."""
+
+
+def site_columns(matrix: Matrix) -> dict[str, dict[str, int]]:
+    """Return the columns of ``campus.site`` by region and quarter, quarters in the order of the plan."""
+    found: dict[str, dict[str, int]] = {}
+    for number, column in enumerate(matrix.columns):
+        if column.parent_component().local_name == "campus__site":
+            region, quarter = column.index()
+            found.setdefault(region, {})[quarter] = number
+    return found
+
+
+def asked(matrix: Matrix, region: str, side: Side) -> Matrix:
+    """Return the program in which a region must have a campus by the end of the plan, or may have none.
+
+    A campus reaches its smallest size by the end and opens with a hall, so that forcing its ``site`` in forces in the
+    smallest unit of the case. A region whose site is closed already cannot be forced in: that program is infeasible.
+    """
+    columns = site_columns(matrix)[region]
+    lower, upper = matrix.col_lower.copy(), matrix.col_upper.copy()
+    if side == "in":
+        lower[list(columns.values())[-1]] = 1.0
+    else:
+        upper[list(columns.values())] = 0.0
+    return replace(matrix, col_lower=lower, col_upper=upper)
+
+
+def without(matrix: Matrix, regions: Collection[str]) -> Matrix:
+    """Return the program in which none of some regions ever has a campus."""
+    upper = matrix.col_upper.copy()
+    for region, columns in site_columns(matrix).items():
+        if region in regions:
+            upper[list(columns.values())] = 0.0
+    return replace(matrix, col_upper=upper)
+
+
+def opened(matrix: Matrix, x: Array) -> set[str]:
+    """Return the regions whose campus is open, be it by a sliver, in a point of the program."""
+    return {region for region, columns in site_columns(matrix).items() if x[list(columns.values())].sum() > _OPEN}
+
+
+class Relaxation:
+    """The linear relaxation of a program, kept in the solver so that every question starts from the last basis.
+
+    Its objective with a region forced in or left out bounds the cost of every plan that does so.
+    """
+
+    def __init__(self, matrix: Matrix, options: Options) -> None:
+        self._sites = site_columns(matrix)
+        self._matrix = matrix
+        self._session = Session(replace(matrix, integer=np.zeros_like(matrix.integer)), options)
+        self.base = self._session.solve()
+
+    def ask(self, region: str, side: Side) -> Answer:
+        """Return the answer of the relaxation to one question; the next one starts from the program as it was."""
+        columns = np.array(list(self._sites[region].values()))
+        cost, lower, upper = self._matrix.cost, self._matrix.col_lower, self._matrix.col_upper
+        forced = asked(self._matrix, region, side)
+        if (forced.col_lower > forced.col_upper).any():
+            return Answer("infeasible", "the site is closed in every quarter")
+        self._session.change_columns(columns, cost[columns], forced.col_lower[columns], forced.col_upper[columns])
+        answer = self._session.solve()
+        self._session.change_columns(columns, cost[columns], lower[columns], upper[columns])
+        return answer
+
+
+def solve_near(
+    matrix: Matrix, counts: npt.NDArray[np.bool_], near: Collection[str], bound: float, options: Options,
+    enough: float = -np.inf,
+) -> Answer:  # fmt: skip
+    """Search for the best plan: first among the regions of ``near``, then, where that is not enough, among all.
+
+    ``bound`` is a proven bound of the whole program, as of its relaxation; the answer's bound is never weaker. The
+    regions of a known plan are a good first guess for a question that differs from it in one region. A plan among them
+    that costs no more than ``enough`` ends the search.
+
+    Raises:
+        SolverError: HiGHS failed, or an answer of its does not satisfy the program.
+    """
+    matrix = tightened(matrix)
+    far = [region for region in site_columns(matrix) if region not in near]
+    spent, best = 0.0, Answer("no_plan", "no plan was looked for yet", bound=bound)
+    if far:
+        few = replace(options, time_limit_s=_NEAR_SHARE * options.time_limit_s)
+        best = _bounded(search(without(matrix, far), counts, few), bound, options, proves=False)
+        spent = best.seconds
+        if best.interrupted or (best.x is not None and (best.gap <= options.gap or best.objective <= enough)):
+            return best
+    left = replace(options, time_limit_s=max(1.0, options.time_limit_s - spent))
+    last = search(matrix, counts, left)
+    if last.status in ("infeasible", "unbounded"):
+        return last
+    last = _bounded(last, bound, options, proves=True)
+    better = last if last.objective <= best.objective else replace(best, bound=min(last.bound, best.objective))
+    return replace(_judged(better, options), seconds=spent + last.seconds, interrupted=last.interrupted)
+
+
+def _bounded(answer: Answer, bound: float, options: Options, *, proves: bool) -> Answer:
+    """Return an answer with a bound of the whole program; that of a part of it ``proves`` nothing."""
+    if answer.x is None:
+        own = answer.bound if proves and np.isfinite(answer.bound) else -np.inf
+        return replace(answer, status="no_plan", bound=max(bound, own))
+    own = max(bound, answer.bound) if proves else bound
+    return _judged(replace(answer, bound=min(own, answer.objective)), options)
+
+
+def _judged(answer: Answer, options: Options) -> Answer:
+    if answer.x is None:
+        return answer
+    reached = relative_gap(answer.objective, answer.bound) <= options.gap
+    return replace(answer, status="optimal" if reached else "feasible")
