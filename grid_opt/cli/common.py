@@ -37,7 +37,7 @@ def reporting(as_json: bool) -> Iterator[None]:
         place: dict[str, Any] = {}
         if isinstance(error, InputError):
             place = {"file": error.file, "row": error.row, "field": error.field}
-        elif isinstance(error, InfeasibleError):
+        elif isinstance(error, InfeasibleError) and error.shortage:
             place = error.to_dict()
         _leave(str(error), error.exit_code, as_json, place)
     except KeyboardInterrupt:
