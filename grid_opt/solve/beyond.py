@@ -206,7 +206,7 @@ def loosened(limit: Limit, case: Case, rebuild: Rebuild, solve: Solve) -> Loosen
     """Return the smallest loosening of one limit that gives a plan; ``None`` where lifting it does not, or no time is
     left to find out."""
     lifted = set_to(case, limit.at(limit.steps))
-    if lifted is None or solve(_free(rebuild(lifted))).x is None:
+    if lifted is None or solve(without_costs(rebuild(lifted))).x is None:
         return None
     if limit.straight:
         found = _along_a_line(limit, case, rebuild, solve)
@@ -214,7 +214,7 @@ def loosened(limit: Limit, case: Case, rebuild: Rebuild, solve: Solve) -> Loosen
     return _by_halves(limit, case, rebuild, solve)
 
 
-def _free(matrix: Matrix) -> Matrix:
+def without_costs(matrix: Matrix) -> Matrix:
     """Return the program without costs: any plan will do."""
     return replace(matrix, cost=np.zeros_like(matrix.cost))
 
@@ -226,7 +226,7 @@ def _by_halves(limit: Limit, case: Case, rebuild: Rebuild, solve: Solve) -> Loos
         new = set_to(case, limit.at(n))
         if new is None:
             return Answer("infeasible", "the case refuses the value")
-        matrix = _free(rebuild(new))
+        matrix = without_costs(rebuild(new))
         return solve(replace(matrix, integer=np.zeros_like(matrix.integer)) if relaxed else matrix)
 
     low, high = 0, limit.steps
@@ -269,7 +269,7 @@ def _along_a_line(limit: Limit, case: Case, rebuild: Rebuild, solve: Solve) -> L
         new = set_to(case, written)
         if new is None:
             return None
-        if solve(_free(rebuild(new))).x is not None:
+        if solve(without_costs(rebuild(new))).x is not None:
             return Loosened(written, smallest)
         smallest = False
     return None

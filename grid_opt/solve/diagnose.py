@@ -7,11 +7,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from grid_opt.config import Case, add_quarters, quarter_ordinal, with_overrides
 from grid_opt.errors import InfeasibleError, InputError, InterruptedRunError
-from grid_opt.solve.beyond import DATES, INVESTED, Limit, limits_of, loosened, moves, names_beyond, set_to
+from grid_opt.solve.beyond import (
+    DATES,
+    INVESTED,
+    Limit,
+    limits_of,
+    loosened,
+    moves,
+    names_beyond,
+    set_to,
+    without_costs,
+)
 from grid_opt.solve.elastic import Kind, elastic, first_solution
 from grid_opt.solve.highs import Answer, Options, solve
 from grid_opt.solve.limits import Key, Program, Trial, deliverable_mw, hostable_mw, impose, investment
@@ -43,8 +51,9 @@ class Repair:
     """A change that makes the case feasible, proven by solving the changed program.
 
     ``trial`` carries the changed case and the MW added to tables. ``smallest`` says that no smaller change of the
-    same limits does, in halls, MW or million USD; without it the search stopped at its time limit. ``size`` is the
-    change relative to the limits as they are.
+    same limits does, in halls, MW or million USD, or, of several limits beyond those, that none alone could be
+    stricter; without it the search stopped at its time limit. ``size`` is the change relative to the limits as they
+    are.
     """
 
     constraints: tuple[str, ...]
@@ -283,6 +292,9 @@ def _repair(limits: list[Limit], case: Case, rebuild: Rebuild, search: _Search) 
         others = {n: v for key, values in lifted.items() if key != limit.constraint + limit.words
                   for n, v in values.items()}  # fmt: skip
         within = set_to(case, others)
+        if within is not None and len(limits) > 1 and _has_plan(rebuild(within), search):
+            lifted[limit.constraint + limit.words] = limit.now
+            continue
         found = None if within is None else loosened(limit, within, rebuild, search.solve)
         if found is None:
             return None
@@ -296,7 +308,11 @@ def _repair(limits: list[Limit], case: Case, rebuild: Rebuild, search: _Search) 
     changes = tuple(change for _, some in used for change in some)
     words = ", and ".join(limit.words for limit, _ in used)
     constraints = tuple(limit.constraint for limit, _ in used)
-    return Repair(constraints, words, Trial(new, moves=changes), smallest and len(limits) == 1, float(len(changes)))
+    return Repair(constraints, words, Trial(new, moves=changes), smallest, float(len(changes)))
+
+
+def _has_plan(matrix: Matrix, search: _Search) -> bool:
+    return search.solve(without_costs(matrix)).x is not None
 
 
 def _confirmed(repairs: list[Repair], whole: Rebuild, search: _Search) -> list[Repair]:
@@ -307,7 +323,7 @@ def _confirmed(repairs: list[Repair], whole: Rebuild, search: _Search) -> list[R
             found.append(replace(repair, whole=False))  # tables are not built anew
             continue
         program = whole(repair.trial.case)
-        answer = search.solve(replace(program, cost=np.zeros_like(program.cost)))
+        answer = search.solve(without_costs(program))
         if answer.x is not None:
             found.append(repair)
         elif answer.status != "infeasible":

@@ -84,7 +84,7 @@ def _proven(reason: Reason, unit: str) -> str:
         return f" (proven: between {amount(low, unit)} and {amount(high, unit)})"
     if high is None and low is not None and low > _SMALL:
         return f" (proven: at least {amount(low, unit)})"
-    return "" if high is not None else " (proven of it: nothing, the plan's own gap is larger)"
+    return "" if high is not None else "; nothing of it is proven, for the plan's own gap is wider"
 
 
 def _power(changes: Mapping[str, float], but: str) -> str:
