@@ -18,7 +18,8 @@ Side = Literal["in", "out"]
 """``in``: the region has a campus by the end. ``out``: it never has one."""
 
 _OPEN = 1e-6
-_NEAR_SHARE = 0.5
+_ROUNDING = 1e-9
+_NEAR_SHARE = 0.7
 """Share of the time that the search near the known plan may take."""
 
 
@@ -106,7 +107,7 @@ def solve_near(
         few = replace(options, time_limit_s=_NEAR_SHARE * options.time_limit_s)
         best = _bounded(search(without(matrix, far), counts, few), bound, options, proves=False)
         spent = best.seconds
-        if best.interrupted or (best.x is not None and (best.gap <= options.gap or best.objective <= enough)):
+        if best.interrupted or (best.x is not None and (best.status == "optimal" or best.objective <= enough)):
             return best
     left = replace(options, time_limit_s=max(1.0, options.time_limit_s - spent))
     last = search(matrix, counts, left)
@@ -129,5 +130,5 @@ def _bounded(answer: Answer, bound: float, options: Options, *, proves: bool) ->
 def _judged(answer: Answer, options: Options) -> Answer:
     if answer.x is None:
         return answer
-    reached = relative_gap(answer.objective, answer.bound) <= options.gap
+    reached = relative_gap(answer.objective, answer.bound) <= options.gap + _ROUNDING
     return replace(answer, status="optimal" if reached else "feasible")

@@ -25,7 +25,6 @@ from grid_opt.solve.whatif import Relaxation, Side, asked, opened, solve_near, w
 from grid_opt.study.explain.levers import Change, changed, stored_world, tables_of
 from grid_opt.units import USD_PER_MUSD
 
-_LONGEST_RELAXATION_S = 600.0
 _SMALLEST_CHANGE_MUSD = 1e-4
 
 
@@ -94,12 +93,15 @@ def know(path: str | Path, case_folder: str | Path | None = None) -> Known:
 
 
 class Asker:
-    """Answer questions about the plan of one file. Building takes as long as the model does; relaxations are kept."""
+    """Answer questions about the plan of one file; a relaxation takes no longer than ``longest_s``.
 
-    def __init__(self, known: Known, threads: int, stop: threading.Event | None = None) -> None:
+    Building takes as long as the model does.
+    """
+
+    def __init__(self, known: Known, threads: int, longest_s: float, stop: threading.Event | None = None) -> None:
         self.known, self.case = known, known.case
         self.options = Options(
-            gap=self.case.solve.gap, time_limit_s=_LONGEST_RELAXATION_S, threads=threads, seed=self.case.solve.seed,
+            gap=self.case.solve.gap, time_limit_s=longest_s, threads=threads, seed=self.case.solve.seed,
             stop=stop,
         )  # fmt: skip
         trust_solver(threads)
@@ -116,6 +118,11 @@ class Asker:
         return self._relaxation
 
     @property
+    def stopped(self) -> bool:
+        """Whether the user wants an end."""
+        return self.options.stop is not None and self.options.stop.is_set()
+
+    @property
     def relaxed_plan(self) -> float:
         """Objective of the relaxation with nothing forced."""
         return self.relaxation.base.objective
@@ -129,7 +136,7 @@ class Asker:
         program = self._changed(change)
         part = asked(tightened(self._among(program.matrix, near | {change.region})), change.region, "in")
         linear = replace(part, integer=np.zeros_like(part.integer))
-        return _relaxed(solve(linear, self.options.quietly(max(1.0, seconds))), linear)
+        return _relaxed(solve(linear, replace(self.options, time_limit_s=max(1.0, seconds))), linear)
 
     def solve_again(
         self, region: str, side: Side, near: frozenset[str], bound: float, seconds: float,

@@ -65,15 +65,16 @@ def explain_plan(
     bounds: dict[str, Bound] = {}
     reasons: dict[str, Reason] = {}
     log.stage(f"examining {len(names)} regions of {known.case.name}: the relaxation first")
-    with interruptible() as stop, pool(known, asked, folder, min(limits.workers, len(names)), stop) as workers:
+    count = min(limits.workers, len(names))
+    with interruptible() as stop, pool(known, asked, folder, count, limits.overall, stop) as workers:
 
         def hear(result: Result) -> None:
             reason = result.reason if isinstance(result, Bound) else result
             if isinstance(result, Bound):
                 bounds[reason.region] = result
             reasons[reason.region] = reason
-            count = len(bounds) if isinstance(result, Bound) else sum(_again(one) for one in reasons.values())
-            log.stage(f"{count} of {len(names)}  {reason.region}: {reason.words}")
+            done = len(bounds) if isinstance(result, Bound) else sum(_again(one) for one in reasons.values())
+            log.stage(f"{done} of {len(names)}  {reason.region}: {reason.words}")
 
         workers.run((Task(region) for region in names if time.monotonic() < end), hear)
         if limits.solve_again and not stop.is_set():

@@ -16,7 +16,7 @@ from grid_opt.study.explain.levers import LEVERS, UNITS, Change, Lever, counts_f
 from grid_opt.study.explain.turning import Found, first_guess, mean_price, scale_of, turning_point
 from grid_opt.study.explain.words import explain, finite, turn_words
 
-_SOLVE_SHARE, _ESTIMATE_SHARE = 0.5, 0.5
+_SOLVE_SHARE, _ESTIMATE_SHARE = 0.6, 0.5
 """Shares of a region's time: for solving again; and, of what is then left, for estimates before they are checked."""
 
 
@@ -117,10 +117,14 @@ def _turn(asker: Asker, known: Bound, reason: Reason, lever: Lever, end: float) 
 
     def relaxed(amount: float) -> float:
         left = end - time.monotonic()
+        if asker.stopped:
+            return math.nan
         return asker.relax_changed(Change(lever, region, amount), near, left).objective
 
     def again(amount: float) -> float:
         left = end - time.monotonic()
+        if asker.stopped:
+            return math.nan
         change = Change(lever, region, amount)
         found = asker.solve_again(region, "in", near, -math.inf, left, change, enough=asker.known.objective)
         if found.answer.status == "infeasible":
@@ -131,7 +135,7 @@ def _turn(asker: Asker, known: Bound, reason: Reason, lever: Lever, end: float) 
     guess = first_guess(lever, case)
     first = turning_point(relaxed, known.relaxed_plan, scale, half, guess, at_zero=known.relaxed.objective)
     found, method = first, _how(first, "relaxation")
-    if reason.method.startswith("re-solved") and first.known:
+    if (reason.state == "impossible" or reason.difference is not None) and first.known:
         zero = math.inf if reason.difference is None else asker.known.objective + reason.difference
         second = turning_point(again, asker.known.objective, scale, end, first.amount or scale.most, at_zero=zero)
         exact = case.solve.gap <= _TIGHT

@@ -51,8 +51,8 @@ def do(asker: Asker, task: Task) -> Result:
 class Here:
     """Run tasks one after the other in this process."""
 
-    def __init__(self, known: Known, threads: int, stop: threading.Event) -> None:
-        self._asker, self._stop = Asker(known, threads, stop), stop
+    def __init__(self, known: Known, threads: int, longest_s: float, stop: threading.Event) -> None:
+        self._asker, self._stop = Asker(known, threads, longest_s, stop), stop
 
     def run(self, tasks: Iterator[Task], hear: Callable[[Result], None]) -> None:
         """Run tasks until there are no more or the user stops."""
@@ -65,11 +65,11 @@ class Here:
 class Processes:
     """Run tasks in spawned processes: forking after HiGHS was used was measured to give wrong answers."""
 
-    def __init__(self, path: Path, folder: Path | None, workers: int, stop: threading.Event) -> None:
+    def __init__(self, path: Path, folder: Path | None, workers: int, longest_s: float, stop: threading.Event) -> None:
         context = multiprocessing.get_context("spawn")
         self._workers, self._stop, self._halt = workers, stop, context.Event()
         self._pool = ProcessPoolExecutor(
-            workers, mp_context=context, initializer=_begin, initargs=(path, folder, self._halt)
+            workers, mp_context=context, initializer=_begin, initargs=(path, folder, longest_s, self._halt)
         )
 
     def run(self, tasks: Iterator[Task], hear: Callable[[Result], None]) -> None:
@@ -96,12 +96,14 @@ class Processes:
 
 
 @contextmanager
-def pool(known: Known, path: Path, folder: Path | None, workers: int, stop: threading.Event) -> Iterator[Pool]:
+def pool(
+    known: Known, path: Path, folder: Path | None, workers: int, longest_s: float, stop: threading.Event
+) -> Iterator[Pool]:
     """Give the pool for so many workers. Several workers solve with one thread each."""
     if workers == 1:
-        yield Here(known, known.case.solve.threads, stop)
+        yield Here(known, known.case.solve.threads, longest_s, stop)
         return
-    processes = Processes(path, folder, workers, stop)
+    processes = Processes(path, folder, workers, longest_s, stop)
     try:
         yield processes
     finally:
@@ -111,7 +113,7 @@ def pool(known: Known, path: Path, folder: Path | None, workers: int, stop: thre
 _worker: dict[str, Any] = {}
 
 
-def _begin(path: Path, folder: Path | None, halt: Event) -> None:
+def _begin(path: Path, folder: Path | None, longest_s: float, halt: Event) -> None:
     """Make a worker ready: its program is built with its first task, so that a failure there is told as one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started it decides
     stop = threading.Event()
@@ -124,12 +126,13 @@ def _begin(path: Path, folder: Path | None, halt: Event) -> None:
         stop.set()
 
     threading.Thread(target=watch, daemon=True).start()
-    _worker.update(path=path, folder=folder, stop=stop)
+    _worker.update(path=path, folder=folder, longest_s=longest_s, stop=stop)
 
 
 def _work(task: Task) -> Result:
     if "asker" not in _worker:
-        _worker["asker"] = Asker(know(_worker["path"], _worker["folder"]), 1, _worker["stop"])
+        known = know(_worker["path"], _worker["folder"])
+        _worker["asker"] = Asker(known, 1, _worker["longest_s"], _worker["stop"])
     return do(_worker["asker"], task)
 
 
