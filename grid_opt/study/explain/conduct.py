@@ -119,8 +119,8 @@ def _settled(reason: Reason) -> bool:
 def _explanation(known: Known, found: list[Reason], complete: bool, limits: Limits) -> Explanation:
     gap = abs(known.objective - known.bound)
     notes = [
-        "Regret is what the best plan found with a region forced in costs more than this plan; saving, what it costs "
-        "more with a region left out. All money is present value.",
+        "Regret is by how much the best plan with a region forced in is worse than this plan; saving, by how much it is "
+        "with a region left out: in costs and in the worth of tokens not served. All money is present value.",
         f"This plan is proven to within {gap:,.1f} {known.unit}: differences below that may be the search's.",
     ]
     if not complete:
@@ -129,7 +129,8 @@ def _explanation(known: Known, found: list[Reason], complete: bool, limits: Limi
         notes.append("Nothing was solved again, as was asked.")
     better = min((one.difference for one in found if one.difference is not None), default=0.0)
     if better < -0.005:
-        notes.append(f"Solving again found a plan that costs {-better:,.1f} {known.unit} less: within this one's gap.")
+        more = f"{-better:,.1f} {known.unit}"
+        notes.append(f"Solving again found a plan that is {more} better: within this one's gap.")
     order = sorted(found, key=_rank)
     return Explanation(
         known.case.name, known.sha256, known.unit, known.objective, known.bound, tuple(order), complete, tuple(notes)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from grid_opt.plan.explanation import Method, Reason, Turn
+from grid_opt.report.terminal import COST_WORDS
 from grid_opt.study.explain.levers import Lever
 
 MONEY = "million USD"
@@ -15,13 +16,6 @@ _LABELS: Mapping[Method, str] = {
 }  # fmt: skip
 _SMALL = 0.005
 _NAMED = 3
-_COSTS = {
-    "site_capex": "sites", "shell_capex": "buildings", "hardware_capex": "accelerators", "fleet_capex": "accelerators",
-    "fixed_om": "operation and maintenance", "energy": "energy", "rider": "riders", "delivery": "delivery charges",
-    "capacity": "capacity", "lost_compute": "compute shed", "forgone": "tokens not served", "penalty": "penalties",
-    "study": "studies", "upgrade": "works of the grid", "security": "security", "rent": "leases and supply beside the "
-    "meter", "relief": "relief", "call": "answering calls", "collateral": "security for tariffs",
-}  # fmt: skip
 
 
 def amount(value: float, unit: str) -> str:
@@ -43,7 +37,7 @@ def explain(reason: Reason, unit: str, market_full: bool = False) -> str:
 def _chosen(reason: Reason, unit: str) -> list[str]:
     if reason.state == "impossible":
         return ["Needed: without it no plan meets every limit."]
-    said = [_difference(reason, unit, "Without it the plan costs", "Without it")]
+    said = [_difference(reason, unit, "Without it the plan is", "Without it")]
     if instead := _power(reason.it_mw_changes, reason.region):
         said.append(f"In its place: {instead}.")
     return [*said, *_dearer(reason, unit)]
@@ -57,25 +51,25 @@ def _rejected(reason: Reason, unit: str) -> list[str]:
                 f"smallest campus has {reason.least_mw:,.0f} MW."
             ]
         return ["No plan that meets every limit has a campus here."]
-    said = [_difference(reason, unit, "Forced in, the plan costs", "With it forced in")]
+    said = [_difference(reason, unit, "With a campus forced in, the plan is", "With a campus forced in")]
     return [*said, *_dearer(reason, unit)]
 
 
-def _difference(reason: Reason, unit: str, costs: str, then: str) -> str:
+def _difference(reason: Reason, unit: str, is_: str, then: str) -> str:
     if reason.state == "not known":
         return f"{then}, no plan was found in time, and no bound."
     proven = _proven(reason, unit)
     if reason.difference is None:
         about = amount(max(0.0, reason.estimate or 0.0), unit)
-        return f"{costs} about {about} more, as the relaxation estimates{proven}."
+        return f"{is_} about {about} worse, as the relaxation estimates{proven}."
     if reason.difference < -_SMALL:
         return (
-            f"{then}, solving again found a plan that costs {amount(-reason.difference, unit)} less than this one, "
-            "which its gap admits."
+            f"{then}, solving again found a plan {amount(-reason.difference, unit)} better than this one, "
+            "as its gap admits."
         )
     more = amount(max(0.0, reason.difference), unit)
     open_ = "" if reason.method == "re-solved" else "; the search was cut short"
-    return f"{costs} {more} more, solved again{proven}{open_}."
+    return f"{is_} {more} worse, solved again{proven}{open_}."
 
 
 def _proven(reason: Reason, unit: str) -> str:
@@ -84,7 +78,7 @@ def _proven(reason: Reason, unit: str) -> str:
         return f" (proven: between {amount(low, unit)} and {amount(high, unit)})"
     if high is None and low is not None and low > _SMALL:
         return f" (proven: at least {amount(low, unit)})"
-    return "" if high is not None else "; nothing of it is proven, for the plan's own gap is wider"
+    return "" if high is not None else "; not proven, for the relaxation lies further below the plan"
 
 
 def _power(changes: Mapping[str, float], but: str) -> str:
@@ -97,8 +91,13 @@ def _dearer(reason: Reason, unit: str) -> list[str]:
     if unit != MONEY or not reason.cost_changes_musd:
         return []
     shown = [(term, musd) for term, musd in reason.cost_changes_musd.items() if abs(musd) >= 0.05][:_NAMED]
-    named = [f"{_COSTS.get(term, term.replace('_', ' '))} {musd:+,.1f}" for term, musd in shown]
+    named = [f"{_called(term)} {musd:+,.1f}" for term, musd in shown]
     return [f"Largest changes, million USD: {', '.join(named)}."] if named else []
+
+
+def _called(term: str) -> str:
+    words = COST_WORDS.get(term, term.replace("_", " "))
+    return words[:1].lower() + words[1:]
 
 
 def _turns(turns: Sequence[Turn]) -> list[str]:
