@@ -119,12 +119,12 @@ def _settled(reason: Reason) -> bool:
 def _explanation(known: Known, found: list[Reason], complete: bool, limits: Limits) -> Explanation:
     gap = abs(known.objective - known.bound)
     notes = [
-        "Regret is by how much the best plan with a region forced in is worse than this plan; saving, by how much it is "
-        "with a region left out: in costs and in the worth of tokens not served. All money is present value.",
+        "Regret is by how much the best plan with a region forced in is worse than this plan; saving, by how much it "
+        "is with a region left out: in costs and in the worth of tokens not served. All money is present value.",
         f"This plan is proven to within {gap:,.1f} {known.unit}: differences below that may be the search's.",
     ]
     if not complete:
-        notes.append("The time was not enough to solve everything again; the others are estimates of the relaxation.")
+        notes.append("The time was not enough for everything: what was not solved again is told by the relaxation.")
     if not limits.solve_again:
         notes.append("Nothing was solved again, as was asked.")
     better = min((one.difference for one in found if one.difference is not None), default=0.0)
