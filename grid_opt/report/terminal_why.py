@@ -37,8 +37,6 @@ def _table(reasons: list[Reason], unit: str, chosen: bool) -> Table:
     for heading in ("Estimate", "At least", "At most"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("Known by", no_wrap=True)
-    if not chosen:
-        table.add_column("Would be as good with", no_wrap=True, overflow="ellipsis")
     for reason in reasons:
         table.add_row(*map(Text, _cells(reason, unit, chosen)))
     return table
@@ -53,8 +51,6 @@ def _cells(reason: Reason, unit: str, chosen: bool) -> Iterator[str]:
         for value in (reason.difference, reason.estimate, reason.at_least, reason.at_most):
             yield _number(value, unit)
         yield reason.method
-    if not chosen:
-        yield "; ".join(plain(turn.words, 80) for turn in reason.turns if turn.amount is not None)
 
 
 def _number(value: float | None, unit: str) -> str:

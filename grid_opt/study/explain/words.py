@@ -25,11 +25,9 @@ def amount(value: float, unit: str) -> str:
     return f"{1e-4 * value:,.4f} % of all tokens"
 
 
-def explain(reason: Reason, unit: str, market_full: bool = False) -> str:
+def explain(reason: Reason, unit: str) -> str:
     """Return the sentences of one region."""
     said = _chosen(reason, unit) if reason.chosen else _rejected(reason, unit)
-    if market_full and not reason.chosen:
-        said.append("Its market carries as much as one may, so that it would have to displace a neighbor.")
     said += [] if reason.chosen else _turns(reason.turns)
     return " ".join(said)
 
@@ -52,6 +50,8 @@ def _rejected(reason: Reason, unit: str) -> list[str]:
             ]
         return ["No plan that meets every limit has a campus here."]
     said = [_difference(reason, unit, "With a campus forced in, the plan is", "With a campus forced in")]
+    if taken := _power({region: -mw for region, mw in reason.it_mw_changes.items()}, reason.region, "-"):
+        said.append(f"Its {reason.it_mw_changes.get(reason.region, 0.0):,.0f} MW would come from: {taken}.")
     return [*said, *_dearer(reason, unit)]
 
 
@@ -81,9 +81,9 @@ def _proven(reason: Reason, unit: str) -> str:
     return "" if high is not None else "; not proven, for the relaxation lies further below the plan"
 
 
-def _power(changes: Mapping[str, float], but: str) -> str:
+def _power(changes: Mapping[str, float], but: str, sign: str = "+") -> str:
     gains = sorted(((mw, r) for r, mw in changes.items() if mw > 0 and r != but), reverse=True)
-    return ", ".join(f"{r} +{mw:,.0f} MW" for mw, r in gains[:_NAMED])
+    return ", ".join(f"{r} {sign}{mw:,.0f} MW" for mw, r in gains[:_NAMED])
 
 
 def _dearer(reason: Reason, unit: str) -> list[str]:
