@@ -15,7 +15,6 @@ import xarray as xr
 
 from grid_opt.atomic import write_text
 from grid_opt.errors import InputError
-from grid_opt.plan.io import digest
 
 FILE = "explain.json"
 ATTRIBUTE = "explanation_json"
@@ -128,6 +127,8 @@ def with_explanation(plan: xr.Dataset, plan_path: str | Path) -> xr.Dataset:
     path = Path(plan_path).with_name(FILE)
     if not path.is_file():
         return plan
+    from grid_opt.plan.io import digest  # noqa: PLC0415 - the NetCDF library, where there is a file to be judged
+
     try:
         found = read_explanation(path)
     except InputError:

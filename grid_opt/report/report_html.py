@@ -235,7 +235,7 @@ def _binds(plan: xr.Dataset, summary: Mapping[str, Any]) -> str:
         for region, said in binding.in_short(plan).items()
     ]
     heads = ["Region", "Name", "Smallest campus fits from", "What holds it back"]
-    return limits + table("Region by region", heads, rows, words=(0, 1, 2, 3))
+    return limits + table("Region by region", heads, rows, words=(0, 1, 2, 3), longest=1600)
 
 
 def _why(plan: xr.Dataset) -> str:
@@ -258,7 +258,7 @@ def _why(plan: xr.Dataset) -> str:
             for one in found.reasons if one.chosen == chosen
         ]  # fmt: skip
         heads = ["Region", "Name", "Found", "Estimate", "At least", "At most", "Known by", "Why"]
-        parts.append(table(f"{title}, {unit}", heads, rows, words=(0, 1, 6, 7)) if rows else "")
+        parts.append(table(f"{title}, {unit}", heads, rows, words=(0, 1, 6, 7), longest=1200) if rows else "")
     notes = "".join(f"<li>{text(note, 400)}</li>" for note in found.notes)
     return "".join(parts) + f'<ul class="muted">{notes}</ul>'
 

@@ -74,7 +74,7 @@ def _difference(reason: Reason, unit: str, is_: str, then: str) -> str:
 
 def _proven(reason: Reason, unit: str) -> str:
     low, high = reason.at_least, reason.at_most
-    if low is not None and high is not None and high - low > _SMALL:
+    if low is not None and high is not None and amount(low, unit) != amount(high, unit):
         return f" (proven: between {amount(low, unit)} and {amount(high, unit)})"
     if high is None and low is not None and low > _SMALL:
         return f" (proven: at least {amount(low, unit)})"
