@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 import xarray as xr
+from typer.testing import CliRunner
 
+from grid_opt.cli.app import app
 from grid_opt.config import Case, with_overrides
 from grid_opt.errors import InfeasibleError
 from grid_opt.formulation.model import build_model
+from grid_opt.plan.explanation import FILE
 from grid_opt.solve.highs import Options, solve
 from grid_opt.solve.standard_form import to_matrix
 from tests.tiny import solve_tiny, tiny_case, tiny_world
@@ -122,3 +127,13 @@ def test_every_conflict_is_named_and_every_repair_gives_a_plan(name: str) -> Non
         overrides = [str(one) for one in mine["overrides"]]  # type: ignore[attr-defined]
         value = float(next(o for o in overrides if o.startswith(knob)).partition("=")[2])
         assert not _feasible(with_overrides(case, [*overrides, f"{knob}={value + step}"]), world), mine["words"]
+
+
+def test_a_case_without_a_plan_is_explained_in_a_file(tmp_path: Path) -> None:
+    words = ["explain", "quick", "--set", 'regions.include=["TX_N"]', "--set", "tariffs.charge=false", "--json", "-q"]
+    result = CliRunner().invoke(app, [*words, "--out", str(tmp_path)])
+    told = json.loads((tmp_path / FILE).read_text())
+    assert result.exit_code == 3 and told["format"] == "grid-opt conflict" and told["case"] == "quick"
+    assert told["shortage"].startswith("The target of 150 MW in 2027Q4 exceeds the 115 MW")
+    assert "campus.max_campus_mw=140" in told["repairs"][0]["overrides"]
+    assert json.loads(result.stdout)["repairs"] == told["repairs"]
