@@ -89,6 +89,11 @@ total_musd = 4000.0
 link_available_share = 0.5
 redispatch_share = 0.02
 
+[supply]
+contracts = []
+forwards = false
+onsite = []
+
 [tariffs]
 charge = false
 

@@ -22,3 +22,33 @@ def quick_plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from grid_opt.study.run import run
 
     return run("quick", out=tmp_path_factory.mktemp("quick")).folder / "plan.nc"
+
+
+@pytest.fixture(scope="session")
+def quick_supply_plan() -> xr.Dataset:
+    """The quick case solved with every source, its plan as it is written."""
+    from grid_opt.config import load_case
+    from grid_opt.inputs.world import build_world
+    from grid_opt.study.plan_case import hash_inputs, plan_case
+    from grid_opt.study.progress import Log
+    from tests.tiny_supply import QUICK_SOURCES
+
+    case = load_case("quick", [*QUICK_SOURCES, "energy.days=4", "solve.gap=0.001"])
+    return plan_case(case, build_world(case), hash_inputs(case), Log(None)).plan
+
+
+@pytest.fixture
+def world_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the world of a case again once, however many spoiled plans of it are compared with it."""
+    from grid_opt.config import Case, case_to_toml
+    from grid_opt.verify import contents
+
+    make, made = contents._world_again, dict[str, xr.Dataset]()
+
+    def once(case: Case) -> xr.Dataset:
+        key = case_to_toml(case)
+        if key not in made:
+            made[key] = make(case)
+        return made[key]
+
+    monkeypatch.setattr(contents, "_world_again", once)

@@ -37,6 +37,8 @@ max_market_share = 1.0
 network = false
 [connection]
 menu = false
+[tariffs]
+charge = false
 [energy]
 days = 4
 extreme_days = 0

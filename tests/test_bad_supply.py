@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from grid_opt.config import load_case
+from grid_opt.study.warnings import idle_knobs
 from tests.spoil import Spoil, cell, table
 from tests.test_bad_input import call, contents, earlier_plan, folder
 
@@ -70,6 +72,7 @@ BAD: dict[str, tuple[Spoil, str, int, str, tuple[str, ...]]] = {
     "a battery without hours": (own("battery", "storage_h", "0"), OWN, 6, "storage_h", ("stores energy", "above 0")),
     "an engine that stores": (own("engine", "storage_h", "4"), OWN, 3, "storage_h", ("stores no energy",)),
     "a battery that burns gas": (own("battery", "mmbtu_per_mwh", "8"), OWN, 6, "mmbtu_per_mwh", ("burns no fuel",)),
+    "solar that burns gas": (own("solar", "mmbtu_per_mwh", "8"), OWN, 5, "mmbtu_per_mwh", ("solar burns no fuel",)),
     "a unit larger than the campus takes": (
         own("gas_turbine", "unit_mw", "300"), OWN, 2, "unit_mw", ("not one unit fits", "200")
     ),
@@ -146,3 +149,15 @@ def test_wind_where_there_is_none_is_refused(folder: Path) -> None:
     told = call("check", str(folder / CASE), "--set", 'supply.contracts=["financial"]', "--json")
     answer = json.loads(told.stdout)
     assert (told.exit_code, answer["row"], answer["field"]) == (2, 2, "project_zone")
+
+
+def test_knobs_that_change_nothing_are_told() -> None:
+    idle = [
+        "supply.onsite=[]", "supply.delay_quarters={ engine = 2 }", "supply.export_share=0.5",
+        "carbon.annual_certificates_gwh=5.0", "tariffs.charge=false", "tariffs.leave_at_end=true",
+    ]  # fmt: skip
+    told = list(idle_knobs(load_case("quick", idle)))
+    assert len(told) == 4
+    for word, line in zip(("engine", "export_share", "annual_certificates_gwh", "leave_at_end"), told, strict=True):
+        assert word in line and "changes nothing" in line
+    assert not list(idle_knobs(load_case("quick"))) and not list(idle_knobs(load_case("us_750mw")))

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals and
 
 FILES = ("map.html", "map.png", "plan.gpkg", "plan.nc", "report.html", "run.log", "summary.json")
 PATIENCE_S = 120.0
-FAST = ("quick", "--set", "grid.network=false")
+FAST = ("quick", "--set", "grid.network=false", "--set", "tariffs.charge=false")
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)  # Python ignores SIGXFSZ: writing fails instead

@@ -227,7 +227,7 @@ def test_quick_forcing_reproduces_the_regret_within_the_gap(quick_plan: Path) ->
     model = build_model(known.case, known.plan)
     model.component("campus.site")["GA_N", "2027Q4"].setlb(1)
     matrix = to_matrix(model.pyomo)
-    again = search(tightened(matrix), counted(matrix, model), Options(gap=1e-3, time_limit_s=60.0))
+    again = search(tightened(matrix), counted(matrix, model), None, Options(gap=1e-3, time_limit_s=60.0))
     assert again.status == "optimal"
     width = 1e-3 * again.objective
     assert abs(found.answer.objective - again.objective) <= width

@@ -8,25 +8,46 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from grid_opt.config import Case
 from grid_opt.formulation.model import build_model
+from grid_opt.solve.extract import places
 from grid_opt.solve.highs import Options, Progress, solve
 from grid_opt.solve.kernel import search_sites
+from grid_opt.solve.regions import UNPLACED, Numbers, Regions
 from grid_opt.solve.standard_form import Matrix, to_matrix
+from grid_opt.solve.tighten import implied_bounds, tightened
 from tests.tiny import tiny_case, tiny_world
 
+_FEW = 2
+"""Regions with which the relaxation begins: fewer than it needs."""
 
-def _program(seed: int) -> Matrix:
-    case = tiny_case()
-    return to_matrix(build_model(case, tiny_world(case, 8, seed)).pyomo)
+
+def _program(seed: int, case: Case | None = None) -> tuple[Matrix, Numbers]:
+    case = tiny_case() if case is None else case
+    model = build_model(case, tiny_world(case, 8, seed))
+    matrix = to_matrix(model.pyomo)
+    return matrix, places(matrix, model)
+
+
+def _regions(matrix: Matrix, where: Numbers) -> Regions:
+    sites: dict[int, list[int]] = {}
+    for number, column in enumerate(matrix.columns):
+        if column.parent_component().local_name == "campus__site":
+            sites.setdefault(int(where[number]), []).append(number)
+    return Regions(matrix, where, sites)
+
+
+def _linear(matrix: Matrix) -> Matrix:
+    return replace(matrix, integer=np.zeros_like(matrix.integer))
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_it_finds_the_same_optimum_and_never_claims_a_bound_above_it(seed: int) -> None:
-    matrix = _program(seed)
+    matrix, where = _program(seed)
     known = solve(matrix, Options(gap=0.0))
     news: list[Progress] = []
     stages: list[str] = []
-    answer = search_sites(matrix, Options(gap=0.0, progress=news.append), stages.append)
+    answer = search_sites(matrix, where, Options(gap=0.0, progress=news.append), stages.append, _FEW)
     assert answer.status == known.status
     if known.x is None:
         return
@@ -38,10 +59,67 @@ def test_it_finds_the_same_optimum_and_never_claims_a_bound_above_it(seed: int) 
     assert [one.seconds for one in news] == sorted(one.seconds for one in news)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_relaxation_by_regions_is_the_relaxation(seed: int) -> None:
+    matrix, where = _program(seed)
+    known, regions = solve(_linear(matrix), Options()), _regions(matrix, where)
+    found = regions.relaxation(Options(), _FEW)
+    assert found.answer.status == known.status
+    if known.x is None:
+        return
+    assert found.answer.objective == pytest.approx(known.objective, rel=1e-6)
+    assert found.answer.bound <= known.objective * (1 + 1e-9)
+    assert found.answer.bound == pytest.approx(known.objective, rel=2e-6)
+
+
+def test_columns_without_a_region_go_with_the_one_they_share_rows_with() -> None:
+    """Rows: x0 + u <= 1 in region 0 alone; x1 + w <= 1 in region 1; x0 + x1 <= 1 and w + t <= 1 join."""
+    matrix, _ = _program(1)
+    entries = np.array([[1.0, 0, 1, 0, 0], [0, 1, 0, 1, 0], [1, 1, 0, 0, 0], [0, 0, 0, 1, 1]])
+    small = replace(
+        matrix, cost=np.zeros(5), rows_matrix=type(matrix.rows_matrix)(entries), row_lower=np.full(4, -np.inf),
+        row_upper=np.ones(4), col_lower=np.zeros(5), col_upper=np.ones(5), integer=np.zeros(5, dtype=bool),
+        rows=list("abcd"), columns=list("vwxyz"),
+    )  # fmt: skip
+    regions = Regions(small, np.array([0, 1, UNPLACED, UNPLACED, -2]), {0: [0], 1: [1]})
+    assert regions.of_column.tolist() == [0, 1, 0, 1, UNPLACED]
+    assert regions.of_row.tolist() == [0, 1, UNPLACED, UNPLACED]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_opening_a_region_costs_is_never_more_than_it_does(seed: int) -> None:
+    """Hold one campus after another open, and solve the whole."""
+    matrix, where = _program(seed)
+    regions = _regions(matrix, where)
+    relaxed = regions.relaxation(Options(), _FEW)
+    if relaxed.answer.x is None:
+        pytest.skip("no plan in this world")
+    for r, columns in regions.sites.items():
+        lower = matrix.col_lower.copy()
+        lower[columns[-1]] = 1.0
+        known = solve(replace(matrix, col_lower=lower), Options(gap=0.0))
+        free = min(0.0, regions.worth(r, relaxed.prices, Options()).bound)
+        opened = regions.worth(r, relaxed.prices, Options(), whole=True, opened=True).bound
+        assert relaxed.answer.bound - free + opened <= known.objective + 1e-5 * abs(relaxed.answer.objective)
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.02, 0.2])
+def test_the_bound_holds_at_any_asked_gap(gap: float) -> None:
+    for seed in range(4):
+        matrix, where = _program(seed)
+        known = solve(matrix, Options(gap=0.0))
+        answer = search_sites(matrix, where, Options(gap=gap), first=_FEW)
+        assert answer.status == known.status
+        if known.x is not None:
+            assert answer.bound <= known.objective * (1 + 1e-9) <= answer.objective * (1 + 2e-9)
+            assert answer.gap <= gap + 1e-9
+
+
 def test_an_infeasible_relaxation_settles_it() -> None:
-    matrix = _program(1)
+    matrix, where = _program(1)
     rows = np.array([row.parent_component().local_name == "campus__tranche" for row in matrix.rows])
-    answer = search_sites(replace(matrix, row_lower=np.where(rows, 1e3, matrix.row_lower)), Options())
+    asked = replace(matrix, row_lower=np.where(rows, 1e3, matrix.row_lower))
+    answer = search_sites(asked, where, Options(), first=_FEW)
     assert answer.status == "infeasible" and answer.x is None
 
 
@@ -51,15 +129,48 @@ def test_where_the_few_regions_hold_no_plan_all_are_searched() -> None:
     world = tiny_world(case, 8, 1)
     world["headroom"] = world["headroom"] * 0.0 + 18.0
     world["site_lead_quarters"] = world["site_lead_quarters"] * 0.0 + 1.0
-    matrix = to_matrix(build_model(case, world).pyomo)
+    model = build_model(case, world)
+    matrix = to_matrix(model.pyomo)
     stages: list[str] = []
-    answer = search_sites(matrix, Options(gap=0.0), stages.append)
+    answer = search_sites(matrix, places(matrix, model), Options(gap=0.0), stages.append)
     assert answer.objective == pytest.approx(solve(matrix, Options(gap=0.0)).objective, rel=1e-9)
-    assert stages[-1] == "searching all 8 regions"
+    assert stages[-1] == "searching 8 of 8 regions"
 
 
 def test_it_can_be_stopped_before_there_is_a_plan() -> None:
     stop = threading.Event()
     stop.set()
-    answer = search_sites(_program(1), Options(stop=stop))
+    answer = search_sites(*_program(1), Options(stop=stop))
     assert answer.x is None or answer.interrupted
+
+
+# --- tightening
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_tightening_keeps_every_plan_and_raises_the_relaxation(seed: int) -> None:
+    matrix, _ = _program(seed)
+    tight = tightened(matrix)
+    known = solve(matrix, Options(gap=0.0))
+    assert solve(tight, Options(gap=0.0)).status == known.status
+    if known.x is None:
+        return
+    assert solve(tight, Options(gap=0.0)).objective == pytest.approx(known.objective, rel=1e-9)
+    loose, close = solve(_linear(matrix), Options()).objective, solve(_linear(tight), Options()).objective
+    assert loose * (1 - 1e-9) <= close <= known.objective * (1 + 1e-9)
+
+
+def test_a_coefficient_is_the_least_that_says_the_same() -> None:
+    """n <= 25 z with room for six halls, and a row that calls for two of them where z is open."""
+    matrix, _ = _program(1)
+    entries = type(matrix.rows_matrix)(np.array([[1.0, -25.0], [1.0, 0.0], [-1.0, 9.0]]))
+    small = replace(
+        matrix, cost=np.zeros(2), rows_matrix=entries, row_lower=np.full(3, -np.inf),
+        row_upper=np.array([0.0, 6.4, 7.0]), col_lower=np.zeros(2), col_upper=np.array([np.inf, 1.0]),
+        integer=np.ones(2, dtype=bool), rows=list("abc"), columns=list("nz"),
+    )  # fmt: skip
+    lower, upper = implied_bounds(small)
+    assert lower.tolist() == [0.0, 0.0] and upper.tolist() == [6.0, 1.0]
+    tight = tightened(small)
+    assert tight.rows_matrix.toarray().tolist() == [[1.0, -6.0], [1.0, 0.0], [-1.0, 2.0]]
+    assert tight.row_upper.tolist() == [0.0, 6.4, 0.0]

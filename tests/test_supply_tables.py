@@ -16,8 +16,10 @@ from grid_opt.plan.supply_summary import sources_mw, supply_bill, supply_tables,
 from grid_opt.report.geopackage import layers_of
 from grid_opt.report.tables import tables_of
 from grid_opt.report.terminal import print_summary
-from tests.test_verify_supply import plan, quick_supply_plan  # noqa: F401 -- fixtures
+from tests.test_verify_supply import plan  # noqa: F401 -- a fixture
 from tests.tiny import objective, solve_tiny
+
+pytest_plugins = ["tests.plan_plugin"]
 
 COSTS = ("settlement", "wheeling", "forward_premium", "own_capex", "own_upkeep", "own_running", "store_wear_cost",
          "export_revenue")  # fmt: skip
@@ -105,6 +107,6 @@ def test_a_later_turbine_moves_out_of_the_plan() -> None:
     assert costs[0] < costs[1]
 
 
-def test_the_quick_plan_tells_of_its_supply(quick_supply_plan: xr.Dataset) -> None:  # noqa: F811
+def test_the_quick_plan_tells_of_its_supply(quick_supply_plan: xr.Dataset) -> None:
     found = summarize(quick_supply_plan)["supply"]
     assert found["power_contracts"] and found["onsite_mw_by_technology"]

@@ -20,7 +20,6 @@ from tests.sweep_fixture import cube_of, processes_with, wait_until, write_sweep
 
 pytest_plugins = ["tests.sweep_fixture"]
 pytest.importorskip("distributed")
-pytest_plugins = ["tests.sweep_fixture"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 WORKER = "grid_opt.study.sweeps.worker"
 

@@ -156,6 +156,12 @@ def test_changed_tables_hold_the_changes_and_nothing_else(tmp_path: Path) -> Non
     assert [path.name for path in folder.iterdir()] == ["gas_outlook.csv"]
 
 
+def test_the_files_of_tariffs_count_whatever_case_comes_first() -> None:
+    flat, paying = (load_case("quick", [f"tariffs.charge={one}"]) for one in ("false", "true"))
+    digests = Digests()
+    assert [digests.of(flat), digests.of(paying)] == [Digests().of(flat), Digests().of(paying)]
+
+
 def test_equal_content_is_one_run_wherever_it_lies(tmp_path: Path) -> None:
     digests = Digests()
     write_sweep(tmp_path / "a")

@@ -23,7 +23,7 @@ from grid_opt.errors import InputError, InterruptedRunError
 from grid_opt.study.run import run
 from grid_opt.study.sweeps import study
 from grid_opt.study.sweeps.conduct import Status, left_s
-from grid_opt.study.sweeps.jobs import Job, supervise
+from grid_opt.study.sweeps.jobs import Job, end, supervise
 from grid_opt.study.sweeps.lock import locked
 from grid_opt.study.sweeps.manifest import Run, read_manifest
 from grid_opt.study.sweeps.schema import RESERVED
@@ -180,6 +180,16 @@ def test_a_killed_process_of_a_case_is_recorded(tmp_path: Path) -> None:
     os.kill(processes_with(WORKER, str(tmp_path))[0], signal.SIGKILL)
     thread.join()
     assert ends[0].state == "killed" and "SIGKILL" in ends[0].reason
+
+
+def test_what_the_process_of_a_case_started_ends_with_it() -> None:
+    command = ["sh", "-c", "sleep 300 & echo $!; wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        end(process)
+    stat = Path(f"/proc/{child}/stat")
+    wait_until(lambda: not stat.exists() or stat.read_text().split()[2] == "Z", "the child to end")
 
 
 def test_ctrl_c_ends_the_processes_and_says_how_to_go_on(tmp_path: Path) -> None:

@@ -283,9 +283,23 @@ def put(name: str, column: str, index: int, value: object) -> Spoil:
     return spoil
 
 
+def once_more(name: str, column: str, index: int, value: object) -> Spoil:
+    """Repeat a row at the end, with another value."""
+
+    def spoil(tables: dict[str, pd.DataFrame]) -> None:
+        row = tables[name].iloc[[index]].assign(**{column: value})
+        tables[name] = pd.concat([tables[name], row], ignore_index=True)
+
+    return spoil
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
+        (once_more("gas_outlook", "year", 0, 2040), ["leaves out 2036", "row 119", "East_North_Central"]),
+        (once_more("wholesale_outlook", "year", 0, 2037), ["leaves out 2036", "AL", "wholesale_outlook.csv"]),
+        (once_more("capacity_prices", "delivery_year", 0, "2032/33"), ["leaves out 2029", "PJM", "row 50"]),
+        (once_more("surplus", "year", 0, 2031), ["leaves out 2029", "AL, summer"]),
         (drop("headroom", 4), ["missing quarter", "AL, 2027Q1", "headroom.csv"]),
         (drop("surplus", 0), ["missing stress", "AL, 2026, summer", "surplus.csv"]),
         (drop("gas_outlook", 0), ["missing year", "East_North_Central, 2023"]),

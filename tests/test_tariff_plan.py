@@ -13,10 +13,11 @@ from grid_opt.plan.bill_summary import bill_lines
 from grid_opt.study.plan_case import Planned
 from grid_opt.tariffs.schema import Tariff
 from grid_opt.verify import verify
+from tests.tariff_fixture import CITED, schedule, tariff
 from tests.test_brute_force import QUARTERS, _payment, trajectories
 from tests.tiny import solve_tiny, tiny_world
 from tests.tiny_menu import firm_everywhere, menu_world
-from tests.tiny_tariffs import bill_of_run, by_size, charges, named, tariffs_case, tariffs_world, worth_of
+from tests.tiny_tariffs import INDEXED, bill_of_run, by_size, charges, named, tariffs_case, tariffs_world, worth_of
 
 CHARGES = charges()
 ROUNDED = {"time.slice_days", "plan.provenance"}
@@ -98,6 +99,30 @@ def test_sizes_choose_schedules_as_enumeration_does(seed: int) -> None:
     tariffs = {"Z0": by_size().model_copy(update={"name": "sized"}), "Z1": named(CHARGES["ratchet"], "two")}
     world, planned = solved(case, tariffs, seed)
     assert world.sizes["size"] == 1
+    bills_as_the_library_has_them(case, world, planned.plan, tariffs)
+    assert planned.plan.attrs["objective"] == pytest.approx(cheapest(case, world, tariffs), rel=1e-7)
+    report = verify(planned.plan, compare_tables=False)
+    assert {check.name for check in report.failed} <= ROUNDED, report.failed
+
+
+def _energy(hours: list[list[int]], peak: float, rest: float) -> dict[str, Any]:
+    window = {"windows": [{"hours": hours}], "usd_per_mwh": peak}
+    return {"energy": {"e": {**CITED, "periods": {"peak": window, "rest": {"usd_per_mwh": rest}}}}}
+
+
+BY_SIZE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "other hours of the peak": (_energy([[12, 20]], 90.0, 30.0), _energy([[0, 4], [12, 20]], 60.0, 45.0)),
+    "a credit for the small": ({**INDEXED, "rider": {"r": {**CITED, "usd_per_mwh": -9.0}}}, INDEXED),
+}
+
+
+@pytest.mark.parametrize("kind", BY_SIZE)
+def test_charges_on_energy_that_differ_by_size(kind: str) -> None:
+    small, large = BY_SIZE[kind]
+    of = tariff(schedules={"small": schedule(below_mw=18.0, **small), "large": schedule(from_mw=18.0, **large)})
+    case = tariffs_case()
+    tariffs = {"Z0": of.model_copy(update={"name": "one"}), "Z1": of.model_copy(update={"name": "two"})}
+    world, planned = solved(case, tariffs, 0)
     bills_as_the_library_has_them(case, world, planned.plan, tariffs)
     assert planned.plan.attrs["objective"] == pytest.approx(cheapest(case, world, tariffs), rel=1e-7)
     report = verify(planned.plan, compare_tables=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import xarray as xr
@@ -18,7 +16,9 @@ from tests.test_verify import ONLY_WITH_SUPPLY
 from tests.test_verify_fleet import Mutation, add
 from tests.test_verify_menu import both, knob, times
 from tests.tiny import solve_tiny
-from tests.tiny_supply import RICH_SUPPLY, day_world, rich_sources, supply_case, supply_world
+from tests.tiny_supply import QUICK_SOURCES, RICH_SUPPLY, day_world, rich_sources, supply_case, supply_world
+
+pytest_plugins = ["tests.plan_plugin"]
 
 
 def rich_plan(**sections: dict[str, object]) -> xr.Dataset:
@@ -117,8 +117,7 @@ def test_obligations_are_covered_with_a_menu_too() -> None:
 
 
 OVERRIDES = (
-    "tariffs.charge=false",
-    'supply.contracts=["financial", "physical"]', 'supply.onsite=["engine", "fuel_cell", "solar", "battery"]',
+    *QUICK_SOURCES,
     "supply.forwards=true", "supply.screen=false", "supply.delay_quarters={ engine = 1 }",
     "supply.gas_price_scale=1.5",
 )  # fmt: skip
@@ -159,23 +158,14 @@ def test_every_check_has_a_mutation() -> None:
     assert set(SUPPLY) - seen == {"ppa_price"}  # a price of the market: made again with all prices
 
 
-def test_weather_and_prices_of_projects_are_made_again(quick_supply_plan: xr.Dataset, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("world_made_once")
+def test_weather_and_prices_of_projects_are_made_again(quick_supply_plan: xr.Dataset) -> None:
     check = CHECKS["inputs.reproducible"]
     assert check(Evidence(quick_supply_plan)).state == "holds"
     for name in ("ppa_production", "ppa_price", "plant_available"):
         spoiled = quick_supply_plan.copy(deep=True)
         spoiled[name] = (spoiled[name] * 0.99).assign_attrs(spoiled[name].attrs)
         assert check(Evidence(spoiled)).state == "broken"
-
-
-@pytest.fixture(scope="module")
-def quick_supply_plan() -> xr.Dataset:
-    """The quick case solved with every source, its plan as it is written."""
-    from grid_opt.study.plan_case import hash_inputs, plan_case
-    from grid_opt.study.progress import Log
-
-    case = load_case("quick", [*OVERRIDES[:3], "energy.days=4", "solve.gap=0.001"])
-    return plan_case(case, build_world(case), hash_inputs(case), Log(None)).plan
 
 
 def test_the_quick_plan_is_verified_from_its_tables(quick_supply_plan: xr.Dataset) -> None:

@@ -126,6 +126,7 @@ def test_a_tariff_that_is_not_that_of_its_file_is_found(quick_plan: Path) -> Non
     assert check(Evidence(renamed)).state == "broken"
 
 
+@pytest.mark.usefixtures("world_made_once")
 def test_the_arrays_of_tariffs_are_made_again(quick_plan: Path) -> None:
     plan = open_plan(quick_plan)
     assert CHECKS["inputs.reproducible"](Evidence(plan)).state == "holds"

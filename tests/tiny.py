@@ -32,6 +32,7 @@ def tiny_case(**sections: dict[str, Any]) -> Case:
         },
         "grid": {"network": False},
         "connection": {"menu": False},
+        "supply": {"contracts": [], "forwards": False, "onsite": []},
         "tariffs": {"charge": False},
         "costs": {"site_fixed_musd": 20.0},
         "solve": {"gap": 0.0, "time_limit_s": 60.0},

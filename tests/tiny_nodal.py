@@ -59,6 +59,11 @@ max_market_share = 1.0
 [grid]
 network = false
 
+[supply]
+contracts = []
+forwards = false
+onsite = []
+
 [tariffs]
 charge = false
 

@@ -15,6 +15,12 @@ from grid_opt.inputs.supply import with_sales
 from tests.tiny import SEASON_HOURS, tiny_case, tiny_world
 
 QUARTERS = 4
+QUICK_SOURCES = (
+    "tariffs.charge=false",
+    'supply.contracts=["financial", "physical"]',
+    'supply.onsite=["engine", "fuel_cell", "solar", "battery"]',
+)
+"""Overrides that give the bundled case `quick` sources of every kind."""
 
 
 @dataclass(frozen=True)

@@ -351,5 +351,11 @@ class Solve(Knobs):
         0.005, "Relative distance between plan and bound at which the search stops.", unit="1", ge=0, le=1
     )
     time_limit_s: float = knob(300.0, "Longest search; the best plan found by then is kept.", unit="s", gt=0, le=1e6)
+    strategy: Literal["auto", "monolith", "decomposition"] = knob(
+        "auto",
+        "How sites are searched: 'monolith' hands the solver the whole program at once; 'decomposition' solves its "
+        "relaxation region by region, searches where that builds, and closes the other regions with proof; 'auto' "
+        "decomposes where the case has more than ten regions. Both prove the same gap.",
+    )
     threads: int = knob(2, "Threads of the solver.", ge=1, le=256)
     seed: int = knob(0, "Seed of the solver's own random choices.", ge=0, le=2**31 - 1)

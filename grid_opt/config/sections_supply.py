@@ -26,7 +26,7 @@ class Supply(Knobs):
     """Which power campuses may contract or make for themselves, beside what they buy at wholesale."""
 
     contracts: Annotated[tuple[Settlement, ...], Field(strict=False)] = knob(
-        (),
+        ("financial",),
         "Settlements of the long contracts (PPAs) of data/ppa_offers.csv that may be signed: 'financial' (a contract "
         "for differences) or 'physical' (energy delivered to the campus). Empty for none.",
     )
@@ -46,7 +46,7 @@ class Supply(Knobs):
         le=1000,
     )
     forwards: bool = knob(
-        False, "Whether blocks of data/forward_blocks.csv may be bought ahead, at a premium on the expected price."
+        True, "Whether blocks of data/forward_blocks.csv may be bought ahead, at a premium on the expected price."
     )
     least_hedged_share: float = knob(
         0.0,
@@ -56,7 +56,7 @@ class Supply(Knobs):
         le=1,
     )
     onsite: Annotated[tuple[Technology, ...], Field(strict=False)] = knob(
-        (), "Technologies of data/onsite_technologies.csv that campuses may build on site. Empty for none."
+        TECHNOLOGIES, "Technologies of data/onsite_technologies.csv that campuses may build on site. Empty for none."
     )
     delay_quarters: dict[Technology, Delay] = knob(
         {}, "Quarters by which technologies on site are ready later (negative: sooner) than their table says."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import xarray as xr
 
 from grid_opt.config import Case
@@ -12,8 +11,19 @@ from grid_opt.finance import discount_factor, quarter_discount_factor
 from grid_opt.formulation.block import Builder, Expression, Index
 from grid_opt.formulation.calendar import capital_weights, quarters_to_horizon_end, standing_weights
 from grid_opt.formulation.campus import Campus
+from grid_opt.formulation.offer_sets import (
+    counted,
+    final_quarter,
+    has_choice,
+    may_be_large,
+    members,
+    most_counted,
+    named,
+    numbers,
+    on_headroom,
+)
 from grid_opt.formulation.upgrades import Upgrades
-from grid_opt.inputs.offers import BELOW_MW, UNCOUNTED
+from grid_opt.inputs.offers import BELOW_MW
 from grid_opt.units import MONTHS_PER_QUARTER, QUARTERS_PER_YEAR, USD_PER_MUSD
 
 _AT, _DATED, _OVER = ("offer",), ("offer", "quarter"), ("region", "quarter")
@@ -58,7 +68,7 @@ class Connection:
         self, build: Builder, case: Case, world: xr.Dataset, campus: Campus, upgrades: Upgrades | None = None
     ) -> None:
         self.build, self.campus, self.upgrades = build, campus, upgrades
-        self.region_of = build.mapping(_named(world, "offer_region"), symbol="r")
+        self.region_of = build.mapping(named(world, "offer_region"), symbol="r")
         self.offers_at = build.mapping(members(world), symbol=r"\mathcal{J}")
         self.cap = build.parameter(
             "connection.cap", world["offer_cap"], _DATED, symbol=r"\overline{C}", unit="MW",
@@ -98,7 +108,7 @@ class Connection:
     def _may_widen(self, world: xr.Dataset) -> dict[str, bool]:
         """Return which offers are in a region whose headroom upgrades may widen."""
         regions = {} if self.upgrades is None else self.upgrades.on_region
-        return {j: bool(regions.get(r)) for j, r in _named(world, "offer_region").items()}
+        return {j: bool(regions.get(r)) for j, r in named(world, "offer_region").items()}
 
     def _headroom(self, world: xr.Dataset) -> None:
         build, site = self.build, self.campus.site
@@ -127,7 +137,7 @@ class Connection:
 
     def _own(self, world: xr.Dataset) -> None:
         build = self.build
-        shared, regime = _numbers(world, "offer_on_headroom"), _numbers(world, "offer_regime")
+        shared, regime = numbers(world, "offer_on_headroom"), numbers(world, "offer_regime")
         widened = self._may_widen(world)
         choice = has_choice(world)
         may = build.parameter(
@@ -143,7 +153,7 @@ class Connection:
             "connection.least", world["offer_least"], _AT, symbol=r"\underline{C}", unit="MW",
             meaning="least MW by the end of the offer",
         )  # fmt: skip
-        final = build.mapping(_final_quarter(world), symbol="q")
+        final = build.mapping(final_quarter(world), symbol="q")
         build.constraint(
             "connection.open", _DATED,
             lambda j, q: self.contract[j, q] <= self.cap[j, q] * self.campus.site[self.region_of[j], q],
@@ -162,7 +172,7 @@ class Connection:
 
     def _threshold(self, world: xr.Dataset) -> None:
         build, site, contract = self.build, self.campus.site, self.contract
-        regime, open_ = _numbers(world, "offer_regime"), may_be_large(world)
+        regime, open_ = numbers(world, "offer_regime"), may_be_large(world)
         may = build.parameter(
             "connection.may_be_large", open_, _OVER, symbol=r"\overline{z}", unit="1",
             meaning="1 where an offer is open to a campus of that size",
@@ -220,7 +230,7 @@ class Connection:
     def _lasting(self, case: Case, world: xr.Dataset) -> None:
         build = self.build
         cap = world["offer_cap"].to_series().to_dict()
-        stays, works = _numbers(world, "offer_lasting"), _numbers(world, "offer_upgrade")
+        stays, works = numbers(world, "offer_lasting"), numbers(world, "offer_upgrade")
         build.constraint(
             "connection.lasting", _DATED,
             lambda j, q: self.contract[j, q] >= build.before(self.contract, j, q),
@@ -239,7 +249,7 @@ class Connection:
 
     def _costs(self, case: Case, world: xr.Dataset) -> None:
         build, at = self.build, self.offers_at
-        self.works_at = build.mapping(members(world, _numbers(world, "offer_upgrade")), symbol=r"\mathcal{J}^{W}")
+        self.works_at = build.mapping(members(world, numbers(world, "offer_upgrade")), symbol=r"\mathcal{J}^{W}")
         money = {
             "study": ("offer_study", _DATED, "K^{Q}", "million USD", "study, in the first quarter of the offer"),
             "works": ("offer_upgrade", _AT, "K^{W}", "million USD/MW", "works for a MW that is contracted"),
@@ -305,83 +315,6 @@ def dated_headroom(build: Builder, world: xr.Dataset) -> Mapping[Index, Expressi
         meaning="facility load that the grid connects by the quarter",
     )  # fmt: skip
     return found
-
-
-def _numbers(world: xr.Dataset, name: str) -> dict[str, float]:
-    return dict(zip(world["offer"].values.tolist(), world[name].values.tolist(), strict=True))
-
-
-def _named(world: xr.Dataset, name: str) -> dict[str, str]:
-    return {str(j): str(v) for j, v in zip(world["offer"].values, world[name].values, strict=True)}
-
-
-def members(world: xr.Dataset, chosen: Mapping[str, float] | None = None) -> dict[str, list[str]]:
-    """Return the offers of every region, all or those for which ``chosen`` is not zero."""
-    found: dict[str, list[str]] = {r: [] for r in world["region"].values.tolist()}
-    for j, r in _named(world, "offer_region").items():
-        if chosen is None or chosen[j]:
-            found[r].append(j)
-    return found
-
-
-def on_headroom(world: xr.Dataset) -> tuple[dict[str, list[str]], dict[tuple[str, int], list[str]]]:
-    """Return the offers on the headroom of their time by region, and by region and lead those up to that lead.
-
-    A lead that no offer of the region has is empty: its limit is that of a smaller one.
-    """
-    shared, ahead = _numbers(world, "offer_on_headroom"), _numbers(world, "offer_ahead")
-    mine = members(world, shared)
-    now = {r: [j for j in some if ahead[j] == 0] for r, some in mine.items()}
-    leads = world["ahead"].values.tolist()
-    later = {
-        (r, n): [j for j in some if ahead[j] <= n] if any(ahead[j] == n for j in some) else []
-        for r, some in mine.items()
-        for n in leads
-    }
-    return now, later
-
-
-def has_choice(world: xr.Dataset) -> dict[str, float]:
-    """Return which offers have a study or a least size, so that taking them is a decision of its own."""
-    study = world["offer_study"].max("quarter")
-    return {
-        j: float(a > 0 or b > 0)
-        for j, a, b in zip(world["offer"].values.tolist(), study.values, world["offer_least"].values, strict=True)
-    }
-
-
-def counted(world: xr.Dataset) -> dict[str, float]:
-    """Return 1 for offers that count towards a threshold, else 0."""
-    return {j: float(kind not in UNCOUNTED) for j, kind in _named(world, "offer_kind").items()}
-
-
-def most_counted(world: xr.Dataset) -> xr.DataArray:
-    """Return the most MW that count towards a threshold, by region and quarter; at least the threshold."""
-    counts, at = counted(world), members(world)
-    cap = world["offer_cap"]
-    rows = [cap.sel(offer=[j for j in at[r] if counts[j]]).sum("offer") for r in world["region"].values.tolist()]
-    total = xr.concat(rows, dim=world["region"], coords="minimal").transpose("region", "quarter")
-    return total.where(total >= world["region_threshold"], world["region_threshold"]).transpose("region", "quarter")
-
-
-def may_be_large(world: xr.Dataset) -> dict[tuple[str, str], float]:
-    """Return where and when a campus may be of the threshold's size: when an offer for it is open, or one for any."""
-    regime, counts, cap = _numbers(world, "offer_regime"), counted(world), world["offer_cap"].to_series().to_dict()
-    found = {}
-    for r, mine in members(world).items():
-        large = [j for j in mine if regime[j] > 0]
-        small = [j for j in mine if regime[j] < 0]
-        other = [j for j in mine if regime[j] == 0 and counts[j]] if small else []
-        for q in world["quarter"].values.tolist():
-            found[r, q] = float(any(cap[j, q] > 0 for j in large + other))
-    return found
-
-
-def _final_quarter(world: xr.Dataset) -> dict[str, str]:
-    """Return the last quarter in which every offer is in force."""
-    quarters = world["quarter"].values.tolist()
-    last = [int(np.flatnonzero(row > 0)[-1]) for row in world["offer_cap"].transpose(*_DATED).values]
-    return dict(zip(world["offer"].values.tolist(), [quarters[n] for n in last], strict=True))
 
 
 def _by_quarter(case: Case, values: list[float]) -> xr.DataArray:

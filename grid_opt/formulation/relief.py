@@ -10,7 +10,8 @@ from grid_opt.config import Case
 from grid_opt.formulation.block import Builder, Expression, Index
 from grid_opt.formulation.calendar import standing_weights
 from grid_opt.formulation.campus import Campus
-from grid_opt.formulation.connection import Connection, members
+from grid_opt.formulation.connection import Connection
+from grid_opt.formulation.offer_sets import members
 from grid_opt.formulation.ports import Accredited
 from grid_opt.units import HOURS_PER_YEAR, QUARTERS_PER_YEAR, USD_PER_MUSD
 

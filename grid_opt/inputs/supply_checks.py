@@ -9,6 +9,7 @@ from grid_opt.config.sections_supply import STORES
 from grid_opt.inputs.offer_checks import Tables, places, refusal, require_known, rows
 from grid_opt.inputs.schema_supply import AS_PRODUCED
 
+FUELLESS = ("solar", *STORES)
 _OFFERS, _BLOCKS, _OWN = "ppa_offers", "forward_blocks", "onsite_technologies"
 
 
@@ -68,8 +69,8 @@ def _technology(tables: Tables, number: int, row: Any) -> None:
                 f"{row.technology} {'stores energy' if store else 'stores no energy'}",
                 "above 0" if store else "0", "correct the value or the technology",
             )  # fmt: skip
-    if store and row.mmbtu_per_mwh > 0:
-        raise refusal(tables, _OWN, number, "mmbtu_per_mwh", row.mmbtu_per_mwh, "a battery burns no fuel", "0",
+    if row.technology in FUELLESS and row.mmbtu_per_mwh > 0:
+        raise refusal(tables, _OWN, number, "mmbtu_per_mwh", row.mmbtu_per_mwh, f"{row.technology} burns no fuel", "0",
                       "write 0")  # fmt: skip
     if row.unit_mw > row.most_mw:
         raise refusal(tables, _OWN, number, "unit_mw", row.unit_mw, "not one unit fits",

@@ -55,6 +55,10 @@ def check_tables(tables: Tables) -> None:
         "capacity_prices",
         {"capacity_zone": tables["regions"]["capacity_zone"], "delivery_year": DELIVERY_YEARS},
     )
+    _unbroken(tables, "surplus", ("zone", "stress"), "year")
+    _unbroken(tables, "wholesale_outlook", ("zone",), "year")
+    _unbroken(tables, "gas_outlook", ("census_division",), "year")
+    _unbroken(tables, "capacity_prices", ("capacity_zone",), "delivery_year")
     _candidates(tables)
     _loads(tables)
     _links(tables)
@@ -103,6 +107,24 @@ def _complete(tables: Tables, name: str, parts: Mapping[str, Iterable[object]]) 
                 field=" x ".join(keys),
                 expected=f"a row for every {' x '.join(keys)}",
                 fix="add the row after this one",
+            )
+
+
+def _unbroken(tables: Tables, name: str, keys: tuple[str, ...], column: str) -> None:
+    """Refuse rows beyond the required years that leave years out: between years of a table nothing is made up."""
+    table = tables[name]
+    for key, years in table[column].astype(str).str[:4].astype(int).groupby([table[k] for k in keys], sort=False):
+        there, last = set(years), int(years.max())
+        missing = next((year for year in range(int(years.min()), last) if year not in there), None)
+        if missing is not None:
+            raise InputError(
+                f"{', '.join(map(str, key))} leaves out {missing}",
+                file=_file(tables, name),
+                row=int(years[years == last].index[-1]) + FIRST_ROW,
+                field=column,
+                value=table[column][int(years[years == last].index[-1])],
+                expected=f"a row for each year up to {last}",
+                fix=f"add the rows from {missing} on, or remove this one",
             )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from grid_opt.errors import InputError
 from grid_opt.inputs.tariff_terms import BOOKED, Charge, Combo, Key, Metered, Row, TariffTerms
 from grid_opt.tariffs.clock import Floats
-from grid_opt.tariffs.periods import Block
+from grid_opt.tariffs.periods import Block, one_rate
 from grid_opt.units import USD_PER_MUSD
 
 Vector = tuple[tuple[str, float], ...]
@@ -247,10 +247,12 @@ class Reducer:
         month, kind, name, part = key
         levels = self.levels(self.horizon.quarter(month))
         some = next(iter(by_level.values()))
-        base = min((by_level[k].blocks[0].usd if k in by_level else 0.0) for k in levels)
-        if any(_falls(by_level[k].blocks) for k in levels if k in by_level):
-            base = 0.0  # all of it is paid on the line, or the line could exceed the energy for nothing
-        multipliers = {by_level[k].multiplier if k in by_level else 0.0 for k in levels}
+        free = Metered(some.hours, one_rate(0.0))
+        mine = {level: by_level.get(level, free) for level in levels}
+        base = min(one.blocks[0].usd for one in mine.values())
+        if any(_falls(one.blocks) for one in mine.values()) or len({one.hours for one in mine.values()}) > 1:
+            base = 0.0  # all of it is paid on lines: these may not exceed the energy for nothing, nor miss other hours
+        multipliers = {one.multiplier for one in mine.values()}
         if len(multipliers) > 1:
             raise InputError(
                 "energy at a wholesale price differs by the size of the contract",
@@ -261,9 +263,8 @@ class Reducer:
         usd = hours * (base + multipliers.pop() * self.place.price[a])
         self._flow(BOOKED[kind], a, usd, month)
         groups: dict[Metered, set[int]] = defaultdict(set)
-        for level in levels:
-            if level in by_level:
-                groups[by_level[level]].add(level)
+        for level, one in mine.items():
+            groups[one].add(level)
         for one, held in groups.items():
             extra = (Block(one.blocks[0].upto, one.blocks[0].usd - base), *(
                 Block(b.upto, b.usd - base) for b in one.blocks[1:]))  # fmt: skip

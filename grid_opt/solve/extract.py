@@ -15,9 +15,12 @@ from grid_opt.errors import SolverError
 from grid_opt.formulation.block import Declaration
 from grid_opt.formulation.model import Model
 from grid_opt.solve.highs import Answer, Options, solve
+from grid_opt.solve.regions import EVERYWHERE, UNPLACED, Numbers
 from grid_opt.solve.standard_form import Array, Matrix, families
 from grid_opt.units import USD_PER_MUSD
 
+_NETWORK = {"zone", "link", "bus", "branch", "generator", "dc_line"}
+"""Dimensions of the network that joins the regions."""
 _AGREE = 1e-6
 """Relative agreement asked of two solves of the same thing."""
 
@@ -86,6 +89,23 @@ def counted(matrix: Matrix, model: Model) -> npt.NDArray[np.bool_]:
     """Return which columns count many alike things, such as systems."""
     names = {name.replace(".", "__") for name, one in model.declarations.items() if one.domain == "count"}
     return np.array([column.parent_component().local_name in names for column in matrix.columns])
+
+
+def places(matrix: Matrix, model: Model) -> Numbers:
+    """Return for every column the number of the region that it is declared over.
+
+    Columns of the network, which joins regions, are ``EVERYWHERE``; those of other dimensions ``UNPLACED``.
+    """
+    number = {region: n for n, region in enumerate(model.builder.index("region"))}
+    dims = {name.replace(".", "__"): one.dims for name, one in model.declarations.items()}
+
+    def place(column: Any) -> int:
+        over, index = dims[column.parent_component().local_name], column.index()
+        if "region" in over:
+            return number[index[over.index("region")] if len(over) > 1 else index]
+        return EVERYWHERE if _NETWORK & set(over) else UNPLACED
+
+    return np.array([place(column) for column in matrix.columns], dtype=np.int64)
 
 
 def store(matrix: Matrix, x: Array, model: Model) -> None:

@@ -1,131 +1,171 @@
-"""Search for campuses where the linear relaxation builds first, then everywhere."""
+"""Search for campuses where the linear relaxation builds first, then wherever a campus could still be worth it."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-from grid_opt.solve.highs import Answer, Options, Progress, relative_gap, solve
-from grid_opt.solve.standard_form import Array, Matrix
+from grid_opt.solve.highs import Answer, Options, Progress, Status, relative_gap, solve
+from grid_opt.solve.regions import FIRST, Numbers, Regions, Relaxed
+from grid_opt.solve.standard_form import Matrix
 
 _OPEN = 1e-6
 """A region whose campus is open by less than this over all quarters is one where the relaxation builds nothing."""
-_START_GAP = 1e-2
-"""Smallest gap asked of the search among the few regions: what comes after it does better, sooner."""
-_START_SHARE = 0.5
-"""Share of the time left that this search, and that between plan and relaxation, may take."""
-_AGREE = 1e-6
-"""Difference up to which plan and relaxation agree on a whole number."""
+_FEW_SHARE = 0.5
+"""Share of the time left that the search among the few regions may take."""
+_ROUNDING = 1e-9
+"""Gap that two roads to the same number may show."""
 
 
-def search_sites(matrix: Matrix, options: Options, stage: Callable[[str], None] = lambda text: None) -> Answer:
+def search_sites(
+    matrix: Matrix,
+    places: Numbers,
+    options: Options,
+    stage: Callable[[str], None] = lambda text: None,
+    first: int = FIRST,
+) -> Answer:
     """Solve a mixed-integer program of siting, from a plan for the regions in which its relaxation builds.
 
-    1. The linear relaxation says in which regions it would build; its objective is a bound.
+    1. The linear relaxation, solved region by region, says where it would build; its objective is a bound.
     2. The program with all other regions closed is much smaller, and a plan of it, soon found, is one of the whole.
-    3. Whole numbers on which that plan and the relaxation agree are kept, and the rest is searched again.
-    4. Where the plan is still further from the bound than asked, the whole program is searched from it.
+    3. What opening each of the other regions costs at least is proven region by region. Those for which it is more than
+       the plan could be improved by, the asked gap aside, stay closed.
+    4. If any are left, the program with them is searched from the plan. Its bound, and those of the regions that
+       stay closed, are together a bound of the whole.
 
     The few regions are the kernel of kernel search (Angelelli, Mansini and Speranza, Computers & Operations Research
-    37, 2010), with one bucket: all regions. The third step is relaxation induced neighborhood search (Danna, Rothberg
-    and Le Pape, Mathematical Programming 102, 2005). Without columns ``campus.site``, or where the relaxation builds
-    everywhere, there is nothing to close and the whole program is searched at once.
+    37, 2010); closing the others is reduced-cost fixing of whole regions, with :mod:`~grid_opt.solve.regions` for their
+    reduced costs. Where the relaxation builds everywhere there is nothing to close and the whole is searched at once.
+
+    Args:
+        matrix: the program; columns ``campus.site`` open the campuses.
+        places: the region of every column (:func:`~grid_opt.solve.extract.places`).
+        options: asked gap, limit of time, listener.
+        stage: hears what is done next.
+        first: number of regions with which the relaxation begins.
 
     Raises:
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
     """
-    linear = solve(replace(matrix, integer=np.zeros_like(matrix.integer)), replace(options, progress=None))
-    if linear.x is None or linear.row_dual is None:  # without duals it was stopped, and is no bound
+    began = time.monotonic()
+    regions = Regions(matrix, places, _sites(matrix, places))
+    relaxed = regions.relaxation(options, first)
+    linear = relaxed.answer
+    if linear.x is None or not np.isfinite(linear.bound):  # it was stopped, and is no bound
         no_plan = linear.status if linear.status in ("infeasible", "unbounded") else "no_plan"
         return replace(linear, status=no_plan, x=None, objective=float("inf"), bound=float("-inf"))
-    sites = _sites(matrix)
-    closed = [columns for columns in sites.values() if linear.x[columns].sum() <= _OPEN]
-    start: Answer | None = None
-    spent = linear.seconds
+    closed = [r for r, columns in regions.sites.items() if linear.x[columns].sum() <= _OPEN]
+    search = _Search(regions, relaxed, options, stage, began)
     if closed:
-        stage(f"bound {linear.objective:,.6g}: searching the {len(sites) - len(closed)} regions where it builds")
-        few = _closing(matrix, np.concatenate(closed))
-        start = _first(few, max(options.gap, _START_GAP), linear.objective, spent, options)
-        spent += start.seconds
-        if start.x is not None and not _enough(start, options):
-            stage("searching between that plan and the relaxation")
-            between = _fixing(few, start.x, np.abs(linear.x - start.x) <= _AGREE)
-            better = _first(between, 0.5 * options.gap, linear.objective, spent, options, start.x)
-            spent += better.seconds
-            start = better if better.objective < start.objective else replace(start, interrupted=better.interrupted)
-        if start.x is not None and _enough(start, options):
-            return replace(start, seconds=spent)
-        stage(f"searching all {len(sites)} regions")
-    progress = _later(options, spent, linear.objective, max)
-    left = replace(options, time_limit_s=max(1.0, options.time_limit_s - spent), progress=progress)
-    whole = solve(matrix, left, None if start is None else start.x)
-    settled = whole if whole.status == "optimal" else _judged(whole, max(whole.bound, linear.objective), options)
-    return replace(settled, seconds=spent + whole.seconds)
+        stage(f"bound {linear.bound:,.6g}: searching the {len(regions.sites) - len(closed)} regions where it builds")
+        search.among(closed, _FEW_SHARE)
+        if not search.best.interrupted:
+            closed = search.hopeless(closed)
+    if not search.done:
+        stage(f"searching {len(regions.sites) - len(closed)} of {len(regions.sites)} regions")
+        search.among(closed, 1.0)
+    return search.answer()
 
 
-def _enough(answer: Answer, options: Options) -> bool:
-    return answer.interrupted or answer.gap <= options.gap
+class _Search:
+    """Hold the best plan while more regions are searched, and what is proven of all plans."""
+
+    def __init__(
+        self, regions: Regions, relaxed: Relaxed, options: Options, stage: Callable[[str], None], began: float
+    ) -> None:
+        self.regions, self.prices, self.options, self.stage = regions, relaxed.prices, options, stage
+        self.began = began
+        self.floor = relaxed.answer.bound  # of all plans
+        self.closed: list[int] = []  # regions closed in the last search
+        self.inside = float("-inf")  # of the plans that open none of them
+        self.opening: dict[int, float] = {}  # of the plans that open a region
+        self.best = replace(relaxed.answer, status="no_plan", objective=float("inf"), x=None)
+        self.nodes = 0
+
+    @property
+    def seconds(self) -> float:
+        """Time spent."""
+        return time.monotonic() - self.began
+
+    @property
+    def bound(self) -> float:
+        """What is proven of all plans: each opens none of the regions closed in the last search, or one of them."""
+        return max(self.floor, min(self.inside, self._outside(self.closed)))
+
+    @property
+    def done(self) -> bool:
+        """Whether the best plan is good enough, or the user wants no better."""
+        return self.best.interrupted or relative_gap(self.best.objective, self.bound) <= self.options.gap + _ROUNDING
+
+    def among(self, closed: list[int], share: float) -> None:
+        """Search with some regions closed, in a share of the time left: what is found is a plan of the whole."""
+        left = share * (self.options.time_limit_s - self.seconds)
+        chosen = replace(self.options, time_limit_s=max(1.0, left), progress=self._listener(closed))
+        found = solve(_closing(self.regions, closed), chosen, self.best.x)
+        self.nodes += found.nodes
+        self.closed = list(closed)
+        self.inside = float("inf") if found.status == "infeasible" else found.bound
+        known = replace(self.best, detail=found.detail, interrupted=found.interrupted)
+        self.best = found if found.x is not None and found.objective <= self.best.objective else known
+
+    def hopeless(self, closed: list[int]) -> list[int]:
+        """Return the closed regions that no plan opens that is better than the best by more than the asked gap."""
+        self.stage("proving what it costs to open another region")
+        for r in sorted(self.regions.sites.keys() - set(closed)):
+            self.floor += max(0.0, self._worth(r, whole=True) - self._worth(r))
+        enough = self.best.objective - self.options.gap * abs(self.best.objective)
+        for r in closed:
+            others = self.floor - min(0.0, self._worth(r))
+            self.opening[r] = others + self._worth(r, opened=True)
+            if self.opening[r] < enough:
+                self.opening[r] = max(self.opening[r], others + self._worth(r, opened=True, whole=True))
+        return [r for r in closed if self.opening[r] >= enough]
+
+    def answer(self) -> Answer:
+        """Return the best plan with what is proven of all, and the status that follows."""
+        proven, best = self.bound, self.best
+        if best.x is None:
+            status: Status = "infeasible" if proven == float("inf") else "no_plan"
+            return replace(best, status=status, bound=proven, nodes=self.nodes, seconds=self.seconds)
+        found = replace(best, bound=min(proven, best.objective), nodes=self.nodes, seconds=self.seconds)
+        return replace(found, status="optimal" if found.gap <= self.options.gap + _ROUNDING else "feasible")
+
+    def _outside(self, closed: list[int]) -> float:
+        """Return the bound of the plans that open one of some regions."""
+        return min((self.opening.get(r, self.floor) for r in closed), default=float("inf"))
+
+    def _worth(self, region: int, *, whole: bool = False, opened: bool = False) -> float:
+        return self.regions.worth(region, self.prices, self.options, whole=whole, opened=opened).bound
+
+    def _listener(self, closed: list[int]) -> Callable[[Progress], None] | None:
+        """Return a listener to a search, with the time since the first step and a bound of all plans."""
+        listener, before, best = self.options.progress, self.seconds, self.best.objective
+        if listener is None:
+            return None
+        outside = self._outside(closed)
+
+        def tell(news: Progress) -> None:
+            bound = max(self.floor, min(news.bound, outside))
+            listener(replace(news, seconds=news.seconds + before, bound=bound, incumbent=min(news.incumbent, best)))
+
+        return tell
 
 
-def _closing(matrix: Matrix, sites: npt.NDArray[np.int64]) -> Matrix:
-    """Return the program without some sites."""
-    few = matrix.col_upper.copy()
-    few[sites] = 0.0
-    return replace(matrix, col_upper=few)
+def _closing(regions: Regions, closed: list[int]) -> Matrix:
+    """Return the program without the campuses of some regions."""
+    upper = regions.matrix.col_upper.copy()
+    for r in closed:
+        upper[regions.sites[r]] = 0.0
+    return replace(regions.matrix, col_upper=upper)
 
 
-def _fixing(matrix: Matrix, x: Array, agreed: npt.NDArray[np.bool_]) -> Matrix:
-    """Return the program with the whole numbers of ``x`` that are agreed on."""
-    fixed, value = matrix.integer & agreed, np.round(x)
-    return replace(
-        matrix,
-        col_lower=np.where(fixed, value, matrix.col_lower),
-        col_upper=np.where(fixed, value, matrix.col_upper),
-    )
-
-
-def _first(
-    part: Matrix, gap: float, bound: float, spent: float, options: Options, start: Array | None = None
-) -> Answer:
-    """Return a plan of a part of the program, with the bound of the whole."""
-    chosen = replace(
-        options,
-        gap=gap,
-        time_limit_s=max(1.0, _START_SHARE * (options.time_limit_s - spent)),
-        progress=_later(options, spent, bound, lambda known, _own: known),
-    )
-    return _judged(solve(part, chosen, start), bound, options)
-
-
-def _judged(answer: Answer, bound: float, options: Options) -> Answer:
-    """Return the answer with a bound of the whole program, and the status that follows."""
-    if answer.x is None:
-        return replace(answer, bound=bound)
-    reached = relative_gap(answer.objective, bound) <= options.gap
-    return replace(answer, bound=min(bound, answer.objective), status="optimal" if reached else "feasible")
-
-
-def _later(
-    options: Options, seconds: float, known: float, bound: Callable[[float, float], float]
-) -> Callable[[Progress], None] | None:
-    """Return a listener to a step that began ``seconds`` after the first, with a bound of the known one and its own."""
-    listener = options.progress
-    if listener is None:
-        return None
-
-    def tell(news: Progress) -> None:
-        listener(replace(news, seconds=news.seconds + seconds, bound=bound(known, news.bound)))
-
-    return tell
-
-
-def _sites(matrix: Matrix) -> dict[str, list[int]]:
+def _sites(matrix: Matrix, places: Numbers) -> dict[int, list[int]]:
     """Return the columns of ``campus.site`` by region."""
-    found: dict[str, list[int]] = {}
+    found: dict[int, list[int]] = {}
     for number, column in enumerate(matrix.columns):
         if column.parent_component().local_name == "campus__site":
-            found.setdefault(column.index()[0], []).append(number)
+            found.setdefault(int(places[number]), []).append(number)
     return found

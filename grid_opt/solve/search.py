@@ -11,6 +11,7 @@ import numpy.typing as npt
 from grid_opt.solve.budget import dense_budget, search_priced
 from grid_opt.solve.highs import Answer, Options, solve
 from grid_opt.solve.kernel import search_sites
+from grid_opt.solve.regions import Numbers
 from grid_opt.solve.standard_form import Array, Matrix
 
 _FIRST_SHARE = 0.8
@@ -25,6 +26,7 @@ _WHOLE_ROUNDING = 1e-6
 def search(
     matrix: Matrix,
     counts: npt.NDArray[np.bool_],
+    places: Numbers | None,
     options: Options,
     stage: Callable[[str], None] = lambda text: None,
 ) -> Answer:
@@ -35,16 +37,19 @@ def search(
     3. Where plan and bound are further apart than asked, the whole program is searched from that plan.
 
     The answer's objective is that of a plan with whole numbers, its bound the best proven by any step. Without such
-    columns this is :func:`~grid_opt.solve.kernel.search_sites`, which is also how the first step is solved.
+    columns the first step is all.
+
+    ``places`` gives the region of every column (:func:`~grid_opt.solve.extract.places`), and the first step is solved
+    region by region (:func:`~grid_opt.solve.kernel.search_sites`); without it, HiGHS gets it whole.
 
     Raises:
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
     """
     if not counts.any():
-        return search_sites(matrix, options, stage)
+        return _sites(matrix, places, options, stage)
     fractions = replace(matrix, integer=matrix.integer & ~counts)
     asked, row = replace(options, gap=_FIRST_SHARE * options.gap), dense_budget(matrix)
-    first = search_sites(fractions, asked, stage) if row is None else search_priced(fractions, row, asked, stage)
+    first = _sites(fractions, places, asked, stage) if row is None else search_priced(fractions, row, asked, stage)
     if first.x is None:
         return first
     stage(f"whole systems next: objective {first.objective:,.6g} with fractions, bound {first.bound:,.6g}")
@@ -60,6 +65,11 @@ def search(
     if third.x is None:
         return replace(third, seconds=first.seconds + seconds)
     return _judged(replace(third, seconds=seconds), bound, first, options)
+
+
+def _sites(matrix: Matrix, places: Numbers | None, options: Options, stage: Callable[[str], None]) -> Answer:
+    """Search with the strategy of the case."""
+    return solve(matrix, options) if places is None else search_sites(matrix, places, options, stage)
 
 
 def _whole(matrix: Matrix, counts: npt.NDArray[np.bool_], x: Array, options: Options) -> Answer:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from grid_opt.solve.highs import Answer, Options, Session, relative_gap
+from grid_opt.solve.highs import Answer, Options, Session, Status, relative_gap
+from grid_opt.solve.regions import Numbers, Regions
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Array, Matrix
 from grid_opt.solve.tighten import tightened
@@ -62,11 +63,21 @@ def opened(matrix: Matrix, x: Array) -> set[str]:
     return {region for region, columns in site_columns(matrix).items() if x[list(columns.values())].sum() > _OPEN}
 
 
-class Relaxation:
-    """The linear relaxation of a program, kept in the solver so that every question starts from the last basis.
+class Relaxation(Protocol):
+    """The linear relaxation of a program: with nothing forced, and with a region forced in or left out.
 
-    Its objective with a region forced in or left out bounds the cost of every plan that does so.
+    ``objective`` of an answer bounds the cost of every plan that does as was asked; of ``base``, of every plan.
     """
+
+    base: Answer
+
+    def ask(self, region: str, side: Side) -> Answer:
+        """Return the answer to one question."""
+        ...
+
+
+class WholeRelaxation:
+    """The relaxation kept in the solver, so that every question starts from the last basis."""
 
     def __init__(self, matrix: Matrix, options: Options) -> None:
         self._sites = site_columns(matrix)
@@ -75,7 +86,7 @@ class Relaxation:
         self.base = self._session.solve()
 
     def ask(self, region: str, side: Side) -> Answer:
-        """Return the answer of the relaxation to one question; the next one starts from the program as it was."""
+        """Return the answer to one question; the next one starts from the program as it was."""
         columns = np.array(list(self._sites[region].values()))
         cost, lower, upper = self._matrix.cost, self._matrix.col_lower, self._matrix.col_upper
         forced = asked(self._matrix, region, side)
@@ -87,30 +98,78 @@ class Relaxation:
         return answer
 
 
+class PartedRelaxation:
+    r"""The relaxation of a large program, solved region by region (:mod:`grid_opt.solve.regions`).
+
+    With the prices :math:`y` of what regions share, forcing region :math:`r` in costs at least
+    :math:`v_r^{open}(y) - v_r(y)` more than the bound at these prices, and one small program tells. Leaving a region out
+    changes the prices, so that the relaxation is solved again without it.
+    """
+
+    def __init__(self, matrix: Matrix, places: Numbers, options: Options) -> None:
+        self._matrix, self._places, self._options = matrix, places, options
+        self._names = list(site_columns(matrix))
+        self._numbers = {name: int(places[next(iter(c.values()))]) for name, c in site_columns(matrix).items()}
+        self._regions = self._parted(matrix)
+        self._relaxed = self._regions.relaxation(options)
+        answer = self._relaxed.answer
+        self.base = replace(answer, objective=answer.bound, status=_optimal(answer))
+
+    def ask(self, region: str, side: Side) -> Answer:
+        """Return the answer to one question; a solution of it is known only where the relaxation was solved again."""
+        if side == "out":
+            without_it = self._parted(asked(self._matrix, region, side)).relaxation(self._options).answer
+            return replace(without_it, objective=without_it.bound, status=_optimal(without_it))
+        if self.base.x is None:
+            return self.base
+        number, prices = self._numbers[region], self._relaxed.prices
+        opened_ = self._regions.worth(number, prices, self._options, opened=True)
+        if opened_.status != "optimal":
+            return replace(opened_, x=None)
+        free = self._regions.worth(number, prices, self._options)
+        more = max(0.0, opened_.bound - free.objective)
+        return Answer("optimal", "at the prices of the relaxation", self.base.objective + more, x=self.base.x)
+
+    def _parted(self, matrix: Matrix) -> Regions:
+        sites = {self._numbers[name]: list(columns.values()) for name, columns in site_columns(matrix).items()}
+        return Regions(matrix, self._places, sites)
+
+
+def _optimal(answer: Answer) -> Status:
+    """Return the status of a relaxation solved region by region: without a bound it was stopped."""
+    return answer.status if answer.status != "optimal" or np.isfinite(answer.bound) else "no_plan"
+
+
+def relaxation_of(matrix: Matrix, places: Numbers | None, options: Options) -> Relaxation:
+    """Return the relaxation of a program, region by region where the region of every column is given."""
+    return WholeRelaxation(matrix, options) if places is None else PartedRelaxation(matrix, places, options)
+
+
 def solve_near(
-    matrix: Matrix, counts: npt.NDArray[np.bool_], near: Collection[str], bound: float, options: Options,
-    enough: float = -np.inf,
+    matrix: Matrix, counts: npt.NDArray[np.bool_], places: Numbers | None, near: Collection[str], bound: float,
+    options: Options, enough: float = -np.inf,
 ) -> Answer:  # fmt: skip
     """Search for the best plan: first among the regions of ``near``, then, where that is not enough, among all.
 
     ``bound`` is a proven bound of the whole program, as of its relaxation; the answer's bound is never weaker. The
     regions of a known plan are a good first guess for a question that differs from it in one region. A plan among them
-    that costs no more than ``enough`` ends the search.
+    that costs no more than ``enough`` ends the search. With ``places`` the program is large and searched region by
+    region, which makes a first guess of its own.
 
     Raises:
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
     """
     matrix = tightened(matrix)
-    far = [region for region in site_columns(matrix) if region not in near]
+    far = [] if places is not None else [region for region in site_columns(matrix) if region not in near]
     spent, best = 0.0, Answer("no_plan", "no plan was looked for yet", bound=bound)
     if far:
         few = replace(options, time_limit_s=_NEAR_SHARE * options.time_limit_s)
-        best = _bounded(search(without(matrix, far), counts, few), bound, options, proves=False)
+        best = _bounded(search(without(matrix, far), counts, None, few), bound, options, proves=False)
         spent = best.seconds
         if best.interrupted or (best.x is not None and (best.status == "optimal" or best.objective <= enough)):
             return best
     left = replace(options, time_limit_s=max(1.0, options.time_limit_s - spent))
-    last = search(matrix, counts, left)
+    last = search(matrix, counts, places, left)
     if last.status in ("infeasible", "unbounded"):
         return last
     last = _bounded(last, bound, options, proves=True)

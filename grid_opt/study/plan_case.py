@@ -29,12 +29,13 @@ from grid_opt.plan.ledgers import with_ledgers
 from grid_opt.plan.schema_footprint import DIVISIBLE
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.diagnose import explain_infeasible
-from grid_opt.solve.extract import costs, counted, polish, price_fleet, price_siting, store, variables
+from grid_opt.solve.extract import costs, counted, places, polish, price_fleet, price_siting, store, variables
 from grid_opt.solve.footprint_prices import footprint_prices
 from grid_opt.solve.highs import Answer, Options, Progress, relative_gap
 from grid_opt.solve.nodal import site
 from grid_opt.solve.nodal_prices import nodal_prices
 from grid_opt.solve.prices import fleet_prices, power_price, siting_prices
+from grid_opt.solve.regions import FIRST
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Array, Matrix, to_matrix
 from grid_opt.solve.tidy import least_flow
@@ -108,11 +109,19 @@ def _in_regions(case: Case, world: xr.Dataset, options: Options, log: Log) -> _S
     matrix = to_matrix(model.pyomo)
     size = model_size(matrix)
     log.stage(f"solving {size['rows']:,} rows, {size['columns']:,} columns, {size['integers']:,} integers")
-    answer = search(tightened(matrix), counted(matrix, model), options, log.stage)
+    where = places(matrix, model) if decomposes(case, world.sizes["region"]) else None
+    answer = search(tightened(matrix), counted(matrix, model), where, options, log.stage)
     log.stage(how_it_ended(case, answer))
     _require_plan(answer, matrix, options, case, world)
     log.stage("pricing the plan")
     return world, model, matrix, answer, polish(matrix, answer, options)
+
+
+def decomposes(case: Case, regions: int) -> bool:
+    """Tell whether a case with so many regions is searched region by region."""
+    if case.solve.strategy == "auto":
+        return regions > FIRST
+    return case.solve.strategy == "decomposition"
 
 
 def _at_buses(case: Case, world: xr.Dataset, options: Options, log: Log) -> _Solved:

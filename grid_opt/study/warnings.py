@@ -43,6 +43,24 @@ def warnings(case: Case, world: xr.Dataset) -> Iterator[str]:
         yield f"{left:,} offers of power can never pay and were left out; supply.screen = false admits them"
     if not case.grid.network:
         yield "grid.network is false: deliverability over the network is not checked"
+    yield from idle_knobs(case)
+
+
+def idle_knobs(case: Case) -> Iterator[str]:
+    """Yield the knobs of supply, carbon and tariffs that are set and change nothing in the case."""
+    supply, carbon = case.supply, case.carbon
+    if absent := sorted(set(supply.delay_quarters) - set(supply.onsite)):
+        yield f"supply.delay_quarters names {', '.join(absent)}, which supply.onsite does not admit: it changes nothing"
+    if supply.export_share > 0 and not supply.onsite:
+        yield "supply.export_share changes nothing: supply.onsite admits nothing whose power could be sold"
+    for kind, bought in (
+        ("annual_certificates_gwh", carbon.buys_annual),
+        ("hourly_certificates_mw", carbon.buys_hourly),
+    ):
+        if getattr(carbon, kind) > 0 and not bought:
+            yield f"carbon.{kind} changes nothing: no share, price or cap of the case counts such certificates"
+    if case.tariffs.leave_at_end and not case.tariffs.charge:
+        yield "tariffs.leave_at_end changes nothing while tariffs.charge is false"
 
 
 def hostable_halls(case: Case, world: xr.Dataset) -> xr.DataArray:

@@ -208,6 +208,12 @@ def at_most(left: xr.DataArray, right: xr.DataArray | float, *terms: xr.DataArra
     return Excess(amount, _rounding(amount, left, right, *terms))
 
 
+def not_negative(name: str, meaning: str, unit: str, *, when: Condition | None = None) -> None:
+    """Enter the check that a variable of the plan, the last part of ``name``, is at least 0 everywhere."""
+    variable = name.rpartition(".")[2]
+    check(name, meaning, unit, when=when)(lambda e: at_most(-e[variable], 0.0))
+
+
 def equal(left: xr.DataArray, right: xr.DataArray | float, *terms: xr.DataArray) -> Excess:
     """Ask for ``left == right``; ``terms`` as in :func:`at_most`."""
     amount = abs(left - right)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from grid_opt.verify.check import Excess, at_most, check, equal, stack
+from grid_opt.verify.check import Excess, at_most, check, equal, not_negative, stack
 from grid_opt.verify.evidence import Evidence
 
 HOURS_OF_YEAR = 8760.0
@@ -200,10 +200,7 @@ def lasting(e: Evidence) -> Excess:
     return at_most(before.where(stays, 0.0), e["contract"].where(stays, 0.0), before)
 
 
-@check("connection.added", "Works are not negative.", "MW", when=has_menu)
-def added(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["added"], 0.0)
+not_negative("connection.added", "Works are not negative.", "MW", when=has_menu)
 
 
 @check("connection.additions", "Works are paid for every MW that is contracted anew.", "MW", when=has_menu)
@@ -318,10 +315,7 @@ def _standing(e: Evidence, factor: xr.DataArray | float = 1.0) -> xr.DataArray:
     return by_region(e, held).transpose("region", "quarter")
 
 
-@check("relief.called", "What is kept off the network is not negative.", "MW", when=has_stress)
-def called(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["called"], 0.0)
+not_negative("relief.called", "What is kept off the network is not negative.", "MW", when=has_stress)
 
 
 @check("relief.called_most", "No more is kept off the network than relief and own supply can.", "MW", when=has_stress)
@@ -337,10 +331,7 @@ def called_load(e: Evidence) -> Excess:
     return at_most(e["called"], (e["pue_stress"] * e.it_mw).transpose(*e["called"].dims))
 
 
-@check("capacity.capacity_bought", "Capacity is bought, never sold.", "MW", when=buys_capacity)
-def capacity_bought(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["capacity_bought"], 0.0)
+not_negative("capacity.capacity_bought", "Capacity is bought, never sold.", "MW", when=buys_capacity)
 
 
 @check("capacity.adequacy", "Capacity bought, relief and own supply cover the coincident load.", "MW",

@@ -17,7 +17,7 @@ from grid_opt.plan.schema_footprint import LEDGERS
 from grid_opt.verify.capital import hardware_usd_per_mw
 from grid_opt.verify.check import Excess, check, none_of, whole_plan
 from grid_opt.verify.evidence import Evidence, NotMadeError, declared_dims
-from grid_opt.verify.tables import SAME_NUMBER
+from grid_opt.verify.made_again import SAME_NUMBER
 
 _MONEY_UNITS = {"USD", "million USD"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from grid_opt.verify.check import Excess, at_most, check, equal, stack
+from grid_opt.verify.check import Excess, at_most, check, equal, not_negative, stack
 from grid_opt.verify.evidence import Evidence
 
 
@@ -84,10 +84,7 @@ def hall_air(e: Evidence) -> Excess:
     return at_most(heat, e.it_mw * e.case.campus.hall_air_share)
 
 
-@check("fleet.delivered", "Deliveries are not negative.", "1", when=has_fleet)
-def delivered(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["delivered"], 0.0)
+not_negative("fleet.delivered", "Deliveries are not negative.", "1", when=has_fleet)
 
 
 @check("fleet.deliveries", "A vendor delivers no more than it can.", "1", when=has_fleet)

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from grid_opt.verify.check import Excess, at_most, check, equal, stack
+from grid_opt.verify.check import Excess, at_most, check, equal, not_negative, stack
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.footprint import (
     KILO,
@@ -33,11 +33,9 @@ def granular(e: Evidence) -> Excess:
     return stack(at_most(-bought, 0.0), at_most(bought, most))
 
 
-@check("certificates.certificates", "Certificates are bought, never sold.", "GWh",
-       when=lambda e: e.case.carbon.buys_annual)  # fmt: skip
-def certificates(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["certificates"], 0.0)
+not_negative(
+    "certificates.certificates", "Certificates are bought, never sold.", "GWh", when=lambda e: e.case.carbon.buys_annual
+)
 
 
 @check("certificates.limit", "No more certificates are bought than there are for sale.", "GWh",
@@ -62,10 +60,7 @@ def _of(scope: str, asked: object, e: Evidence) -> bool:
     return bool(asked(e)) and e.case.carbon.scope == scope  # type: ignore[operator]
 
 
-@check("matching.uncovered", "Load that nothing covers is not negative.", "GWh", when=_annual)
-def uncovered(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["uncovered"], 0.0)
+not_negative("matching.uncovered", "Load that nothing covers is not negative.", "GWh", when=_annual)
 
 
 @check("matching.cover", "Carbon-free power and certificates cover no more load than there is of them.", "GWh",
@@ -77,10 +72,7 @@ def cover(e: Evidence) -> Excess:
     return at_most(left, e["uncovered"], yearly(e, h.over_year(h.load) / KILO))
 
 
-@check("matching.unmatched", "Load that nothing matches is not negative.", "MW", when=_hourly)
-def unmatched(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["unmatched"], 0.0)
+not_negative("matching.unmatched", "Load that nothing matches is not negative.", "MW", when=_hourly)
 
 
 @check("matching.match", "Carbon-free power matches load only in its hour and region.", "MW", when=_hourly)
@@ -130,10 +122,7 @@ def _priced_or_capped(e: Evidence) -> bool:
     return bool(carbon.cap_t) or any(price > 0 for price in carbon.price_usd_per_t.values())
 
 
-@check("carbon.emitted", "Emissions are not negative.", "t", when=_priced_or_capped)
-def emitted(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["emitted"], 0.0)
+not_negative("carbon.emitted", "Emissions are not negative.", "t", when=_priced_or_capped)
 
 
 def _at_least_as_kept(ledger: str, e: Evidence) -> Excess:
@@ -157,10 +146,7 @@ def ledger_own(e: Evidence) -> Excess:
     return at_most(yearly(e, hours(e).own_t), e["emitted"])
 
 
-@check("carbon.unclaimed", "Grid power that nothing covers is not negative.", "MW", when=partial(_on, "hourly"))
-def unclaimed(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["unclaimed"], 0.0)
+not_negative("carbon.unclaimed", "Grid power that nothing covers is not negative.", "MW", when=partial(_on, "hourly"))
 
 
 @check("carbon.claim", "Contracts and hourly certificates cover grid power only in their hour and region.", "MW",
@@ -192,10 +178,7 @@ def _counts_water(e: Evidence) -> bool:
     return bool(water.cap_m3) or any(price > 0 for price in water.price_usd_per_m3.values())
 
 
-@check("water.consumed", "Water consumed is not negative.", "m3", when=_counts_water)
-def consumed(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["consumed"], 0.0)
+not_negative("water.consumed", "Water consumed is not negative.", "m3", when=_counts_water)
 
 
 @check("water.balance", "Cooling consumes water by the power that runs.", "m3", when=_counts_water)

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from itertools import product
-
-import numpy as np
 
 from grid_opt.inputs.schema_environment import FOOTPRINT
-from grid_opt.verify.check import Excess, check
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.ledger import Books
+from grid_opt.verify.made_again import check_made_again
 from grid_opt.verify.table_files import Row
-from grid_opt.verify.tables import SAME_NUMBER, candidate
-
-Maker = Callable[..., float]
+from grid_opt.verify.tables import candidate
 
 
 def _place(e: Evidence, region: str) -> Row:
@@ -54,7 +48,7 @@ def shape(e: Evidence, region: str, season: int, hour: int, quantity: str, colum
     return float(e.shared["shapes"][_place(e, region)[column], quantity, season][f"h{hour:02d}"])
 
 
-def _rate(column: str, quantity: str, by: str) -> Maker:
+def _rate(column: str, quantity: str, by: str) -> Callable[..., float]:
     def make(e: Evidence, region: str, year: int, season: int, hour: int) -> float:
         return level(e, region, year, column) * shape(e, region, season, hour, quantity, by)
 
@@ -72,7 +66,7 @@ def water(e: Evidence, region: str, season: int) -> float:
     return warm * float(row["warm_l_per_kwh"]) + (1.0 - warm) * float(row["cool_l_per_kwh"])
 
 
-MAKERS: dict[str, Maker] = {
+MAKERS: dict[str, Callable[..., float]] = {
     "emission_average": _rate("average_kg_per_mwh", "average", "average_shape"),
     "emission_marginal": _rate("marginal_kg_per_mwh", "marginal", "marginal_shape"),
     "emission_residual": _rate("residual_kg_per_mwh", "average", "average_shape"),
@@ -84,16 +78,5 @@ MAKERS: dict[str, Maker] = {
 """Every array of carbon and water, and what makes one element of it."""
 
 
-def _as_in_tables(name: str, e: Evidence) -> Excess:
-    """Compare every element of an array with the one made again, relative to its size and at least to 1."""
-    labels = [e.labels(dim) for dim in FOOTPRINT[name].dims]
-    again = np.array([MAKERS[name](e, *key) for key in product(*labels)]).reshape([len(one) for one in labels])
-    found = e[name]
-    size = np.maximum(1.0, abs(again))
-    return Excess(found.copy(data=abs(found.values - again)), found.copy(data=SAME_NUMBER * size))
-
-
-for _name in MAKERS:
-    check(f"tables.{_name}", f"`{_name}` is what tables and case give.", FOOTPRINT[_name].unit)(
-        partial(_as_in_tables, _name)
-    )
+for _name, _maker in MAKERS.items():
+    check_made_again(_name, FOOTPRINT[_name], _maker)

@@ -5,11 +5,8 @@ Nothing is shared with the code that made it: dates are counted quarter by quart
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from itertools import product
 
-import numpy as np
 import xarray as xr
 
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
@@ -17,10 +14,10 @@ from grid_opt.verify.check import Excess, check
 from grid_opt.verify.connection import HOURS_OF_YEAR, UNDER_MW, has_menu, has_upgrades
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.ledger import quarter_count
+from grid_opt.verify.made_again import SAME_NUMBER, Maker, check_made_again
 from grid_opt.verify.table_files import Row
-from grid_opt.verify.tables import KILOWATTS, SAME_NUMBER, headroom
+from grid_opt.verify.tables import KILOWATTS, headroom
 
-Maker = Callable[..., float | str]
 MILLION = 1e6
 
 
@@ -240,25 +237,9 @@ MAKERS: dict[str, Maker] = {
 _DECLARED = {**MENU, **UPGRADE}
 
 
-def _as_in_tables(name: str, e: Evidence) -> Excess:
-    """Compare every element of an array with the one made again, relative to its size and at least to 1."""
-    declared = _DECLARED[name]
-    labels = [e.labels(dim) for dim in declared.dims]
-    again = np.array([MAKERS[name](e, *key) for key in product(*labels)]).reshape([len(one) for one in labels])
-    found = e[name]
-    if declared.unit:
-        size = np.maximum(1.0, abs(again))
-        return Excess(found.copy(data=abs(found.values - again)), found.copy(data=SAME_NUMBER * size))
-    other = found.values.astype(str) != again.astype(str)
-    coords = {d: e.plan[d] for d in declared.dims}
-    return Excess(xr.DataArray(other.astype(float), dims=declared.dims, coords=coords), 0.5)
-
-
-for _name in MAKERS:
+for _name, _maker in MAKERS.items():
     _when = has_menu if _name in MENU else has_upgrades
-    check(f"tables.{_name}", f"`{_name}` is what tables and case give.", _DECLARED[_name].unit or "1", when=_when)(
-        partial(_as_in_tables, _name)
-    )
+    check_made_again(_name, _DECLARED[_name], _maker, when=_when)
 
 
 @check("tables.offers", "Every offer of the plan is a row of the table that applies there, of a kind that the case "

@@ -5,21 +5,12 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from grid_opt.verify.check import Excess, at_most, check, equal
+from grid_opt.verify.check import Excess, at_most, check, equal, not_negative
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.supply import supplied_mw
 
-
-@check("operation.purchase", "Power is bought, never sold.", "MW")
-def purchase(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["purchase"], 0.0)
-
-
-@check("operation.curtailment", "Curtailed power is not negative.", "MW")
-def curtailment(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["curtailment"], 0.0)
+not_negative("operation.purchase", "Power is bought, never sold.", "MW")
+not_negative("operation.curtailment", "Curtailed power is not negative.", "MW")
 
 
 def drawn_mw(e: Evidence) -> xr.DataArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from grid_opt.verify.check import FEASIBILITY, Excess, at_most, check, equal, stack
+from grid_opt.verify.check import FEASIBILITY, Excess, at_most, check, equal, not_negative, stack
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.fleet import has_fleet
 
@@ -130,10 +130,7 @@ def software(e: Evidence) -> Excess:
     return Excess(amount, FEASIBILITY * wanted(e).clip(min=1.0))
 
 
-@check("service.it_load", "Computers do not give power.", "MW", when=has_fleet)
-def it_load(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["it_load"], 0.0)
+not_negative("service.it_load", "Computers do not give power.", "MW", when=has_fleet)
 
 
 @check("service.load", "Power follows the work, between idle and full.", "MW", when=has_fleet)

@@ -7,7 +7,8 @@ import xarray as xr
 
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.ledger import Books, worth_today
-from grid_opt.verify.supply import contracted_production, has_own
+from grid_opt.verify.supply import has_own
+from grid_opt.verify.supply_contracts import contracted_production
 
 
 def _worth_by_slice(e: Evidence) -> xr.DataArray:

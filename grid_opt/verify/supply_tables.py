@@ -6,9 +6,7 @@ Nothing is shared with the code that made them. Prices and weather are those tha
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from itertools import product
 
 import numpy as np
 import xarray as xr
@@ -17,12 +15,12 @@ from grid_opt.inputs.schema_supply import CONTRACT, FORWARD, OWN, PLANT, STORE, 
 from grid_opt.verify.check import Excess, check
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.ledger import quarter_count
+from grid_opt.verify.made_again import SAME_NUMBER, Maker, check_made_again
 from grid_opt.verify.supply import has_contracts, has_forwards, has_own, has_plants, has_stores, has_wheeled
 from grid_opt.verify.supply_money import present_years
 from grid_opt.verify.table_files import Row
-from grid_opt.verify.tables import KILOWATTS, SAME_NUMBER
+from grid_opt.verify.tables import KILOWATTS
 
-Maker = Callable[..., float | str]
 DEFLATED = 0.97466
 """USD of 2024 for one of 2025, in which the outlook of gas is."""
 
@@ -167,25 +165,9 @@ MAKERS: dict[str, Maker] = {
 _WHEN = ((CONTRACT, has_contracts), (FORWARD, has_forwards), (OWN, has_own), (PLANT, has_plants), (STORE, has_stores))
 
 
-def _as_in_tables(name: str, e: Evidence) -> Excess:
-    """Compare every element of an array with the one made again, relative to its size and at least to 1."""
-    declared = SUPPLY[name]
-    labels = [e.labels(dim) for dim in declared.dims]
-    again = np.array([MAKERS[name](e, *key) for key in product(*labels)]).reshape([len(one) for one in labels])
-    found = e[name]
-    if declared.unit:
-        size = np.maximum(1.0, abs(again))
-        return Excess(found.copy(data=abs(found.values - again)), found.copy(data=SAME_NUMBER * size))
-    other = found.values.astype(str) != again.astype(str)
-    coords = {d: e.plan[d] for d in declared.dims}
-    return Excess(xr.DataArray(other.astype(float), dims=declared.dims, coords=coords), 0.5)
-
-
-for _name in MAKERS:
+for _name, _maker in MAKERS.items():
     _condition = next(when for arrays, when in _WHEN if _name in arrays)
-    check(f"tables.{_name}", f"`{_name}` is what tables and case give.", SUPPLY[_name].unit or "1", when=_condition)(
-        partial(_as_in_tables, _name)
-    )
+    check_made_again(_name, SUPPLY[_name], _maker, when=_condition)
 
 
 def _apart(found: xr.DataArray, wanted: xr.DataArray) -> Excess:

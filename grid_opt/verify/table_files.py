@@ -27,6 +27,7 @@ class TableFiles:
     own: Path | None
     sha256: Mapping[str, str]
     _read: dict[str, list[Row]] = field(default_factory=dict)
+    _by: dict[tuple[str, tuple[str, ...]], dict[tuple[str, ...], list[Row]]] = field(default_factory=dict)
 
     def rows(self, table: str) -> list[Row]:
         """Return the rows of a table, every cell as text, by the names in its header.
@@ -39,7 +40,13 @@ class TableFiles:
 
     def row(self, table: str, **key: str) -> Row:
         """Return the one row whose cells are ``key``. Raises: ValueError when there is none, or several."""
-        found = [row for row in self.rows(table) if all(row[name] == value for name, value in key.items())]
+        names = tuple(key)
+        if (table, names) not in self._by:
+            index: dict[tuple[str, ...], list[Row]] = {}
+            for row in self.rows(table):
+                index.setdefault(tuple(row[name] for name in names), []).append(row)
+            self._by[table, names] = index
+        found = self._by[table, names].get(tuple(key.values()), [])
         if len(found) != 1:
             raise ValueError(f"{table}.csv has {len(found)} rows with {key}")
         return found[0]

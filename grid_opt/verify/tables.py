@@ -10,26 +10,19 @@ import datetime
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from functools import partial
-from itertools import product
 
-import numpy as np
 import xarray as xr
 
 from grid_opt.inputs.schema import WORLD
 from grid_opt.verify.check import Excess, check
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.ledger import Books, quarter_count, worth_today
+from grid_opt.verify.made_again import Maker, check_made_again
 from grid_opt.verify.table_files import Row
-
-SAME_NUMBER = 1e-9
-"""Relative difference at which a number made again counts as the same."""
 
 KILOWATTS = 1000.0
 SEASONS = [1, 2, 3, 4]
 STRESS = ["summer", "winter"]
-
-Maker = Callable[..., float | str]
-"""What makes one element of an array again, from (evidence, one label for each dimension)."""
 
 
 def _zone(e: Evidence, zone: str) -> Row:
@@ -204,29 +197,13 @@ MAKERS: dict[str, Maker] = {
 """Every input that the tables and the case decide, and what makes one element of it."""
 
 
-def _as_in_tables(name: str, e: Evidence) -> Excess:
-    """Compare every element of an array with the one made again, relative to its size and at least to 1."""
-    dims = WORLD[name].dims
-    labels = [e.labels(dim) for dim in dims]
-    again = np.array([MAKERS[name](e, *key) for key in product(*labels)]).reshape([len(one) for one in labels])
-    found = e[name]
-    if WORLD[name].unit:
-        size = np.maximum(1.0, abs(again))
-        return Excess(found.copy(data=abs(found.values - again)), found.copy(data=SAME_NUMBER * size))
-    other = found.values.astype(str) != again.astype(str)
-    return Excess(xr.DataArray(other.astype(float), dims=dims, coords={d: e.plan[d] for d in dims}), 0.5)
-
-
 def _holds(name: str, e: Evidence) -> bool:
     """Whether plans of the case hold the array."""
     return name in e.inputs
 
 
-for _name in MAKERS:
-    _unit = WORLD[_name].unit or "1"
-    check(f"tables.{_name}", f"`{_name}` is what tables and case give.", _unit, when=partial(_holds, _name))(
-        partial(_as_in_tables, _name)
-    )
+for _name, _maker in MAKERS.items():
+    check_made_again(_name, WORLD[_name], _maker, when=partial(_holds, _name))
 
 
 @check("tables.labels", "Zones, links and regions are those of the tables and of the case.", "1")

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from grid_opt.resources import models_dir
-from grid_opt.verify.check import Excess, at_most, check, equal_money, stack
+from grid_opt.verify.check import Excess, at_most, check, equal_money, not_negative, stack
 from grid_opt.verify.evidence import Evidence, NotMadeError
 from grid_opt.verify.ledger import worth_today
 from grid_opt.verify.tariff_bills import accounts, all_lines
@@ -125,16 +125,8 @@ def amounts(e: Evidence) -> Excess:
     return equal_money(e["bill_usd"], e["bill_quantity"] * e["bill_rate"])
 
 
-@check("tariff.peak_shed", "Compute shed at peaks is not negative.", "MW", when=pays)
-def peak_shed(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["peak_shed"], 0.0)
-
-
-@check("tariff.kept_off", "What relief keeps off peaks is not negative.", "MW", when=_with_reserve)
-def kept_off(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["kept_off"], 0.0)
+not_negative("tariff.peak_shed", "Compute shed at peaks is not negative.", "MW", when=pays)
+not_negative("tariff.kept_off", "What relief keeps off peaks is not negative.", "MW", when=_with_reserve)
 
 
 @check("tariff.kept_most", "No more is kept off the peaks than relief and own supply can.", "MW",
@@ -278,10 +270,7 @@ def _metered(e: Evidence) -> Any:
     return np.array([reading[m] - counts[b] for b, m in zip(names, e["bound_meter"].values.tolist(), strict=True)])
 
 
-@check("tariff.billed", "No billed quantity is negative.", "MW", when=pays)
-def billed(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["billed"], 0.0)
+not_negative("tariff.billed", "No billed quantity is negative.", "MW", when=pays)
 
 
 @check("tariff.bounds", "A billed quantity is not below any of its rows whose conditions hold.", "MW", when=pays)
@@ -304,10 +293,7 @@ def falls(e: Evidence) -> Excess:
     return at_most(abs(e["falls"] - (e["falls"] > 0.5)), 0.0)
 
 
-@check("tariff.beyond", "What is billed at a lower rate is not negative.", "MW", when=pays)
-def beyond(e: Evidence) -> Excess:
-    """Ask for at least 0."""
-    return at_most(-e["beyond"], 0.0)
+not_negative("tariff.beyond", "What is billed at a lower rate is not negative.", "MW", when=pays)
 
 
 @check("tariff.beyond_most", "Nothing is billed at a lower rate unless the quantity reaches it.", "MW", when=pays)

@@ -17,12 +17,14 @@ from grid_opt.formulation.model import Model, build_model
 from grid_opt.plan.io import digest, open_plan
 from grid_opt.plan.summary import BUILT_MW
 from grid_opt.solve.canary import trust_solver
-from grid_opt.solve.extract import costs, counted, store, variables
+from grid_opt.solve.extract import costs, counted, places, store, variables
 from grid_opt.solve.highs import Answer, Options, solve
+from grid_opt.solve.regions import Numbers
 from grid_opt.solve.standard_form import Matrix, to_matrix
 from grid_opt.solve.tighten import tightened
-from grid_opt.solve.whatif import Relaxation, Side, asked, opened, solve_near, without
+from grid_opt.solve.whatif import Relaxation, Side, asked, opened, relaxation_of, solve_near, without
 from grid_opt.study.explain.levers import Change, changed, stored_world, tables_of
+from grid_opt.study.plan_case import decomposes
 from grid_opt.units import USD_PER_MUSD
 
 _SMALLEST_CHANGE_MUSD = 1e-4
@@ -49,6 +51,7 @@ class Program:
     model: Model
     matrix: Matrix
     counts: npt.NDArray[np.bool_]
+    places: Numbers | None
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,8 @@ class Asker:
     def relaxation(self) -> Relaxation:
         """The relaxation of the plan's program, solved when it is first asked for."""
         if self._relaxation is None:
-            self._relaxation = Relaxation(tightened(self.base.matrix), replace(self.options, stop=None))
+            matrix, where = tightened(self.base.matrix), self.base.places
+            self._relaxation = relaxation_of(matrix, where, replace(self.options, stop=None))
         return self._relaxation
 
     @property
@@ -149,7 +153,9 @@ class Asker:
         program = self.base if change is None else self._changed(change)
         options = replace(self.options, time_limit_s=max(1.0, seconds))
         here = near | {region} if side == "in" else near - {region}
-        answer = solve_near(asked(program.matrix, region, side), program.counts, here, bound, options, enough)
+        answer = solve_near(
+            asked(program.matrix, region, side), program.counts, program.places, here, bound, options, enough
+        )
         if answer.x is None or change is not None:
             return Solved(answer, {}, {})
         store(program.matrix, answer.x, program.model)
@@ -164,7 +170,8 @@ class Asker:
     def _program(self, world: xr.Dataset) -> Program:
         model = build_model(self.case, world)
         matrix = to_matrix(model.pyomo)
-        return Program(world, model, matrix, counted(matrix, model))
+        where = places(matrix, model) if decomposes(self.case, world.sizes["region"]) else None
+        return Program(world, model, matrix, counted(matrix, model), where)
 
     def _changed(self, change: Change) -> Program:
         """Return the program with a change; the last one is kept, for it is often asked for twice."""

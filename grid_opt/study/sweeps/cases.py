@@ -164,7 +164,7 @@ class Digests:
 
     def _hashes(self, case: Case) -> dict[str, str]:
         named = [str(case.resolve(".")), case.data.model_dump(), case.energy.hours_file, case.nodal.model_dump(),
-                 case.fleet.members, case.service.classes, case.compute.model_dump()]  # fmt: skip
+                 case.fleet.members, case.service.classes, case.compute.model_dump(), case.tariffs.charge]  # fmt: skip
         key = json.dumps(named, sort_keys=True)
         if key not in self._files:
             self._files[key] = hash_inputs(case)

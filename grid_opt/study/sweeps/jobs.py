@@ -74,11 +74,11 @@ def supervise(job: Job) -> Outcome:
         while process.poll() is None:
             ended_for, peak = _over(job, process.pid, time.monotonic() - start, peak)
             if ended_for:
-                _end(process)
+                end(process)
                 break
             time.sleep(LOOK_EVERY_S)
     except BaseException:
-        _end(process)
+        end(process)
         raise
     seconds = time.monotonic() - start
     if ended_for:
@@ -116,9 +116,13 @@ def _resident_by_ps(process: int) -> float:
         return 0.0
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a session of its own, with all that it started."""
     with contextlib.suppress(ProcessLookupError):
-        process.kill()
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

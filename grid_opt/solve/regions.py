@@ -1,0 +1,184 @@
+r"""Solve the relaxation region by region: a few regions together, all others against the prices of what they share.
+
+Regions meet in few rows: targets, requests, deliveries of systems, the network. Let :math:`A_0 x \le b_0` be those,
+with prices :math:`y`, and :math:`X_r` what the rows and columns of region :math:`r` alone allow. For any :math:`y`,
+
+.. math:: L(y) = b_0^\top y + \sum_r v_r(y), \qquad v_r(y) = \min_{x_r \in X_r} (c_r - A_{0r}^\top y)^\top x_r
+
+is a bound of the whole (Lagrangian relaxation; Geoffrion, Mathematical Programming Study 2, 1974), and a small program
+for each region finds its part. At the prices of the program of some regions, a region outside that would save
+something, :math:`v_r(y) < 0`, is let in; when none would, that program's answer is that of the whole relaxation (column
+generation in the sense of Dantzig and Wolfe, Operations Research 8, 1960, with whole regions as columns).
+
+With whole numbers in :math:`X_r` the same sum is a better bound than the relaxation. And with its campus held open,
+:math:`v_r(y)` says what opening a region costs at least: a region for which that is more than a plan is worth improving
+need not be searched. Each is proven for every plan there is, not only for those of the few regions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from grid_opt.solve.highs import Answer, Options, solve
+from grid_opt.solve.standard_form import Array, Matrix
+
+Numbers = npt.NDArray[np.int64]
+
+FIRST = 10
+"""Regions with which the relaxation begins: those with the most room for halls."""
+_JOIN = 6
+"""Most regions that are let in at a time: the first prices are high, and would let in many."""
+_SETTLED = 1e-6
+"""Share of the objective that regions outside may still save."""
+_WHOLE_S = 3.0
+"""Longest search for the whole numbers of one region; what it has proven by then counts."""
+_WHOLE_GAP = 1e-5
+"""Gap asked of it, as a share of the objective of the whole."""
+UNPLACED, EVERYWHERE = -1, -2
+"""Places of columns that are declared over no region: to be found out, or of all regions by their nature."""
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """The relaxation's answer: a solution, a bound of the program, and the prices of the rows between regions."""
+
+    answer: Answer
+    prices: Array
+
+
+class Regions:
+    """A program as its regions see it: what is one region's alone, and what several share.
+
+    ``places`` says for every column the number of the region that it is declared over, ``UNPLACED`` or ``EVERYWHERE``
+    (:func:`~grid_opt.solve.extract.places`). Unplaced columns (contracts, bills, plant) that share rows with one region
+    only are counted to it. ``sites`` gives the columns of every region that open its campus, the last one at the end.
+    """
+
+    def __init__(self, matrix: Matrix, places: Numbers, sites: dict[int, list[int]]) -> None:
+        self.matrix, self.sites, self._scale = matrix, sites, 1.0
+        self.of_column, self.of_row = _split(matrix.rows_matrix, places)
+        shared = sp.csr_array(matrix.rows_matrix[np.flatnonzero(self.of_row == UNPLACED)])
+        self._columns = {r: np.flatnonzero(self.of_column == r) for r in sites}
+        self._rows = {r: np.flatnonzero(self.of_row == r) for r in sites}
+        self._parts = {r: part(matrix, self._rows[r], self._columns[r]) for r in sites}
+        self._uses = {r: sp.csr_array(shared[:, self._columns[r]].T) for r in sites}
+
+    def relaxation(self, options: Options, first: int = FIRST) -> Relaxed:
+        """Solve the linear relaxation.
+
+        Raises:
+            SolverError: HiGHS failed.
+        """
+        order, began = self._by_room(), time.monotonic()
+        inside = set(order[:first]) | self._must()
+        while True:
+            left = max(1.0, options.time_limit_s - (time.monotonic() - began))
+            answer, prices = self._among(inside, replace(options, time_limit_s=left))
+            outside = [r for r in order if r not in inside]
+            if answer.status == "infeasible" and outside:
+                inside |= set(outside[:first])
+                continue
+            if prices is None:
+                return Relaxed(replace(answer, bound=float("-inf")), np.zeros(0))
+            self._scale = max(1.0, abs(answer.objective))
+            saved = {r: min(0.0, self.worth(r, prices, options).bound) for r in outside}
+            missing = -sum(saved.values())
+            stopped = answer.interrupted or time.monotonic() - began >= options.time_limit_s
+            if stopped or missing <= _SETTLED * abs(answer.objective):
+                return Relaxed(replace(answer, bound=answer.objective - missing), prices)
+            inside |= set(sorted(outside, key=lambda r: saved[r])[:_JOIN])
+
+    def worth(
+        self, region: int, prices: Array, options: Options, *, whole: bool = False, opened: bool = False
+    ) -> Answer:
+        """Return the least that a region costs at prices of what is shared; ``bound`` is what is proven of it.
+
+        With ``whole``, its whole numbers are whole, for a limited time; with ``opened``, its campus stands at the end.
+        """
+        mine, scale = self._parts[region], self._scale  # as an offset: the gap is then one of the whole
+        lower = mine.col_lower.copy()
+        if opened:
+            lower[np.searchsorted(self._columns[region], self.sites[region][-1])] = 1.0
+        cost = mine.cost - self._uses[region] @ prices
+        integer = mine.integer if whole else np.zeros_like(mine.integer)
+        quiet = replace(options.quietly(_WHOLE_S if whole else options.time_limit_s), gap=_WHOLE_GAP)
+        answer = solve(replace(mine, cost=cost, col_lower=lower, integer=integer, offset=scale), quiet)
+        if answer.status == "infeasible":
+            return replace(answer, objective=np.inf, bound=np.inf)
+        return replace(answer, objective=answer.objective - scale, bound=answer.bound - scale)
+
+    def _by_room(self) -> list[int]:
+        """Return all regions, those with the most room for halls first."""
+        upper, integer = self.matrix.col_upper, self.matrix.integer
+        room = {r: float(upper[c[integer[c]]].sum()) for r, c in self._columns.items()}
+        return sorted(self.sites, key=lambda r: (-room[r], r))
+
+    def _must(self) -> set[int]:
+        """Return the regions in which nothing at all is not allowed."""
+        matrix = self.matrix
+        columns = (matrix.col_lower > 0) | (matrix.col_upper < 0)
+        rows = (matrix.row_lower > 0) | (matrix.row_upper < 0)
+        return {r for r in self.sites if columns[self._columns[r]].any() or rows[self._rows[r]].any()}
+
+    def _among(self, regions: Iterable[int], options: Options) -> tuple[Answer, Array | None]:
+        """Solve the relaxation with nothing in all other regions; return its answer, and prices where it has any."""
+        inside = np.zeros(len(self.sites) + 1, dtype=bool)  # the last is what is shared
+        inside[[*regions, UNPLACED]] = True
+        rows, columns = np.flatnonzero(inside[self.of_row]), np.flatnonzero(inside[self.of_column])
+        program = part(self.matrix, rows, columns)
+        program = replace(program, offset=self.matrix.offset, integer=np.zeros_like(program.integer))
+        answer = solve(program, replace(options, progress=None))
+        if answer.x is None or answer.row_dual is None:
+            return answer, None
+        x = np.zeros(self.matrix.shape[1])
+        x[columns] = answer.x
+        return replace(answer, x=x), answer.row_dual[self.of_row[rows] == UNPLACED]
+
+
+def part(matrix: Matrix, rows: Numbers, columns: Numbers) -> Matrix:
+    """Return some rows of a program with some of its columns, without its offset."""
+    return Matrix(
+        cost=matrix.cost[columns],
+        offset=0.0,
+        rows_matrix=sp.csr_array(matrix.rows_matrix[rows][:, columns]),
+        row_lower=matrix.row_lower[rows],
+        row_upper=matrix.row_upper[rows],
+        col_lower=matrix.col_lower[columns],
+        col_upper=matrix.col_upper[columns],
+        integer=matrix.integer[columns],
+        rows=[matrix.rows[i] for i in rows.tolist()],
+        columns=[matrix.columns[j] for j in columns.tolist()],
+    )
+
+
+def _split(entries: sp.csr_array, places: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the region of every column and row, ``UNPLACED`` for what several share or none has."""
+    row = np.repeat(np.arange(entries.shape[0]), np.diff(entries.indptr))
+    column, place = entries.indices, places.copy()
+    while True:
+        low, high = _range(row, place[column], entries.shape[0])
+        known = high[row] >= 0
+        least, _ = _range(column[known], low[row[known]], entries.shape[1])
+        _, most = _range(column[known], high[row[known]], entries.shape[1])
+        found = (place == UNPLACED) & (most >= 0) & (least == most)
+        if not found.any():
+            break
+        place[found] = most[found]
+    low, high = _range(row, place[column], entries.shape[0])
+    shared = np.bincount(row, place[column] < 0, minlength=entries.shape[0]) > 0
+    return np.maximum(place, UNPLACED), np.where(~shared & (low == high), high, UNPLACED)
+
+
+def _range(group: Numbers, number: Numbers, count: int) -> tuple[Numbers, Numbers]:
+    """Return the least and the largest number from 0 on of every group; the largest is -1 where there is none."""
+    least, most = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
+    known = number >= 0
+    np.minimum.at(least, group[known], number[known])
+    np.maximum.at(most, group[known], number[known])
+    return least, most
