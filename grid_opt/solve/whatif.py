@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -18,9 +18,9 @@ from grid_opt.solve.tighten import tightened
 Side = Literal["in", "out"]
 """``in``: the region has a campus by the end. ``out``: it never has one."""
 
-_OPEN = 1e-6
+_OPEN, _HALF = 1e-6, 0.5
 _ROUNDING = 1e-9
-_NEAR_SHARE = 0.7
+_NEAR_SHARE = 0.5
 """Share of the time that the search near the known plan may take."""
 
 
@@ -63,6 +63,36 @@ def opened(matrix: Matrix, x: Array) -> set[str]:
     return {region for region, columns in site_columns(matrix).items() if x[list(columns.values())].sum() > _OPEN}
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What a plan has by region and quarter: whether its campus is open, and its halls."""
+
+    site: Mapping[tuple[str, str], float]
+    halls: Mapping[tuple[str, str], float]
+
+    @property
+    def regions(self) -> frozenset[str]:
+        """Regions with a campus in any quarter."""
+        return frozenset(region for (region, _), open_ in self.site.items() if open_ > _HALF)
+
+
+def around(matrix: Matrix, plan: Standing, free: Collection[str], steps: float) -> Matrix:
+    """Return the program near a plan: its campuses open as they do, with up to so many halls more or less in a quarter.
+
+    Regions of ``free`` are decided anew; of the others, those without a campus in the plan stay without.
+    """
+    lower, upper = matrix.col_lower.copy(), matrix.col_upper.copy()
+    for number, column in enumerate(matrix.columns):
+        name, key = column.parent_component().local_name, column.index()
+        if name not in ("campus__site", "campus__halls") or key[0] in free:
+            continue
+        value, slack = (plan.site[key], 0.0) if name == "campus__site" else (plan.halls[key], steps)
+        slack = slack if key[0] in plan.regions else 0.0
+        lower[number] = max(lower[number], min(value - slack, upper[number]))
+        upper[number] = max(lower[number], min(upper[number], value + slack))
+    return replace(matrix, col_lower=lower, col_upper=upper)
+
+
 class Relaxation(Protocol):
     """The linear relaxation of a program: with nothing forced, and with a region forced in or left out.
 
@@ -102,8 +132,8 @@ class PartedRelaxation:
     r"""The relaxation of a large program, solved region by region (:mod:`grid_opt.solve.regions`).
 
     With the prices :math:`y` of what regions share, forcing region :math:`r` in costs at least
-    :math:`v_r^{open}(y) - v_r(y)` more than the bound at these prices, and one small program tells. Leaving a region out
-    changes the prices, so that the relaxation is solved again without it.
+    :math:`v_r^{open}(y) - v_r(y)` more than the bound at these prices, and one small program tells. Leaving a region
+    out changes the prices, so that the relaxation is solved again without it.
     """
 
     def __init__(self, matrix: Matrix, places: Numbers, options: Options) -> None:
@@ -146,30 +176,25 @@ def relaxation_of(matrix: Matrix, places: Numbers | None, options: Options) -> R
 
 
 def solve_near(
-    matrix: Matrix, counts: npt.NDArray[np.bool_], places: Numbers | None, near: Collection[str], bound: float,
+    matrix: Matrix, counts: npt.NDArray[np.bool_], places: Numbers | None, near: Matrix, bound: float,
     options: Options, enough: float = -np.inf,
 ) -> Answer:  # fmt: skip
-    """Search for the best plan: first among the regions of ``near``, then, where that is not enough, among all.
+    """Search for the best plan: first in ``near``, a part of the program, then, where that is not enough, in all of it.
 
-    ``bound`` is a proven bound of the whole program, as of its relaxation; the answer's bound is never weaker. The
-    regions of a known plan are a good first guess for a question that differs from it in one region. A plan among them
-    that costs no more than ``enough`` ends the search. With ``places`` the program is large and searched region by
-    region, which makes a first guess of its own.
+    ``bound`` is a proven bound of the whole program, as of its relaxation; the answer's bound is never weaker. What is
+    near a known plan is a good first guess for a question that differs from it in one region. A plan there that costs
+    no more than ``enough`` ends the search.
 
     Raises:
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
     """
-    matrix = tightened(matrix)
-    far = [] if places is not None else [region for region in site_columns(matrix) if region not in near]
-    spent, best = 0.0, Answer("no_plan", "no plan was looked for yet", bound=bound)
-    if far:
-        few = replace(options, time_limit_s=_NEAR_SHARE * options.time_limit_s)
-        best = _bounded(search(without(matrix, far), counts, None, few), bound, options, proves=False)
-        spent = best.seconds
-        if best.interrupted or (best.x is not None and (best.status == "optimal" or best.objective <= enough)):
-            return best
+    few = replace(options, time_limit_s=_NEAR_SHARE * options.time_limit_s)
+    best = _bounded(search(tightened(near), counts, None, few), bound, options, proves=False)
+    spent = best.seconds
+    if best.interrupted or (best.x is not None and (best.status == "optimal" or best.objective <= enough)):
+        return best
     left = replace(options, time_limit_s=max(1.0, options.time_limit_s - spent))
-    last = search(matrix, counts, places, left)
+    last = search(tightened(matrix), counts, places, left)
     if last.status in ("infeasible", "unbounded"):
         return last
     last = _bounded(last, bound, options, proves=True)

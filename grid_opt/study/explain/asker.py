@@ -22,7 +22,7 @@ from grid_opt.solve.highs import Answer, Options, solve
 from grid_opt.solve.regions import Numbers
 from grid_opt.solve.standard_form import Matrix, to_matrix
 from grid_opt.solve.tighten import tightened
-from grid_opt.solve.whatif import Relaxation, Side, asked, opened, relaxation_of, solve_near, without
+from grid_opt.solve.whatif import Relaxation, Side, Standing, around, asked, opened, relaxation_of, solve_near, without
 from grid_opt.study.explain.levers import Change, changed, stored_world, tables_of
 from grid_opt.study.plan_case import decomposes
 from grid_opt.units import USD_PER_MUSD
@@ -40,6 +40,7 @@ class Known:
     bound: float
     unit: str
     sites: frozenset[str]
+    standing: Standing
     sha256: str
 
 
@@ -91,8 +92,17 @@ def know(path: str | Path, case_folder: str | Path | None = None) -> Known:
     sites = frozenset(str(r) for r in plan["region"].values[(final > BUILT_MW).values])
     return Known(
         plan, case, float(plan.attrs["objective"]), float(plan.attrs["bound"]), str(plan.attrs["objective_unit"]),
-        sites, digest(plan),
+        sites, Standing(_by_quarter(plan["site"]), _by_quarter(plan["halls"])), digest(plan),
     )  # fmt: skip
+
+
+def _by_quarter(array: xr.DataArray) -> dict[tuple[str, str], float]:
+    values = np.round(array.transpose("region", "quarter").values)
+    return {
+        (str(r), str(q)): float(values[i, j])
+        for i, r in enumerate(array["region"].values)
+        for j, q in enumerate(array["quarter"].values)
+    }
 
 
 class Asker:
@@ -152,10 +162,13 @@ class Asker:
         """
         program = self.base if change is None else self._changed(change)
         options = replace(self.options, time_limit_s=max(1.0, seconds))
-        here = near | {region} if side == "in" else near - {region}
-        answer = solve_near(
-            asked(program.matrix, region, side), program.counts, program.places, here, bound, options, enough
-        )
+        matrix = asked(program.matrix, region, side)
+        campus = self.case.campus
+        moved = max(campus.min_campus_mw, campus.hall_mw) / campus.hall_mw
+        if side == "out":
+            moved += max(n for (r, _), n in self.known.standing.halls.items() if r == region)
+        hood = around(matrix, self.known.standing, (near - self.known.sites) | {region}, math.ceil(moved))
+        answer = solve_near(matrix, program.counts, program.places, hood, bound, options, enough)
         if answer.x is None or change is not None:
             return Solved(answer, {}, {})
         store(program.matrix, answer.x, program.model)

@@ -75,7 +75,8 @@ def _difference(reason: Reason, unit: str, is_: str, then: str) -> str:
 def _proven(reason: Reason, unit: str) -> str:
     low, high = reason.at_least, reason.at_most
     if low is not None and high is not None and amount(low, unit) != amount(high, unit):
-        return f" (proven: between {amount(low, unit)} and {amount(high, unit)})"
+        about = "" if reason.estimate is None else f"; the relaxation estimates {amount(reason.estimate, unit)}"
+        return f" (proven: between {amount(low, unit)} and {amount(high, unit)}{about})"
     if high is None and low is not None and low > _SMALL:
         return f" (proven: at least {amount(low, unit)})"
     return "" if high is not None else "; not proven, for the relaxation lies further below the plan"
