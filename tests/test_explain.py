@@ -19,11 +19,12 @@ from grid_opt.formulation.model import build_model
 from grid_opt.plan.explanation import FILE, Explanation, explanation_of, read_explanation, with_explanation
 from grid_opt.plan.io import open_plan, write_plan
 from grid_opt.report import binding
-from grid_opt.solve.extract import counted
+from grid_opt.solve.extract import counted, places
 from grid_opt.solve.highs import Options, solve
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import to_matrix
 from grid_opt.solve.tighten import tightened
+from grid_opt.solve.whatif import PartedRelaxation, Standing, WholeRelaxation, around
 from grid_opt.study.explain.asker import Asker, know
 from grid_opt.study.explain.conduct import Limits, explain_plan
 from grid_opt.study.explain.examine import bound, examine
@@ -284,3 +285,36 @@ def test_one_region_as_json(tiny_plan: Path, tmp_path: Path) -> None:
     told = json.loads(result.stdout)
     assert result.exit_code == 0 and [one["region"] for one in told["reasons"]] == ["Z3"]
     assert told["written"] == str(tmp_path / FILE) and read_explanation(tmp_path / FILE).unit == "million USD"
+
+
+def test_the_relaxation_region_by_region_is_a_bound_of_the_same() -> None:
+    case = _case()
+    model = build_model(case, _world(case))
+    matrix = tightened(to_matrix(model.pyomo))
+    whole = WholeRelaxation(matrix, Options())
+    parted = PartedRelaxation(matrix, places(matrix, model), Options())
+    assert parted.base.objective == pytest.approx(whole.base.objective, rel=1e-6)
+    for region in ("Z0", "Z2", "Z3"):
+        exact, found = whole.ask(region, "in"), parted.ask(region, "in")
+        assert parted.base.objective - CLOSE <= found.objective <= exact.objective + CLOSE
+        out = parted.ask(region, "out")
+        assert out.objective == pytest.approx(whole.ask(region, "out").objective, rel=1e-6)
+    for region in ("Z1", "Z4"):
+        assert whole.ask(region, "in").status == parted.ask(region, "in").status == "infeasible"
+
+
+def test_what_is_near_a_plan_moves_few_halls() -> None:
+    case = _case()
+    matrix = to_matrix(build_model(case, _world(case)).pyomo)
+    quarters = case.quarters
+    site = {(r, q): float(r == "Z0") for r in ("Z0", "Z1", "Z2", "Z3", "Z4") for q in quarters}
+    plan = Standing(site, {key: 2.0 * open_ for key, open_ in site.items()})
+    near = around(matrix, plan, {"Z3"}, 1)
+    for column, low, high in zip(near.columns, near.col_lower, near.col_upper, strict=True):
+        name, (region, *_) = column.parent_component().local_name, column.index()
+        if name == "campus__halls" and region == "Z0":
+            assert (low, high) == (1.0, 3.0)
+        elif name == "campus__site" and region in ("Z0", "Z1"):
+            assert low == high == float(region == "Z0")
+        elif name == "campus__site" and region == "Z3":
+            assert (low, high) == (0.0, 1.0)
