@@ -146,7 +146,7 @@ def test_what_turns_the_decision_does_and_less_does_not(explained: Explanation, 
     assert turns["Z2", "sooner"].amount is not None and turns["Z4", "sooner"].amount is None
     words = {one.region: one.words for one in explained.reasons}
     assert "MW more headroom from 2026Q1 on (solved again)" in words["Z1"]
-    assert "/MWh (wholesale) (solved again)" in words["Z3"] and "earlier (solved again)" in words["Z2"]
+    assert "instead of $55.0/MWh (solved again)" in words["Z3"] and "earlier (solved again)" in words["Z2"]
 
 
 def test_bounds_alone_bracket_the_regret(explained: Explanation, tiny_plan: Path) -> None:

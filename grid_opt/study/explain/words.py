@@ -14,6 +14,7 @@ _LABELS: Mapping[Method, str] = {
     "re-solved": "solved again", "re-solved, gap open": "solved again", "relaxation": "estimate",
     "not known": "not known",
 }  # fmt: skip
+_NAMES = {"headroom": "how much more headroom would do", "sooner": "how much earlier", "price": "at which price"}
 _SMALL = 0.005
 _NAMED = 3
 
@@ -109,6 +110,8 @@ def _turns(turns: Sequence[Turn]) -> list[str]:
         said.append(f"It would be as good as this plan with {_either([turn.words for turn in does])}.")
     if fails:
         said.append(f"Not even {' or '.join(turn.words for turn in fails)} would do.")
+    if unknown := [_NAMES[turn.lever] for turn in turns if turn.method == "not known"]:
+        said.append(f"Not known in time: {', '.join(unknown)}.")
     return said
 
 
@@ -126,11 +129,11 @@ def turn_words(
     elif lever == "sooner":
         said = f"{_quarters(value)} earlier"
     else:
-        at = f"${now - value:,.1f}/MWh instead of ${now:,.1f}/MWh"
-        said = f"power at {at} (wholesale)" if found is not None else f"power at {at}"
+        dearer = "" if smallest or found is None else " or a little dearer,"
+        said = f"wholesale power at ${now - value:,.1f}/MWh{dearer} instead of ${now:,.1f}/MWh"
     if found is None:
         return said
-    less = "" if smallest else "at most "
+    less = "" if smallest or lever == "price" else "at most "
     return f"{less}{said} ({_LABELS[method]})"
 
 
