@@ -194,7 +194,7 @@ def solve_near(
     if best.interrupted or (best.x is not None and (best.status == "optimal" or best.objective <= enough)):
         return best
     left = replace(options, time_limit_s=max(1.0, options.time_limit_s - spent))
-    last = search(tightened(matrix), counts, places, left)
+    last = search(tightened(matrix), counts, places, left, known=best.x)
     if last.status in ("infeasible", "unbounded"):
         return last
     last = _bounded(last, bound, options, proves=True)
