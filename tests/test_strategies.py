@@ -124,9 +124,8 @@ def test_a_known_plan_that_is_none_of_this_case_is_left_aside() -> None:
     matrix = to_matrix(model.pyomo)
     told: list[str] = []
     nothing = np.zeros(matrix.shape[1])  # builds nothing, and so misses every target
-    found = search(
-        tightened(matrix), counted(matrix, model), places(matrix, model), Options(gap=0.0), told.append, nothing
-    )
+    counts, where = counted(matrix, model), places(matrix, model)
+    found = search(tightened(matrix), counts, where, Options(gap=0.0), told.append, nothing)
     truth = search(matrix, counts, None, Options(gap=0.0))
     assert found.objective == pytest.approx(truth.objective, rel=1e-9)
     assert "the known plan is none of this case: searching anew" in told
