@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\((?!https?://|mailto:|#)([^)#\s]+)")
 COMMANDS = (
-    "run", "check", "verify", "redispatch", "sweep", "batch", "resume", "sweep-report", "map", "report", "compare",
+    "run", "check", "verify", "redispatch", "explain", "sweep", "batch", "resume", "sweep-report", "map", "report", "compare",
     "export", "new", "doctor",
 )  # fmt: skip
 GROUPS = ("compute", "network", "tariff")
