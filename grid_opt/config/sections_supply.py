@@ -26,7 +26,7 @@ class Supply(Knobs):
     """Which power campuses may contract or make for themselves, beside what they buy at wholesale."""
 
     contracts: Annotated[tuple[Settlement, ...], Field(strict=False)] = knob(
-        ("financial",),
+        SETTLEMENTS,
         "Settlements of the long contracts (PPAs) of data/ppa_offers.csv that may be signed: 'financial' (a contract "
         "for differences) or 'physical' (energy delivered to campuses that pay for energy at the wholesale price, at "
         "flat rates or by tariff). Empty for none.",
