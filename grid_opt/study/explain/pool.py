@@ -120,10 +120,11 @@ def _begin(path: Path, folder: Path | None, longest_s: float, halt: Event) -> No
     parent = os.getppid()
 
     def watch() -> None:
-        while not halt.wait(_LOOK_EVERY_S):
-            if os.getppid() != parent:
-                os._exit(_ORPHANED)
-        stop.set()
+        while os.getppid() == parent:
+            if halt.wait(_LOOK_EVERY_S):
+                stop.set()
+                time.sleep(_LOOK_EVERY_S)
+        os._exit(_ORPHANED)
 
     threading.Thread(target=watch, daemon=True).start()
     _worker.update(path=path, folder=folder, longest_s=longest_s, stop=stop)
