@@ -118,25 +118,37 @@ def compare(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE.html", help="Write a page with the maps, too.")
     ] = None,
+    map_: Annotated[
+        Path | None,
+        typer.Option("--map", metavar="FILE.png", help="Draw where the MW differ from the first plan, as PNG or SVG."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare plans side by side: megawatts, dollars, tokens, sites and contracts."""
     with reporting(as_json):
         from grid_opt.plan.io import open_plan, read_outlines  # noqa: PLC0415
         from grid_opt.report import comparison  # noqa: PLC0415
+        from grid_opt.report.map_difference import write_difference_map  # noqa: PLC0415
 
         if len(plans) < 2:
             raise InputError(
                 "there is one plan to compare", field="A.nc B.nc ...", value=str(plans[0]),
                 expected="two plans or more", fix="name another plan.nc, too",
             )  # fmt: skip
-        opened = [open_plan(path) for path in plans]
+        if map_ is not None and map_.suffix.lower() not in (".png", ".svg"):
+            raise InputError(
+                "the map cannot be written under this name", field="--map", value=str(map_),
+                expected="a name that ends in .png or .svg", fix=f"write {map_.with_suffix('.png').name}",
+            )  # fmt: skip
+        opened, outlines = [open_plan(path) for path in plans], [read_outlines(path) or None for path in plans]
         found = comparison.compare(dict(zip(comparison.labels_of(plans), opened, strict=True)))
         if csv is not None:
             comparison.write_comparison_csv(found, csv)
         if html is not None:
-            comparison.write_comparison_html(found, opened, html, [read_outlines(path) or None for path in plans])
-        written = [path for path in (csv, html) if path is not None]
+            comparison.write_comparison_html(found, opened, html, outlines)
+        if map_ is not None:
+            write_difference_map(found.labels, opened, map_, outlines)
+        written = [path for path in (csv, html, map_) if path is not None]
         if as_json:
             files = [str(path) for path in plans]
             print_json({**found.to_dict(), "files": files, "written": [str(path) for path in written], "exit_code": 0})
