@@ -62,6 +62,24 @@ def test_the_cube_has_the_dimensions_of_the_sweep_and_the_values_of_single_runs(
     assert set(map(str, cube.variables)) - {"price", "target"} <= RESERVED
 
 
+def test_it_is_told_how_often_sites_are_chosen_and_where_they_switch(undisturbed: Path) -> None:
+    told = pd.read_csv(undisturbed / "chosen.csv")
+    assert set(told["of_plans"]) == {2}
+    assert list(pd.read_csv(undisturbed / "switches.csv").columns) == [
+        "axis",
+        "from",
+        "to",
+        "at",
+        "region",
+        "change",
+        "mw_from",
+        "mw_to",
+        "larger_gap",
+    ]
+    for name in ("chosen.png", "parallel.png", "where.png", "heat_map.png"):
+        assert (undisturbed / name).stat().st_size > 5_000
+
+
 def test_what_fails_is_recorded_and_stops_nothing(undisturbed: Path) -> None:
     cube = cube_of(undisturbed)
     assert cube["state"].values.tolist() == [["done", "infeasible"]] * 2
