@@ -113,8 +113,8 @@ def how_often(power: pd.DataFrame, title: str) -> Figure:
 def parallel(table: pd.DataFrame, axes: Sequence[str], measures: Mapping[str, str], title: str) -> Figure:
     """Return one line for each case through its place on every axis and its results, darker for a higher first result.
 
-    ``table`` has a row for each case; ``measures`` are columns of results and what stands below them. A case without a plan, or
-    without a place on some axis, has no line.
+    ``table`` has a row for each case; ``measures`` are columns of results and what stands below them. A case without
+    a plan, or without a place on some axis, has no line.
     """
     columns = [*axes, *measures]
     whole = table[columns].dropna()
