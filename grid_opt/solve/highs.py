@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import highspy
@@ -199,6 +200,18 @@ def solve(matrix: Matrix, options: Options, start: Array | None = None) -> Answe
     _run(engine)
     stopped = options.stop is not None and options.stop.is_set()
     return replace(_read(engine, matrix), seconds=time.monotonic() - began, interrupted=stopped)
+
+
+def write_mps(matrix: Matrix, path: Path) -> None:
+    """Write a program as an MPS file, for other solvers; columns are named by their numbers.
+
+    Raises:
+        SolverError: HiGHS could not write the file.
+    """
+    engine = _engine(Options())
+    _load(engine, matrix)
+    if engine.writeModel(str(path)) == highspy.HighsStatus.kError:  # a warning says that names were made up
+        raise SolverError(f"HiGHS could not write {path}")
 
 
 _LOST = {

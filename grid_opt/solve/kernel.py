@@ -64,10 +64,10 @@ def search_sites(
         search.among(closed, _FEW_SHARE)
         if not search.best.interrupted:
             closed = search.hopeless(closed)
-    if not search.done(closed):
+    if not search.done:
         stage(f"searching {len(regions.sites) - len(closed)} of {len(regions.sites)} regions")
         search.among(closed, 1.0)
-    return search.answer(closed)
+    return search.answer()
 
 
 class _Search:
@@ -79,7 +79,8 @@ class _Search:
         self.regions, self.prices, self.options, self.stage = regions, relaxed.prices, options, stage
         self.began = began
         self.floor = relaxed.answer.bound  # of all plans
-        self.inside = float("-inf")  # of the plans that open none of the closed regions
+        self.closed: list[int] = []  # regions closed in the last search
+        self.inside = float("-inf")  # of the plans that open none of them
         self.opening: dict[int, float] = {}  # of the plans that open a region
         self.best = replace(relaxed.answer, status="no_plan", objective=float("inf"), x=None)
         self.nodes = 0
@@ -89,14 +90,15 @@ class _Search:
         """Time spent."""
         return time.monotonic() - self.began
 
-    def bound(self, closed: list[int]) -> float:
-        """Return what is proven of all plans after a search in which some regions were closed."""
-        return max(self.floor, min([self.inside, *(self.opening.get(r, self.floor) for r in closed)]))
+    @property
+    def bound(self) -> float:
+        """What is proven of all plans: each opens none of the regions closed in the last search, or one of them."""
+        return max(self.floor, min(self.inside, self._outside(self.closed)))
 
-    def done(self, closed: list[int]) -> bool:
-        """Tell whether the best plan is good enough, or the user wants no better."""
-        gap = relative_gap(self.best.objective, self.bound(closed))
-        return self.best.interrupted or gap <= self.options.gap + _ROUNDING
+    @property
+    def done(self) -> bool:
+        """Whether the best plan is good enough, or the user wants no better."""
+        return self.best.interrupted or relative_gap(self.best.objective, self.bound) <= self.options.gap + _ROUNDING
 
     def among(self, closed: list[int], share: float) -> None:
         """Search with some regions closed, in a share of the time left: what is found is a plan of the whole."""
@@ -104,6 +106,7 @@ class _Search:
         chosen = replace(self.options, time_limit_s=max(1.0, left), progress=self._listener(closed))
         found = solve(_closing(self.regions, closed), chosen, self.best.x)
         self.nodes += found.nodes
+        self.closed = list(closed)
         self.inside = float("inf") if found.status == "infeasible" else found.bound
         known = replace(self.best, detail=found.detail, interrupted=found.interrupted)
         self.best = found if found.x is not None and found.objective <= self.best.objective else known
@@ -111,7 +114,7 @@ class _Search:
     def hopeless(self, closed: list[int]) -> list[int]:
         """Return the closed regions that no plan opens that is better than the best by more than the asked gap."""
         self.stage("proving what it costs to open another region")
-        for r in self.regions.sites.keys() - set(closed):
+        for r in sorted(self.regions.sites.keys() - set(closed)):
             self.floor += max(0.0, self._worth(r, whole=True) - self._worth(r))
         enough = self.best.objective - self.options.gap * abs(self.best.objective)
         for r in closed:
@@ -121,14 +124,18 @@ class _Search:
                 self.opening[r] = max(self.opening[r], others + self._worth(r, opened=True, whole=True))
         return [r for r in closed if self.opening[r] >= enough]
 
-    def answer(self, closed: list[int]) -> Answer:
+    def answer(self) -> Answer:
         """Return the best plan with what is proven of all, and the status that follows."""
-        proven, best = self.bound(closed), self.best
+        proven, best = self.bound, self.best
         if best.x is None:
             status: Status = "infeasible" if proven == float("inf") else "no_plan"
             return replace(best, status=status, bound=proven, nodes=self.nodes, seconds=self.seconds)
         found = replace(best, bound=min(proven, best.objective), nodes=self.nodes, seconds=self.seconds)
         return replace(found, status="optimal" if found.gap <= self.options.gap + _ROUNDING else "feasible")
+
+    def _outside(self, closed: list[int]) -> float:
+        """Return the bound of the plans that open one of some regions."""
+        return min((self.opening.get(r, self.floor) for r in closed), default=float("inf"))
 
     def _worth(self, region: int, *, whole: bool = False, opened: bool = False) -> float:
         return self.regions.worth(region, self.prices, self.options, whole=whole, opened=opened).bound
@@ -138,7 +145,7 @@ class _Search:
         listener, before, best = self.options.progress, self.seconds, self.best.objective
         if listener is None:
             return None
-        outside = min((self.opening.get(r, self.floor) for r in closed), default=float("inf"))
+        outside = self._outside(closed)
 
         def tell(news: Progress) -> None:
             bound = max(self.floor, min(news.bound, outside))

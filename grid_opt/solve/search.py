@@ -49,10 +49,7 @@ def search(
         return _sites(matrix, places, options, stage)
     fractions = replace(matrix, integer=matrix.integer & ~counts)
     asked, row = replace(options, gap=_FIRST_SHARE * options.gap), dense_budget(matrix)
-    if row is None:
-        first = _sites(fractions, places, asked, stage)
-    else:
-        first = search_priced(fractions, row, asked, stage)
+    first = _sites(fractions, places, asked, stage) if row is None else search_priced(fractions, row, asked, stage)
     if first.x is None:
         return first
     stage(f"whole systems next: objective {first.objective:,.6g} with fractions, bound {first.bound:,.6g}")

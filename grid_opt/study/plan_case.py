@@ -108,7 +108,7 @@ def _in_regions(case: Case, world: xr.Dataset, options: Options, log: Log) -> _S
     matrix = to_matrix(model.pyomo)
     size = model_size(matrix)
     log.stage(f"solving {size['rows']:,} rows, {size['columns']:,} columns, {size['integers']:,} integers")
-    where = places(matrix, model) if _decomposes(case, world) else None
+    where = places(matrix, model) if decomposes(case, world.sizes["region"]) else None
     answer = search(tightened(matrix), counted(matrix, model), where, options, log.stage)
     log.stage(how_it_ended(case, answer))
     _require_plan(answer, matrix, options, case, world)
@@ -116,10 +116,10 @@ def _in_regions(case: Case, world: xr.Dataset, options: Options, log: Log) -> _S
     return world, model, matrix, answer, polish(matrix, answer, options)
 
 
-def _decomposes(case: Case, world: xr.Dataset) -> bool:
-    """Tell whether the relaxation is solved region by region."""
+def decomposes(case: Case, regions: int) -> bool:
+    """Tell whether a case with so many regions is searched region by region."""
     if case.solve.strategy == "auto":
-        return world.sizes["region"] > FIRST
+        return regions > FIRST
     return case.solve.strategy == "decomposition"
 
 
