@@ -39,6 +39,10 @@ network = false
 menu = false
 [tariffs]
 charge = false
+[supply]
+contracts = []
+forwards = false
+onsite = []
 [energy]
 days = 4
 extreme_days = 0
