@@ -196,22 +196,35 @@ def export(
 
 
 def _write_as(format_: Format, plan: xr.Dataset, target: Path, outlines: Outlines | None) -> None:
-    from grid_opt.report import geopackage, gis_files, iamc, tables, workbook  # noqa: PLC0415
-
+    """Write a plan in one form; only what writes it is loaded."""
     if format_ is Format.gpkg:
-        geopackage.write_geopackage(plan, target, outlines)
+        from grid_opt.report.geopackage import write_geopackage  # noqa: PLC0415
+
+        write_geopackage(plan, target, outlines)
     elif format_ is Format.geoparquet:
-        gis_files.write_geoparquet(plan, target, outlines)
+        from grid_opt.report.gis_files import write_geoparquet  # noqa: PLC0415
+
+        write_geoparquet(plan, target, outlines)
     elif format_ is Format.geojson:
-        gis_files.write_geojson(plan, target, outlines)
+        from grid_opt.report.gis_files import write_geojson  # noqa: PLC0415
+
+        write_geojson(plan, target, outlines)
     elif format_ is Format.xlsx:
-        workbook.write_workbook(plan, target)
+        from grid_opt.report.workbook import write_workbook  # noqa: PLC0415
+
+        write_workbook(plan, target)
     elif format_ is Format.iamc:
-        iamc.write_iamc(plan, target)
+        from grid_opt.report.iamc import write_iamc  # noqa: PLC0415
+
+        write_iamc(plan, target)
     elif format_ is Format.bills:
-        tables.write_bills(plan, target)
+        from grid_opt.report.tables import write_bills  # noqa: PLC0415
+
+        write_bills(plan, target)
     else:
-        tables.write_csv(plan, target)
+        from grid_opt.report.tables import write_csv  # noqa: PLC0415
+
+        write_csv(plan, target)
 
 
 def _say_written(targets: Sequence[Path], as_json: bool) -> None:

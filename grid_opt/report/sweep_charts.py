@@ -57,13 +57,13 @@ def tornado(base: float, bars: Sequence[Bar], unit: str, title: str) -> Figure:
     return figure
 
 
-def heat_map(values: xr.DataArray, unit: str, title: str) -> Figure:
-    """Return a result over two axes, (rows, columns); a case without a plan is an empty cell."""
+def heat_map(values: xr.DataArray, unit: str, title: str, missing: str = "no plan") -> Figure:
+    """Return a result over two axes, (rows, columns); where there is none the cell says ``missing``."""
     rows, columns = (str(dim) for dim in values.dims)
     high = 1.7 + 0.42 * values.sizes[rows]
     figure = style.new_figure(max(6.0, 2.4 + 0.85 * values.sizes[columns]), high)
     plot = figure.add_axes((0.17, 0.85 / high, 0.78, 1 - 1.5 / high))
-    _cells(plot, values.values, "{:,.4g}")
+    _cells(plot, values.values, "{:,.4g}", missing=missing)
     plot.set_xticks(range(values.sizes[columns]), [_short(v) for v in values[columns].values.tolist()])
     plot.set_yticks(range(values.sizes[rows]), [_short(v) for v in values[rows].values.tolist()])
     plot.set_xlabel(columns)
@@ -164,13 +164,15 @@ def _scale_of(values: pd.Series) -> _Scale:
     return _Scale(np.array([places[str(value)] for value in values]), tuple((h, n[:24]) for n, h in places.items()))
 
 
-def _cells(plot: Axes, values: npt.NDArray[np.float64], form: str, hide_zero: bool = False) -> None:
+def _cells(
+    plot: Axes, values: npt.NDArray[np.float64], form: str, hide_zero: bool = False, missing: str = "no plan"
+) -> None:
     """Color the cells and write their numbers into them."""
     image = plot.imshow(values, aspect="auto", cmap="YlGnBu")
     shades = np.asarray(image.norm(np.nan_to_num(values)), dtype=float)
     for (row, column), value in np.ndenumerate(values):
         if np.isnan(value):
-            text, color = "" if hide_zero else "no plan", style.MUTED
+            text, color = "" if hide_zero else missing, style.MUTED
         else:
             text = "" if hide_zero and value <= _BUILT_MW else form.format(value)
             color = style.PAPER if shades[row, column] > _DARK else style.INK

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from grid_opt.config.reading import parse_toml
 from grid_opt.report import style, sweep_charts
 from grid_opt.report.sweep_charts import Bar
 from grid_opt.report.tables import to_csv
-from grid_opt.study.sweeps import sensitivity, sites
+from grid_opt.study.sweeps import regret, sensitivity, sites
 from grid_opt.study.sweeps.cases import shown
 from grid_opt.study.sweeps.cube import CUBE, gather, table_of, write_cube, write_tables
 from grid_opt.study.sweeps.design import BASE
@@ -74,6 +74,26 @@ def summary_of(manifest: Manifest, folder: Path, table: pd.DataFrame, notes: lis
         "notes": notes,
         "cases": rows,
     }
+
+
+def write_regrets(manifest: Manifest, folder: Path, most: int, say: Callable[[str], None]) -> list[str]:
+    """Price the ``most`` plans that come most often under every case; write table and picture, and say it in words."""
+    found = regret.regrets(manifest, folder, most, say)
+    write_text(folder / regret.FILE, to_csv(found))
+    if found.empty:
+        return ["no case has a plan, so there is no regret"]
+    unit = str(gather(manifest, folder)["objective"].attrs["units"])
+    plans, cases = (list(dict.fromkeys(found[name])) for name in ("plan", "case"))
+    shape = [(row.plan, row.case) for row in found.itertuples()]
+    values = pd.Series(found["regret"].to_numpy(), index=pd.MultiIndex.from_tuples(shape)).unstack().loc[plans, cases]
+    title = f"{manifest.title or manifest.name}: regret of the plan of (row) under (column)"
+    with style.look():
+        drawn = sweep_charts.heat_map(
+            xr.DataArray(values.to_numpy(), coords={"plan of": plans, "case": cases}, dims=("plan of", "case")), unit,
+            title, missing="cannot",
+        )  # fmt: skip
+        style.save(drawn, folder / regret.PICTURE)
+    return regret.in_words(found, unit)
 
 
 def _write_sites(manifest: Manifest, cube: xr.Dataset, folder: Path) -> list[str]:
