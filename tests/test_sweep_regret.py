@@ -13,6 +13,7 @@ import xarray as xr
 from grid_opt.config.loading import case_from_toml
 from grid_opt.formulation.model import Model, build_model
 from grid_opt.inputs.world import build_world
+from grid_opt.report import style, sweep_charts
 from grid_opt.solve.extract import store, variables
 from grid_opt.solve.highs import Options, solve
 from grid_opt.solve.standard_form import Matrix, to_matrix
@@ -81,6 +82,16 @@ def test_what_cannot_stand_is_told(dear: tuple[xr.Dataset, Model, Matrix]) -> No
     for siting in ({("campus.halls", "OK", "2026Q4"): 99.0}, {}):
         kept = with_siting(matrix, model, siting)
         assert kept is None or solve(kept, EXACT).status == "infeasible"
+
+
+def test_the_picture_says_where_a_plan_cannot_stand() -> None:
+    table = pd.DataFrame([[0.0, math.nan], [12.5, 0.0]], index=["a" * 90, "b"], columns=["one", "two <b>"])
+    with style.look():
+        figure = sweep_charts.regrets(table, "million USD", "Made up")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["0", "cannot", "12.5", "0"]
+    with style.look():
+        wide = sweep_charts.regrets(pd.DataFrame(np.eye(60)), "million USD", "Made up")
+    assert len(wide.axes[0].get_xticks()) == sweep_charts.MOST_COLUMNS
 
 
 def test_the_words_name_the_plan_that_regrets_least() -> None:

@@ -21,6 +21,8 @@ MOST_COLUMNS: Final = 48
 """Cases that a heat map by region shows one by one; of more it shows how often a region is built in."""
 _BUILT_MW = 1e-6
 _DARK = 0.55
+_LONGEST = 40
+"""Characters of a label of a plan or case."""
 _MOST_MARKS = 6
 """Different values of an axis that are all written beside its line."""
 
@@ -57,18 +59,42 @@ def tornado(base: float, bars: Sequence[Bar], unit: str, title: str) -> Figure:
     return figure
 
 
-def heat_map(values: xr.DataArray, unit: str, title: str, missing: str = "no plan") -> Figure:
-    """Return a result over two axes, (rows, columns); where there is none the cell says ``missing``."""
+def heat_map(values: xr.DataArray, unit: str, title: str) -> Figure:
+    """Return a result over two axes, (rows, columns); a case without a plan is an empty cell."""
     rows, columns = (str(dim) for dim in values.dims)
     high = 1.7 + 0.42 * values.sizes[rows]
     figure = style.new_figure(max(6.0, 2.4 + 0.85 * values.sizes[columns]), high)
     plot = figure.add_axes((0.17, 0.85 / high, 0.78, 1 - 1.5 / high))
-    _cells(plot, values.values, "{:,.4g}", missing=missing)
+    _cells(plot, values.values, "{:,.4g}")
     plot.set_xticks(range(values.sizes[columns]), [_short(v) for v in values[columns].values.tolist()])
     plot.set_yticks(range(values.sizes[rows]), [_short(v) for v in values[rows].values.tolist()])
     plot.set_xlabel(columns)
     plot.set_ylabel(rows)
     _finish(figure, plot, f"{title} [{unit}]")
+    return figure
+
+
+def regrets(table: pd.DataFrame, unit: str, title: str) -> Figure:
+    """Return the regret of plans (rows) under cases (columns); a plan that cannot stand in a case has none there.
+
+    Of more than ``MOST_COLUMNS`` cases those with the largest regrets are shown.
+    """
+    if table.shape[1] > MOST_COLUMNS:
+        table = table[table.max().nlargest(MOST_COLUMNS).index]
+    rows, columns = ([str(label)[:_LONGEST] for label in labels] for labels in (table.index, table.columns))
+    left, below = (0.35 + 0.078 * max(map(len, labels), default=4) for labels in (rows, columns))
+    high, wide = 0.8 + below + 0.36 * len(rows), max(7.0, left + 0.4 + 0.62 * len(columns))
+    figure = style.new_figure(wide, high)
+    plot = figure.add_axes((left / wide, below / high, (wide - left - 0.3) / wide, 0.36 * len(rows) / high))
+    _cells(plot, table.to_numpy(), "{:,.4g}", missing="cannot")
+    plot.set_xticks(range(len(columns)), columns, rotation=60, ha="right", rotation_mode="anchor")
+    plot.set_yticks(range(len(rows)), rows)
+    _finish(figure, plot, "")
+    figure.text(
+        0.15 / wide, 1 - 0.3 / high, f"{title}: regret [{unit}]", fontsize=11, fontweight="bold", color=style.INK
+    )
+    how = "the campuses of a plan (row) when a case (column) comes true, above that case's own plan"
+    figure.text(0.15 / wide, 1 - 0.52 / high, how, fontsize=8, color=style.MUTED)
     return figure
 
 

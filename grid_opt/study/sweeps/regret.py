@@ -163,5 +163,5 @@ def in_words(found: pd.DataFrame, unit: str) -> list[str]:
         out = part.loc[part["state"] == "impossible", "case"].tolist()
         if out:
             more = f" and {len(out) - 3} more" if len(out) > 3 else ""
-            notes.append(f"the campuses of {plan} do not meet every limit of {', '.join(out[:3])}{more}")
+            notes.append(f"the campuses of {plan} do not meet every limit of {'; '.join(out[:3])}{more}")
     return notes

@@ -86,13 +86,8 @@ def write_regrets(manifest: Manifest, folder: Path, most: int, say: Callable[[st
     plans, cases = (list(dict.fromkeys(found[name])) for name in ("plan", "case"))
     shape = [(row.plan, row.case) for row in found.itertuples()]
     values = pd.Series(found["regret"].to_numpy(), index=pd.MultiIndex.from_tuples(shape)).unstack().loc[plans, cases]
-    title = f"{manifest.title or manifest.name}: regret of the plan of (row) under (column)"
     with style.look():
-        drawn = sweep_charts.heat_map(
-            xr.DataArray(values.to_numpy(), coords={"plan of": plans, "case": cases}, dims=("plan of", "case")), unit,
-            title, missing="cannot",
-        )  # fmt: skip
-        style.save(drawn, folder / regret.PICTURE)
+        style.save(sweep_charts.regrets(values, unit, manifest.title or manifest.name), folder / regret.PICTURE)
     return regret.in_words(found, unit)
 
 

@@ -72,7 +72,7 @@ def switches(manifest: Manifest, cube: xr.Dataset, power: pd.DataFrame) -> pd.Da
             continue
         place = manifest.cases[after].place
         where = {name: value for name, value in place.items() if name != axis}
-        if manifest.cases[after].scenario:
+        if manifest.scenarios:
             where = {"scenario": manifest.cases[after].scenario, **where}
         for region in power.columns[(one > BUILT_MW) != (two > BUILT_MW)]:
             rows.append(
