@@ -24,7 +24,8 @@ _DARK = 0.55
 _LONGEST = 40
 """Characters of a label of a plan or case."""
 _MOST_MARKS = 6
-"""Different values of an axis that are all written beside its line."""
+"""Different values of an axis that are all written beside its line, if they are ``_APART`` of its height from another."""
+_APART = 0.05
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,8 @@ def _scale_of(values: pd.Series) -> _Scale:
         if high <= low:
             return _Scale(np.full(len(numbers), 0.5), ((0.5, f"{low:,.5g}"),))
         few = np.unique(numbers)
-        marks = few if len(few) <= _MOST_MARKS else np.linspace(low, high, 5)
+        apart = float(np.diff(few).min()) / (high - low)
+        marks = few if len(few) <= _MOST_MARKS and apart > _APART else np.linspace(low, high, 5)
         heights = (marks - low) / (high - low)
         ticks = tuple((float(height), f"{mark:,.5g}") for height, mark in zip(heights, marks, strict=True))
         return _Scale((numbers - low) / (high - low), ticks)
