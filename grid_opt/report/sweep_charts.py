@@ -24,7 +24,7 @@ _DARK = 0.55
 _LONGEST = 40
 """Characters of a label of a plan or case."""
 _MOST_MARKS = 6
-"""Different values of an axis that are all written beside its line, if they are ``_APART`` of its height from another."""
+"""Values of an axis that are all written beside its line, if each is ``_APART`` of its height from the next."""
 _APART = 0.05
 
 
