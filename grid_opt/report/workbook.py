@@ -102,13 +102,16 @@ class _Pen:
             sheet.autofilter(0, 0, len(rows), len(heads) - 1)
 
     def _write(self, sheet: Any, row: int, column: int, cell: Any, whole: bool) -> None:
+        if cell is None or cell is pd.NA:
+            return
         if isinstance(cell, bool | str) or not isinstance(cell, int | float):
             text = clean(cell)
             looks_like_formula = text.lstrip(" ").startswith(FORMULA_STARTS)
             sheet.write_string(row, column, text, *([self.text] if looks_like_formula else []))
         elif math.isfinite(cell):
-            is_whole = whole and float(cell).is_integer()
-            sheet.write_number(row, column, cell, self.whole if is_whole else self.number)
+            small = 0.0 < abs(cell) < 1.0  # two decimal places would hide it
+            form = self.whole if whole and float(cell).is_integer() else self.number
+            sheet.write_number(row, column, cell, *([] if small else [form]))
 
 
 def _short(cell: Any) -> str:
