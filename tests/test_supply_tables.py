@@ -13,7 +13,7 @@ from grid_opt.config import load_case
 from grid_opt.inputs.world import build_world
 from grid_opt.plan.summary import summarize
 from grid_opt.plan.supply_summary import sources_mw, supply_bill, supply_tables, used_mw
-from grid_opt.report.geopackage import layers_of
+from grid_opt.report.layers import layers_of
 from grid_opt.report.tables import tables_of
 from grid_opt.report.terminal import print_summary
 from tests.test_geopackage import unexplained
