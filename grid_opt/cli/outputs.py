@@ -57,12 +57,13 @@ def draw_map(
 ) -> None:
     """Draw the map of a plan: a still picture, and a page to explore it in."""
     with reporting(as_json):
+        from grid_opt.plan.explanation import with_explanation  # noqa: PLC0415
         from grid_opt.plan.io import open_plan, read_outlines  # noqa: PLC0415
         from grid_opt.report.map_html import write_map_html  # noqa: PLC0415
         from grid_opt.report.map_static import write_map  # noqa: PLC0415
 
         targets = _pictures(plan, format_, out)
-        opened, outlines = open_plan(plan), read_outlines(plan) or None
+        opened, outlines = with_explanation(open_plan(plan), plan), read_outlines(plan) or None
         for target in targets:
             if target.suffix.lower() == ".html":
                 write_map_html(opened, target, outlines)

@@ -67,6 +67,8 @@ _DIM_NAMES: Final = {
     "island": "Island of the network, by its reference bus",
     "watch": "Limit of a branch that the model watches",
     "block": "Block of the day, hours of Eastern Standard Time",
+    "day": "Day of the standard year that was run",
+    "term": "Item of cost",
 }
 _KEYWORDS: Final = "data centers, energy planning, electricity prices, siting, power systems, mixed-integer programming"
 
