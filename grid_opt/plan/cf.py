@@ -66,6 +66,8 @@ _DIM_NAMES: Final = {
     "area": "Area of load: buses of one island whose loads vary alike",
     "island": "Island of the network, by its reference bus",
     "watch": "Limit of a branch that the model watches",
+    "criterion": "Criterion of a trade-off",
+    "reference": "Plan from which this one is to differ",
     "block": "Block of the day, hours of Eastern Standard Time",
 }
 _KEYWORDS: Final = "data centers, energy planning, electricity prices, siting, power systems, mixed-integer programming"
