@@ -137,7 +137,7 @@ class _Search:
         largest = min(len(sites) for sites in sets) + self.program.case.campus.max_sites
         low, high = self.least - 1, min(self.most, self.regions, largest)
         best: Point | None = None
-        proven = True
+        proven = self.found[-1].proven
         at = self.least
         while low < high:
             point, beyond = self._at(at, sets)
