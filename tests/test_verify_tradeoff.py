@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import xarray as xr
 
+from grid_opt.study import plan_case as module
 from grid_opt.verify import CHECKS, verify
 from grid_opt.verify.evidence import Evidence
 from tests.test_carbon import HARMLESS
@@ -25,7 +27,14 @@ def sound(plan: xr.Dataset) -> xr.Dataset:
 
 
 @pytest.fixture(scope="module")
-def plans() -> dict[str, xr.Dataset]:
+def monkey() -> Iterator[pytest.MonkeyPatch]:
+    """Patch for as long as the plans of this module are made."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def plans(monkey: pytest.MonkeyPatch) -> dict[str, xr.Dataset]:
     """A plan that every criterion but tokens limits or weighs, and a plan of a fleet with tokens."""
     asked: dict[str, Any] = {
         "most": {"carbon": 420.0, "waiting": 130.0, "alike": 2.0},
@@ -35,6 +44,7 @@ def plans() -> dict[str, xr.Dataset]:
     late = {"power_basis": "it", "commitments": "final", "targets_mw": {"2026Q4": 40.0}, "utilization_fraction": 0.8}
     case = tiny_case(carbon={"count": True}, water={"count": True}, demand=late, tradeoff=asked)
     served = fleet_case(objective={"goal": "least_cost"}, tradeoff={"weights": {"tokens": 5.0}})
+    monkey.setattr(module, "definition_texts", lambda case, here: {})
     return {
         "halls": sound(solve_tiny(case, tiny_world(case, regions=4, seed=3)).plan),
         "fleet": sound(solve_tiny(served, fleet_tiny_world(served)).plan),

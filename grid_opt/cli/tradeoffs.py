@@ -95,7 +95,9 @@ def alternatives(
             if not quiet:
                 hidden = {"plan", "exit_code", "cost_bound"}
                 _print_rows([{k: v for k, v in row.items() if k not in hidden} for row in found["alternatives"]])
-            typer.echo(f"{len(found['alternatives'])} plans within {100 * found['within']:g} % of the first one's costs")
+            typer.echo(
+                f"{len(found['alternatives'])} plans within {100 * found['within']:g} % of the first one's costs"
+            )
             _end(found)
     raise typer.Exit(int(found["exit_code"]))
 

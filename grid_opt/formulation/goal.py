@@ -30,7 +30,9 @@ class Goal:
     A trade-off adds its criteria by their weights to the costs, and may give these a weight, too.
     """
 
-    def __init__(self, build: Builder, case: Case, world: xr.Dataset, service: Service | None, tradeoff: Tradeoff | None = None) -> None:
+    def __init__(
+        self, build: Builder, case: Case, world: xr.Dataset, service: Service | None, tradeoff: Tradeoff | None = None
+    ) -> None:
         limit = case.budget.present_value_musd
         if limit is not None:
             budget = build.parameter(
@@ -60,7 +62,7 @@ class Goal:
             build.objective(build.costs, unit="million USD", meaning="All costs, present value.")
             return
         weight = build.parameter(
-            "goal.weight", case.tradeoff.cost_weight, symbol=r"\omega^{C}", unit="1",
+            "tradeoff.cost_weight", case.tradeoff.cost_weight, symbol=r"\omega^{C}", unit="1",
             meaning="weight of the costs beside the criteria",
         )  # fmt: skip
         build.objective(

@@ -123,9 +123,7 @@ def draw_alternatives(found: xr.Dataset, plan: xr.Dataset, outlines: Outlines | 
     return figure
 
 
-def _small_map(
-    plot: Axes, shapes: Any, points: Any, power: xr.DataArray, first: xr.DataArray, largest: float
-) -> None:
+def _small_map(plot: Axes, shapes: Any, points: Any, power: xr.DataArray, first: xr.DataArray, largest: float) -> None:
     land = [path_of(shape) for shape in shapes]
     plot.add_collection(PathCollection(land, facecolors="#e9ecef", edgecolors=style.PAPER, linewidths=0.5, zorder=1))
     if len(shapes):

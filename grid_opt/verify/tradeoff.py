@@ -77,7 +77,7 @@ def weighed_musd(e: Evidence, money_musd: float) -> float:
     Emissions on a ledger may be stated as more than they are where they weigh nothing; what is stated is weighed.
     """
     weights = e.case.tradeoff.weights
-    parts = [weights[name] * _stated(e, name) for name in _asked(e) if name in weights]  # type: ignore[index]
+    parts = [weights[name] * _stated(e, name) for name in _asked(e) if name in weights]
     return e.case.tradeoff.cost_weight * money_musd + math.fsum(parts)
 
 
@@ -120,5 +120,5 @@ def limit(e: Evidence) -> Excess:
     """Compare every criterion, measured once more, with the most that the case allows."""
     names = [name for name in _asked(e) if name in e.case.tradeoff.most]
     found = np.array([RECOMPUTED[name](e) for name in names])
-    most = np.array([e.case.tradeoff.most[name] for name in names])  # type: ignore[index]
+    most = np.array([e.case.tradeoff.most[name] for name in names])
     return at_most(*(xr.DataArray(values, dims="criterion", coords={"criterion": names}) for values in (found, most)))

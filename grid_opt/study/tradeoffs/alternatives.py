@@ -223,5 +223,3 @@ def _table(case: Case, search: _Search) -> xr.Dataset:
     names = [one.point.folder.name for one in plans]
     table["plan"] = ("alternative", np.array(names, dtype=object), {"long_name": "Folder of the plan under points"})
     return table
-
-

@@ -100,7 +100,7 @@ def pareto(
     case = resolve_case(ref, overrides, hours_file)
     names = _criteria(of)
     case = _counting(case, names)
-    if not 2 <= points <= 1000:  # noqa: PLR2004
+    if not 2 <= points <= 1000:
         raise InputError("too few or too many points", field="--points", value=points, expected="2 to 1000")
     folder = Path(out) if out is not None else Path("outputs") / f"{case.name}_pareto"
     with study(folder, case, progress) as program:
@@ -117,7 +117,7 @@ def _criteria(of: Sequence[str]) -> tuple[Criterion, ...]:
             raise InputError("there is no such criterion", field="--of", value=name, expected=", ".join(known),
                              fix=f"did you mean {close!r}?" if close else None)  # fmt: skip
     others = tuple(name for name in CRITERIA if name in of)
-    if "cost" not in of or not 1 <= len(others) <= 3 or len(set(of)) != len(of):  # noqa: PLR2004
+    if "cost" not in of or not 1 <= len(others) <= 3 or len(set(of)) != len(of):
         raise InputError("a front is of costs and other criteria", field="--of", value=",".join(of),
                          expected="cost and one to three others, each once: cost,carbon")  # fmt: skip
     return others
@@ -230,5 +230,3 @@ def _finish(program: Points, ranges: Ranges, ends: list[Point], found: list[Solv
     }  # fmt: skip
     write_text(folder / SUMMARY, json.dumps(summary, indent=2, sort_keys=True, allow_nan=False) + "\n")
     return summary
-
-

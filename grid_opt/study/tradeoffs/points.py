@@ -1,7 +1,7 @@
 """Solve the points of a study of one case, keep each with its checksums, and never solve the same twice.
 
-The folder of a study holds ``points/<digest>/`` with ``plan.nc``, ``summary.json`` and ``point.json``, the record of the
-point, written last. A point counts as solved only by its record, and only while the checksums in it are those of
+The folder of a study holds ``points/<digest>/`` with ``plan.nc``, ``summary.json`` and ``point.json``, the record of
+the point, written last. A point counts as solved only by its record, and only while the checksums in it are those of
 its files; so the same command, given again after a crash, goes on where the first one ended.
 """
 
