@@ -59,7 +59,7 @@ MUTATIONS: dict[str, tuple[str, Mutation]] = {
     "tradeoff.waiting": ("halls", add("reached", -1.0, criterion="waiting")),
     "tradeoff.water": ("halls", times("water_intensity", 1.01)),
     "tradeoff.concentration": ("halls", add("reached", -1.0, criterion="concentration")),
-    "tradeoff.alike": ("halls", knob("tradeoff.references=[[]]")),
+    "tradeoff.alike": ("halls", add("reached", -4.0, criterion="alike")),
     "tradeoff.missing": ("halls", add("late", -1.0, quarter="2026Q1")),
     "tradeoff.limit": ("halls", knob("tradeoff.most.carbon=300.0")),
 }  # fmt: skip
@@ -79,11 +79,9 @@ def test_every_check_has_a_mutation() -> None:
 
 
 def test_the_objective_holds_the_weights(plans: dict[str, xr.Dataset]) -> None:
-    for plan in plans.values():
-        spoiled = plan.copy(deep=True)
-        knob("tradeoff.weights={concentration=1.0}" if plan is plans["halls"] else "tradeoff.weights.tokens=6.0")(
-            spoiled
-        )
+    for kind, change in (("halls", "tradeoff.weights.concentration=1.0"), ("fleet", "tradeoff.cost_weight=0.5")):
+        spoiled = plans[kind].copy(deep=True)
+        knob(change)(spoiled)
         assert CHECKS["total.objective"](Evidence(spoiled, compare_tables=False)).state == "broken"
 
 

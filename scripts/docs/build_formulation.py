@@ -101,8 +101,9 @@ sources that a case admits under `[supply]`; without any, their terms drop out o
 outlays. `certificates`, `matching`, `carbon` and `water` are there where a case asks something of them; of the three
 ledgers of `carbon` it has one; `tradeoff` is there where criteria beside money are limited or weighed. One whose
 campuses stand at buses of a network has `nodal` in place of `network` and `bills.energy`; `base` is the dispatch
-without campuses, solved before it with the constraints of `nodal` for no new load and limits that may be exceeded. Upper-case letters with a calligraphic hand are sets; an index set's own letter in
-upper case, as in $n_{r,Q}$, is its last element. A variable one step before the first quarter is zero.
+without campuses, solved before it with the constraints of `nodal` for no new load and limits that may be exceeded.
+Upper-case letters with a calligraphic hand are sets; an index set's own letter in upper case, as in $n_{r,Q}$, is its
+last element. A variable one step before the first quarter is zero.
 
 | dimension | index | set |
 |---|---|---|
