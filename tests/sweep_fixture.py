@@ -39,6 +39,10 @@ network = false
 menu = false
 [tariffs]
 charge = false
+[supply]
+contracts = []
+forwards = false
+onsite = []
 [energy]
 days = 4
 extreme_days = 0
@@ -61,6 +65,20 @@ key = "demand.targets_mw.2026Q4"
 values = [20.0, 900.0]
 """
 """Two prices by two targets, of which the larger cannot be met."""
+THREE = """
+name = "three"
+case = "fast.toml"
+reuse = true
+
+[base.solve]
+gap = 0.02
+strategy = "decomposition"
+
+[axes.price]
+key = "energy.price_scale"
+values = [1.0, 1.1, 3.0]
+"""
+"""Three prices, the others of which begin with the plan of the first."""
 PATIENCE_S = 600.0
 
 

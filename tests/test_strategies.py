@@ -9,10 +9,12 @@ import pytest
 
 from grid_opt.config import Case
 from grid_opt.formulation.model import Model, build_model
-from grid_opt.solve.extract import counted, places
+from grid_opt.solve.extract import counted, places, store, variables
 from grid_opt.solve.highs import Options
+from grid_opt.solve.kernel import REPRICED
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import to_matrix
+from grid_opt.solve.start import decisions_of
 from grid_opt.solve.tighten import tightened
 from grid_opt.study.plan_case import decomposes
 from tests.tiny import tiny_case, tiny_world
@@ -80,7 +82,50 @@ def test_both_strategies_find_the_same_optimum(kind: str, seed: int) -> None:
 
 
 def test_the_strategy_is_chosen_by_the_number_of_regions() -> None:
-    assert decomposes(Case(), 40) and not decomposes(Case(), 8)
+    assert decomposes(Case(), 40) and not decomposes(Case(), 5)
     named_one = Case.model_validate({"solve": {"strategy": "decomposition"}})
     assert decomposes(named_one, 2)
     assert not decomposes(Case.model_validate({"solve": {"strategy": "monolith"}}), 40)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_known_plan_is_repriced_and_never_worse_than_asked(seed: int) -> None:
+    """Plan at one price of power, then begin with that plan at another: the same optimum, at any asked gap."""
+    case = tiny_case()
+    world = tiny_world(case, 8, seed)
+    dearer = world.assign(price=world["price"] * 1.3)
+    known = build_model(case, world)
+    matrix = to_matrix(known.pyomo)
+    before = search(tightened(matrix), counted(matrix, known), places(matrix, known), Options(gap=0.0))
+    if before.x is None:
+        return
+    store(matrix, before.x, known)
+    plan = world.assign(variables(known, world))
+    model = build_model(case, dearer)
+    matrix = to_matrix(model.pyomo)
+    truth = search(matrix, counted(matrix, model), None, Options(gap=0.0))
+    decisions = decisions_of(plan, matrix, model)
+    assert (decisions[matrix.integer] == np.round(before.x)[matrix.integer]).all()
+    for where in (places(matrix, model), None):
+        for gap in (0.0, 0.3):
+            told: list[str] = []
+            found = search(tightened(matrix), counted(matrix, model), where, Options(gap=gap), told.append, decisions)
+            assert found.status == "optimal" and found.gap <= gap + 1e-9
+            assert found.bound <= truth.objective * (1 + 1e-9) <= found.objective * (1 + 2e-9)
+            assert any("known plan comes to" in text for text in told)
+            if gap and where is not None:
+                assert found.detail == REPRICED and found.nodes == 0
+
+
+def test_a_known_plan_that_is_none_of_this_case_is_left_aside() -> None:
+    case = tiny_case()
+    world = tiny_world(case, 8, 1)
+    model = build_model(case, world)
+    matrix = to_matrix(model.pyomo)
+    told: list[str] = []
+    nothing = np.zeros(matrix.shape[1])  # builds nothing, and so misses every target
+    counts, where = counted(matrix, model), places(matrix, model)
+    found = search(tightened(matrix), counts, where, Options(gap=0.0), told.append, nothing)
+    truth = search(matrix, counts, None, Options(gap=0.0))
+    assert found.objective == pytest.approx(truth.objective, rel=1e-9)
+    assert "the known plan is none of this case: searching anew" in told

@@ -20,6 +20,7 @@ from typer.testing import CliRunner, Result
 from grid_opt.cli.app import app
 from grid_opt.cli.sweep_progress import SweepProgress
 from grid_opt.errors import InputError, InterruptedRunError
+from grid_opt.plan.io import digest, open_plan
 from grid_opt.study.run import run
 from grid_opt.study.sweeps import study
 from grid_opt.study.sweeps.conduct import Status, left_s
@@ -27,7 +28,7 @@ from grid_opt.study.sweeps.jobs import Job, end, supervise
 from grid_opt.study.sweeps.lock import locked
 from grid_opt.study.sweeps.manifest import Run, read_manifest
 from grid_opt.study.sweeps.schema import RESERVED
-from tests.sweep_fixture import FAST, cube_of, processes_with, wait_until, write_sweep
+from tests.sweep_fixture import FAST, THREE, cube_of, processes_with, wait_until, write_sweep
 
 pytest_plugins = ["tests.sweep_fixture"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
@@ -75,6 +76,25 @@ def test_what_fails_is_recorded_and_stops_nothing(undisturbed: Path) -> None:
         assert (undisturbed / name).stat().st_size > 0
     assert not (undisturbed / "work").exists()
     assert int(study.report(undisturbed)["exit_code"]) == 3
+
+
+def test_cases_begin_with_the_plan_of_the_first_and_search_only_where_they_must(tmp_path: Path) -> None:
+    file = write_sweep(tmp_path, THREE, "three.toml")
+    study.sweep(file, out=tmp_path / "out", workers=2)
+    cube = cube_of(tmp_path / "out")
+    assert cube["state"].values.tolist() == ["done"] * 3
+    assert cube["repriced"].values.tolist()[:2] == [0.0, 1.0], "ten percent on power moves no campus"
+    for price in (1.1, 3.0):
+        cold = run(tmp_path / "fast.toml", overrides=[f"energy.price_scale={price}"], out=tmp_path / str(price),
+                   pictures=False).plan  # fmt: skip
+        warm = cube.sel(price=price)
+        assert float(warm["bound"]) <= cold.attrs["objective"] * (1 + 1e-6)
+        assert cold.attrs["objective"] * (1 - 1e-6) <= float(warm["objective"]) <= cold.attrs["objective"] * 1.0205
+        assert float(warm["gap"]) <= 0.02
+    manifest = read_manifest(tmp_path / "out")
+    plans = [open_plan(tmp_path / "out" / manifest.run_of(entry).folder / "plan.nc") for entry in manifest.cases]
+    assert "started_from" not in plans[0].attrs
+    assert {plan.attrs["started_from"] for plan in plans[1:]} == {digest(plans[0])}
 
 
 def test_a_used_folder_is_refused_and_resume_finds_nothing_to_do(undisturbed: Path, tmp_path: Path) -> None:

@@ -51,6 +51,10 @@ def run(
         float | None,
         typer.Option("--gap", metavar="SHARE", help="Stop within this share of the bound, e.g. 0.005."),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", metavar="PLAN.nc", help="Begin with a plan of a case that is much the same."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no summary.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -64,7 +68,7 @@ def run(
         overrides += [] if gap is None else [f"solve.gap={gap}"]
         line = None if quiet else ProgressLine()
         try:
-            result = run_case(case, overrides=overrides, hours_file=hours, out=out, progress=line)
+            result = run_case(case, overrides=overrides, hours_file=hours, out=out, progress=line, start=start)
         finally:
             if line is not None:
                 line.close()

@@ -355,7 +355,7 @@ class Solve(Knobs):
         "auto",
         "How sites are searched: 'monolith' hands the solver the whole program at once; 'decomposition' solves its "
         "relaxation region by region, searches where that builds, and closes the other regions with proof; 'auto' "
-        "decomposes where the case has more than ten regions. Both prove the same gap.",
+        "decomposes where the case has more than five regions. Both prove the same gap.",
     )
     threads: int = knob(2, "Threads of the solver.", ge=1, le=256)
     seed: int = knob(0, "Seed of the solver's own random choices.", ge=0, le=2**31 - 1)

@@ -284,6 +284,7 @@ def zone_prices(slices: xr.Dataset, zones: pd.DataFrame, names: list[str], case:
 def _market(slices: xr.Dataset, zones: pd.DataFrame, case: Case) -> Market:
     """Return what contracts and plant may know of any zone: its prices and its weather in the slices."""
     known = slices["zone"].values.tolist()
+    prices = dict(zip(known, zone_prices(slices, zones, known, case), strict=True))
 
     def require(zone: str) -> None:
         if zone not in known:
@@ -298,7 +299,7 @@ def _market(slices: xr.Dataset, zones: pd.DataFrame, case: Case) -> Market:
 
     def price(zone: str) -> Any:
         require(zone)
-        return zone_prices(slices, zones, [zone], case)[0]
+        return prices[zone]
 
     def factor(technology: str, zone: str) -> Any:
         require(zone)

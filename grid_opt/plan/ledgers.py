@@ -8,6 +8,7 @@ import xarray as xr
 from grid_opt.config.case import Case
 from grid_opt.inputs.environment import at_slices
 from grid_opt.plan.schema_footprint import LEDGERS
+from grid_opt.plan.supply_summary import by_region
 from grid_opt.units import KG_PER_T, MWH_PER_GWH
 
 
@@ -59,14 +60,14 @@ def _powers(plan: xr.Dataset, case: Case) -> dict[str, xr.DataArray]:
     grid, own, contracted, own_clean, stored = purchase, nothing, nothing, nothing, nothing
     if case.supply.contracts:
         made = plan["ppa_mw"] * plan["ppa_production"] * plan["ppa_clean"]
-        contracted = _by_region(made, plan, "ppa")
+        contracted = by_region(plan, made, "ppa")
     if "delivered_ppa" in plan:
-        grid = grid + _by_region(plan["delivered_ppa"], plan, "wheeled")
+        grid = grid + by_region(plan, plan["delivered_ppa"], "wheeled")
     if "own_output" in plan:
-        own = _by_region(plan["own_output"], plan, "plant")
-        own_clean = _by_region(plan["own_output"].where(plan["plant_emission"] == 0, 0.0), plan, "plant")
+        own = by_region(plan, plan["own_output"], "plant")
+        own_clean = by_region(plan, plan["own_output"].where(plan["plant_emission"] == 0, 0.0), "plant")
     if "store_discharge" in plan:
-        stored = _by_region(plan["store_discharge"] - plan["store_charge"], plan, "store")
+        stored = by_region(plan, plan["store_discharge"] - plan["store_charge"], "store")
     drawn = grid / (1.0 + plan["loss"])
     sold = plan.get("exported", nothing)
     return {
@@ -80,20 +81,11 @@ def facility_mw(plan: xr.Dataset, case: Case) -> xr.DataArray:
     return _powers(plan, case)["load"]
 
 
-def _by_region(array: xr.DataArray, plan: xr.Dataset, dim: str) -> xr.DataArray:
-    """Add up an array of contracts, plant or batteries by the region of each; regions without any have 0."""
-    home = "ppa" if dim in ("ppa", "wheeled") else "own"
-    regions = dict(zip(plan[home].values.tolist(), plan[f"{home}_region"].values.tolist(), strict=True))
-    mine = np.array([[regions[one] == r for one in array[dim].values.tolist()] for r in plan["region"].values.tolist()])
-    shares = xr.DataArray(mine.astype(float), coords={"region": plan["region"], dim: array[dim]}, dims=("region", dim))
-    return (shares * array).sum(dim).transpose("region", "year", "slice")
-
-
 def _own_t(plan: xr.Dataset, like: xr.DataArray) -> xr.DataArray:
     if "own_output" not in plan:
         return 0.0 * like
     emitted = plan["own_output"] * plan["plant_emission"] * plan["slice_weight"]
-    return _by_region(emitted, plan, "plant").sum("slice")
+    return by_region(plan, emitted, "plant").sum("slice")
 
 
 def at_seasons(array: xr.DataArray, plan: xr.Dataset) -> xr.DataArray:

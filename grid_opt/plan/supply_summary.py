@@ -21,9 +21,11 @@ def by_region(plan: xr.Dataset, amount: xr.DataArray, dim: str) -> xr.DataArray:
     """Add up an amount by contract, block, plant or battery within each region: the dimension becomes ``region``."""
     home = _ABOUT.get(dim, dim)
     places = dict(zip(plan[home].values.tolist(), plan[f"{home}_region"].values.tolist(), strict=True))
-    regions = plan["region"].values.tolist()
-    parts = [amount.isel({dim: [places[one] == r for one in plan[dim].values.tolist()]}).sum(dim) for r in regions]
-    return xr.concat(parts, dim=pd.Index(regions, name="region"))
+    regions = np.array(plan["region"].values.tolist())
+    mine = regions[:, None] == np.array([places[one] for one in plan[dim].values.tolist()])
+    belongs = xr.DataArray(mine.astype(float), coords={"region": regions, dim: plan[dim].values}, dims=("region", dim))
+    total: xr.DataArray = xr.dot(belongs, amount, dim=dim)
+    return total
 
 
 def sources_mw(plan: xr.Dataset) -> dict[str, xr.DataArray]:

@@ -110,9 +110,14 @@ def sites(plan: xr.Dataset) -> pd.DataFrame:
     )
     quarters = [str(quarter) for quarter in plan["quarter"].values]
     by_quarter = pd.DataFrame(it.values, index=frame.index, columns=[f"it_mw_{q.lower()}" for q in quarters])
-    money = costs(plan).groupby(["region", "term"])["cost_musd"].sum().unstack("term")
-    regional = [term for term in cost_terms(plan) if "region" in plan[f"cost_{term}"].dims]
-    money = money.reindex(frame.index)[regional].add_prefix("cost_").add_suffix("_musd")
+    regional = {term: cost_usd(plan, term) for term in cost_terms(plan) if "region" in plan[f"cost_{term}"].dims}
+    money = pd.DataFrame(
+        {
+            f"cost_{term}_musd": usd.sum([d for d in usd.dims if d != "region"]).values / USD_PER_MUSD
+            for term, usd in regional.items()
+        },
+        index=frame.index,
+    )
     money["cost_total_musd"] = money.sum(axis=1)
     frame = pd.concat([frame, by_quarter, money, power_costs(plan)["all_in_price_usd_per_mwh"]], axis=1)
     built = frame[frame["it_mw"] > BUILT_MW]

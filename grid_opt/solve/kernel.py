@@ -16,6 +16,8 @@ _OPEN = 1e-6
 """A region whose campus is open by less than this over all quarters is one where the relaxation builds nothing."""
 _FEW_SHARE = 0.5
 """Share of the time left that the search among the few regions may take."""
+REPRICED = "Known plan at new prices"
+"""What is said of a plan that was known before, and proven good enough without a search."""
 _ROUNDING = 1e-9
 """Gap that two roads to the same number may show."""
 
@@ -26,6 +28,7 @@ def search_sites(
     options: Options,
     stage: Callable[[str], None] = lambda text: None,
     first: int = FIRST,
+    start: Answer | None = None,
 ) -> Answer:
     """Solve a mixed-integer program of siting, from a plan for the regions in which its relaxation builds.
 
@@ -46,6 +49,8 @@ def search_sites(
         options: asked gap, limit of time, listener.
         stage: hears what is done next.
         first: number of regions with which the relaxation begins.
+        start: a plan that is known. It is returned, with proof, where it is within the asked gap already; else the
+            regions where it builds are among the few.
 
     Raises:
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
@@ -57,8 +62,14 @@ def search_sites(
     if linear.x is None or not np.isfinite(linear.bound):  # it was stopped, and is no bound
         no_plan = linear.status if linear.status in ("infeasible", "unbounded") else "no_plan"
         return replace(linear, status=no_plan, x=None, objective=float("inf"), bound=float("-inf"))
-    closed = [r for r, columns in regions.sites.items() if linear.x[columns].sum() <= _OPEN]
+    built = linear.x if start is None or start.x is None else np.maximum(linear.x, start.x)
+    closed = [r for r, columns in regions.sites.items() if built[columns].sum() <= _OPEN]
     search = _Search(regions, relaxed, options, stage, began)
+    if start is not None and start.x is not None:
+        search.best = replace(start, status="feasible", detail=REPRICED)
+        search.raise_floor(closed)
+        if search.done:
+            return search.answer()
     if closed:
         stage(f"bound {linear.bound:,.6g}: searching the {len(regions.sites) - len(closed)} regions where it builds")
         search.among(closed, _FEW_SHARE)
@@ -84,6 +95,7 @@ class _Search:
         self.opening: dict[int, float] = {}  # of the plans that open a region
         self.best = replace(relaxed.answer, status="no_plan", objective=float("inf"), x=None)
         self.nodes = 0
+        self.raised: set[int] = set()
 
     @property
     def seconds(self) -> float:
@@ -111,11 +123,16 @@ class _Search:
         known = replace(self.best, detail=found.detail, interrupted=found.interrupted)
         self.best = found if found.x is not None and found.objective <= self.best.objective else known
 
+    def raise_floor(self, closed: list[int]) -> None:
+        """Raise the bound of all plans by whole numbers in every region that is not closed, once for each."""
+        for r in sorted(self.regions.sites.keys() - set(closed) - self.raised):
+            self.raised.add(r)
+            self.floor += max(0.0, self._worth(r, whole=True) - self._worth(r))
+
     def hopeless(self, closed: list[int]) -> list[int]:
         """Return the closed regions that no plan opens that is better than the best by more than the asked gap."""
         self.stage("proving what it costs to open another region")
-        for r in sorted(self.regions.sites.keys() - set(closed)):
-            self.floor += max(0.0, self._worth(r, whole=True) - self._worth(r))
+        self.raise_floor(closed)
         enough = self.best.objective - self.options.gap * abs(self.best.objective)
         for r in closed:
             others = self.floor - min(0.0, self._worth(r))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grid_opt.solve.budget import dense_budget, search_priced
+from grid_opt.solve.extract import fix_integers
 from grid_opt.solve.highs import Answer, Options, solve
 from grid_opt.solve.kernel import search_sites
 from grid_opt.solve.regions import Numbers
@@ -29,6 +30,7 @@ def search(
     places: Numbers | None,
     options: Options,
     stage: Callable[[str], None] = lambda text: None,
+    known: Array | None = None,
 ) -> Answer:
     """Solve a mixed-integer program in which the columns of ``counts`` are whole numbers of many alike things.
 
@@ -40,16 +42,21 @@ def search(
     columns the first step is all.
 
     ``places`` gives the region of every column (:func:`~grid_opt.solve.extract.places`), and the first step is solved
-    region by region (:func:`~grid_opt.solve.kernel.search_sites`); without it, HiGHS gets it whole.
+    region by region (:func:`~grid_opt.solve.kernel.search_sites`); without it, HiGHS gets it whole. ``known`` gives the
+    whole numbers of a plan to begin with (:func:`~grid_opt.solve.start.decisions_of`); where they satisfy this program
+    and are proven within the asked gap, there is no search at all.
 
     Raises:
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
     """
     if not counts.any():
-        return _sites(matrix, places, options, stage)
+        return _sites(matrix, places, options, stage, known)
     fractions = replace(matrix, integer=matrix.integer & ~counts)
     asked, row = replace(options, gap=_FIRST_SHARE * options.gap), dense_budget(matrix)
-    first = _sites(fractions, places, asked, stage) if row is None else search_priced(fractions, row, asked, stage)
+    if row is not None:
+        first = search_priced(fractions, row, asked, stage)
+    else:
+        first = _sites(fractions, places, asked, stage, known)
     if first.x is None:
         return first
     stage(f"whole systems next: objective {first.objective:,.6g} with fractions, bound {first.bound:,.6g}")
@@ -67,9 +74,32 @@ def search(
     return _judged(replace(third, seconds=seconds), bound, first, options)
 
 
-def _sites(matrix: Matrix, places: Numbers | None, options: Options, stage: Callable[[str], None]) -> Answer:
+def _sites(
+    matrix: Matrix,
+    places: Numbers | None,
+    options: Options,
+    stage: Callable[[str], None],
+    known: Array | None,
+) -> Answer:
     """Search with the strategy of the case."""
-    return solve(matrix, options) if places is None else search_sites(matrix, places, options, stage)
+    start = None if known is None else _repriced(matrix, known, options, stage)
+    if places is None:
+        return solve(matrix, options, None if start is None else start.x)
+    return search_sites(matrix, places, options, stage, start=start)
+
+
+def _repriced(matrix: Matrix, known: Array, options: Options, stage: Callable[[str], None]) -> Answer | None:
+    """Return the best plan with the whole numbers of a known one; ``None`` where it is none of this program."""
+    fixed = fix_integers(matrix, known)
+    if (fixed.col_lower < matrix.col_lower).any() or (fixed.col_upper > matrix.col_upper).any():
+        stage("the known plan is none of this case: searching anew")
+        return None
+    answer = solve(fixed, options.quietly(options.time_limit_s))
+    if answer.x is None:
+        stage("the known plan is none of this case: searching anew")
+        return None
+    stage(f"the known plan comes to {answer.objective:,.6g} here")
+    return answer
 
 
 def _whole(matrix: Matrix, counts: npt.NDArray[np.bool_], x: Array, options: Options) -> Answer:

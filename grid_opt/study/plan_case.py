@@ -34,14 +34,16 @@ from grid_opt.solve.highs import Answer, Options, Progress, relative_gap
 from grid_opt.solve.nodal import site
 from grid_opt.solve.nodal_prices import nodal_prices
 from grid_opt.solve.prices import fleet_prices, power_price, siting_prices
-from grid_opt.solve.regions import FIRST
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Array, Matrix, to_matrix
+from grid_opt.solve.start import decisions_of
 from grid_opt.solve.tidy import least_flow
 from grid_opt.solve.tighten import tightened
 from grid_opt.study.progress import Log
 from grid_opt.study.warnings import warnings
 
+_MONOLITH_REGIONS = 5
+"""Regions up to which the solver gets the whole program: there is nothing to gain from taking it apart."""
 _PROGRAMS = ("highspy", "netCDF4", "numpy", "pandas", "Pyomo", "scipy", "tsam", "xarray")
 
 
@@ -55,12 +57,19 @@ class Planned:
 
 
 def plan_case(
-    case: Case, world: xr.Dataset, inputs: dict[str, str], log: Log, stop: threading.Event | None = None
+    case: Case,
+    world: xr.Dataset,
+    inputs: dict[str, str],
+    log: Log,
+    stop: threading.Event | None = None,
+    known: xr.Dataset | None = None,
 ) -> Planned:
     """Solve a case over its world and return the labelled plan.
 
     ``inputs`` gives the SHA-256 of every input file by its name, for the plan's provenance. ``stop`` ends the search
     when it is set (:func:`grid_opt.solve.highs.interruptible`); the plan found so far is finished and returned.
+    ``known`` is a plan of another case to begin with; where its decisions are proven within the asked gap of this case
+    too, nothing is searched. Networks of buses are searched anew.
 
     Raises:
         InfeasibleError: no plan meets every limit; the message names the limits and the smallest repairs.
@@ -76,7 +85,10 @@ def plan_case(
         stop=stop,
     )
     trust_solver(options.threads)
-    world, model, matrix, answer, linear = (_at_buses if case.is_nodal else _in_regions)(case, world, options, log)
+    if case.is_nodal:
+        world, model, matrix, answer, linear = _at_buses(case, world, options, log)
+    else:
+        world, model, matrix, answer, linear = _in_regions(case, world, options, log, known)
     assert linear.x is not None and linear.row_dual is not None
     size = model_size(matrix)
     store(matrix, least_flow(matrix, linear.x, options), model)
@@ -103,7 +115,7 @@ _Solved = tuple[xr.Dataset, Model, Matrix, Answer, Answer]
 """World, model of record, its matrix, the answer of the search, and that of the program with whole numbers fixed."""
 
 
-def _in_regions(case: Case, world: xr.Dataset, options: Options, log: Log) -> _Solved:
+def _in_regions(case: Case, world: xr.Dataset, options: Options, log: Log, known: xr.Dataset | None) -> _Solved:
     """Search for the best plan of campuses in regions."""
     log.stage("building the model")
     model = build_model(case, world)
@@ -111,7 +123,8 @@ def _in_regions(case: Case, world: xr.Dataset, options: Options, log: Log) -> _S
     size = model_size(matrix)
     log.stage(f"solving {size['rows']:,} rows, {size['columns']:,} columns, {size['integers']:,} integers")
     where = places(matrix, model) if decomposes(case, world.sizes["region"]) else None
-    answer = search(tightened(matrix), counted(matrix, model), where, options, log.stage)
+    begin = None if known is None else decisions_of(known, matrix, model)
+    answer = search(tightened(matrix), counted(matrix, model), where, options, log.stage, begin)
     log.stage(how_it_ended(case, answer))
     _require_plan(answer, matrix, options, case, world)
     log.stage("pricing the plan")
@@ -121,7 +134,7 @@ def _in_regions(case: Case, world: xr.Dataset, options: Options, log: Log) -> _S
 def decomposes(case: Case, regions: int) -> bool:
     """Tell whether a case with so many regions is searched region by region."""
     if case.solve.strategy == "auto":
-        return regions > FIRST
+        return regions > _MONOLITH_REGIONS
     return case.solve.strategy == "decomposition"
 
 

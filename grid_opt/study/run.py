@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from grid_opt.errors import ExitCode
 from grid_opt.inputs.geography import outline_rings
 from grid_opt.inputs.world import build_world
 from grid_opt.plan.geometry import Outlines
-from grid_opt.plan.io import write_plan
+from grid_opt.plan.io import digest, open_plan, write_plan
 from grid_opt.plan.summary import summarize
 from grid_opt.report import charts
 from grid_opt.report.geopackage import write_geopackage
@@ -66,15 +66,17 @@ def run(
     out: str | Path | None = None,
     progress: Listener | None = None,
     pictures: bool = True,
+    start: str | Path | None = None,
 ) -> RunResult:
     """Solve a case, verify the plan, and write the plan folder (default ``outputs/<case name>``).
 
     The folder gets ``plan.nc``, ``plan.gpkg``, ``map.png``, ``map.html``, ``summary.json`` and ``run.log``, and
     with the extra ``report`` also ``report.html``, each written atomically. The plan is verified from its file. Without
-    ``pictures`` GeoPackage, maps and report are left out.
+    ``pictures`` GeoPackage, maps and report are left out. ``start`` is a plan file of another case to begin with: where
+    its decisions are proven within the asked gap here too, nothing is searched; the plan remembers its digest.
 
     Raises:
-        InputError: the case, a table or the hours are not sound.
+        InputError: the case, a table, the hours or the plan to start from are not sound.
         InfeasibleError: no plan meets every limit.
         SolverError: no plan was found, or the solver failed.
     """
@@ -83,9 +85,12 @@ def run(
     folder = Path(out) if out is not None else Path("outputs") / asked.name
     with _folder(folder), interruptible() as stop:
         log.stage(f"reading the inputs of {asked.name}")
+        known = None if start is None else open_plan(start)
         outlines = outline_rings(asked.tables_dir)
         world = build_world(asked)
-        planned = plan_case(asked, world, hash_inputs(asked), log, stop)
+        planned = plan_case(asked, world, hash_inputs(asked), log, stop, known)
+        if known is not None:
+            planned = replace(planned, plan=planned.plan.assign_attrs(started_from=digest(known)))
         log.stage("writing and verifying the plan")
         write_plan(planned.plan, outlines, folder / "plan.nc")
         report = verify(folder / "plan.nc", case_folder=asked.resolve("."))

@@ -56,12 +56,21 @@ class Evidence:
     from_file: bool = False
     warnings: list[str] = field(default_factory=list)
     shared: dict[str, Any] = field(default_factory=dict, repr=False)
+    _arrays: dict[str, xr.DataArray] = field(default_factory=dict, repr=False)
+    _labels: dict[str, list[Any]] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, name: str) -> xr.DataArray:
         """Return an array of the plan as floats where it is numeric.
 
+        It is read once; do not write into it.
+
         Raises: MissingError when it is not there or does not have the dimensions that a plan declares.
         """
+        if name not in self._arrays:
+            self._arrays[name] = self._read(name)
+        return self._arrays[name]
+
+    def _read(self, name: str) -> xr.DataArray:
         if name not in self.plan.variables:
             raise MissingError(f"the plan has no variable {name!r}")
         array = self.plan[name]
@@ -107,10 +116,11 @@ class Evidence:
 
     def labels(self, dim: str) -> list[Any]:
         """Return the labels of a dimension. Raises: MissingError when it has none."""
-        if dim not in self.plan.coords:
-            raise MissingError(f"the plan has no labels for the dimension {dim!r}")
-        found: list[Any] = self.plan[dim].values.tolist()
-        return found
+        if dim not in self._labels:
+            if dim not in self.plan.coords:
+                raise MissingError(f"the plan has no labels for the dimension {dim!r}")
+            self._labels[dim] = self.plan[dim].values.tolist()
+        return list(self._labels[dim])
 
     @cached_property
     def case(self) -> Case:

@@ -77,11 +77,14 @@ class Account:
         quarter = str(self.e.labels("quarter")[int(np.argmax(open_))])
         return month_name(int(quarter[:4]), 3 * int(quarter[5]) - 2)
 
+    @cached_property
+    def _quarters(self) -> dict[int, list[str]]:
+        return {year: self.e.quarter_rows(a) for year, a in self.years}
+
     def quarter(self, month: str) -> str:
         """Name the quarter whose capacity runs in a month; after the horizon that of its end."""
-        year, number = int(month[:4]), int(month[5:7])
-        rows = self.e.quarter_rows(self.operating.get(year, self.years[-1][1]))
-        return rows[(number - 1) // 3] if year in self.operating else self.e.last_quarter
+        rows = self._quarters.get(int(month[:4]))
+        return self.e.last_quarter if rows is None else rows[(int(month[5:7]) - 1) // 3]
 
     @cached_property
     def _by_quarter(self) -> dict[str, dict[str, float]]:
@@ -102,12 +105,17 @@ class Account:
         """Return the contract demand of a month [MW]."""
         return self._by_quarter["contract"][self.quarter(month)]
 
+    @cached_property
+    def _pue(self) -> list[float]:
+        """The PUE of the declared peak day, January first."""
+        at_stress, mean = (self.e[name].sel(region=self.region) for name in ("pue_stress", "pue"))
+        days = {stress: float(at_stress.sel(stress=stress)) for stress in ("summer", "winter")}
+        season = [float(mean.sel(season=number)) for number in (1, 2, 3, 4)]
+        return [max(days["summer" if n in HOT else "winter"], season[(n - 1) // 3]) for n in range(1, 13)]
+
     def pue(self, month: str) -> float:
         """Return the PUE of the declared peak day of a month."""
-        number = int(month[5:7])
-        stress = "summer" if number in HOT else "winter"
-        day = float(self.e["pue_stress"].sel(region=self.region, stress=stress))
-        return max(day, float(self.e["pue"].sel(region=self.region, season=(number - 1) // 3 + 1)))
+        return self._pue[int(month[5:7]) - 1]
 
     def demand(self, month: str) -> float:
         """Return the load of the declared peak day of a month [MW]; before the plan there is none."""

@@ -98,7 +98,16 @@ def _pue(plan: xr.Dataset) -> Any:
 
 
 def pypsa_cost(case: Case, plan: xr.Dataset, share: float) -> float:
-    """Return what power costs in the same problem, written as a PyPSA network [million USD].
+    """Return what power costs in the same problem, written as a PyPSA network [million USD]."""
+    n = pypsa_network(case, plan, share)
+    status, condition = n.optimize.solve_model(solver_name="highs")
+    if (status, condition) != ("ok", "optimal"):
+        raise RuntimeError(f"PyPSA ended {status}, {condition}")
+    return float(n.objective + n.objective_constant) / 1e6
+
+
+def pypsa_network(case: Case, plan: xr.Dataset, share: float) -> Any:
+    """Return the same problem as a PyPSA network with its linopy model, from the inputs that a plan or world holds.
 
     Every representative day is an investment period of its own, over which the battery's charge is cyclic.
     """
@@ -139,10 +148,7 @@ def pypsa_cost(case: Case, plan: xr.Dataset, share: float) -> float:
     _add_battery(n, case, plan, count)
     n.optimize.create_model(multi_investment_periods=True)
     _ask_matching(n, plan, load * weight, share)
-    status, condition = n.optimize.solve_model(solver_name="highs")
-    if (status, condition) != ("ok", "optimal"):
-        raise RuntimeError(f"PyPSA ended {status}, {condition}")
-    return float(n.objective + n.objective_constant) / 1e6
+    return n
 
 
 def _add_battery(n: Any, case: Case, plan: xr.Dataset, count: int) -> None:

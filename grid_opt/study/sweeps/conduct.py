@@ -20,6 +20,7 @@ from grid_opt.study.sweeps.jobs import RESULTS, Job, Outcome
 from grid_opt.study.sweeps.manifest import Manifest, Run, checksums, unanswered
 
 WORK = "work"
+PLAN = "plan.nc"
 _NEWS_EVERY_S = 0.5
 _ENOUGH_FOR_A_RANGE = 2
 
@@ -103,13 +104,13 @@ def conduct(folder: Path, manifest: Manifest, executor: Executor, watcher: Watch
     labels: dict[str, str] = {}
     for entry in manifest.cases:
         labels.setdefault(entry.run, entry.label)
-    course = _Course(deque(unanswered(manifest, folder)), labels)
+    course = _Course(deque(_in_order(unanswered(manifest, folder), manifest.first)), labels)
     for run in course.todo:
         _forget(run, folder)
     manifest.write(folder)
     try:
         while course.todo or course.began:
-            while course.todo and len(course.began) < executor.slots():
+            while course.todo and len(course.began) < executor.slots() and not _waits(course, manifest):
                 run = course.todo.popleft()
                 course.began[run.digest] = time.monotonic()
                 executor.submit(job_of(run, folder, manifest))
@@ -126,6 +127,23 @@ def conduct(folder: Path, manifest: Manifest, executor: Executor, watcher: Watch
     clear_work(folder)
 
 
+def _in_order(runs: Sequence[Run], first: Run | None) -> list[Run]:
+    """Return the runs, the one whose plan the others begin with before them."""
+    return sorted(runs, key=lambda run: run is not first)
+
+
+def _waits(course: _Course, manifest: Manifest) -> bool:
+    """Tell whether the run whose plan the others begin with is still under way."""
+    return manifest.first is not None and manifest.first.digest in course.began
+
+
+def _plan_to_begin_with(run: Run, folder: Path, first: Run | None) -> str | None:
+    """Return the plan that a run begins with; none where the first run has none."""
+    if first is None or run is first or PLAN not in first.files:
+        return None
+    return str(folder / first.folder / PLAN)
+
+
 def job_of(run: Run, folder: Path, manifest: Manifest) -> Job:
     """Return the job of a run, with the paths of this machine."""
     here = folder.resolve()
@@ -137,6 +155,7 @@ def job_of(run: Run, folder: Path, manifest: Manifest) -> Job:
         str(here / WORK / run.id),
         manifest.limits["seconds"],
         manifest.limits["memory_mb"],
+        _plan_to_begin_with(run, here, manifest.first),
     )
 
 

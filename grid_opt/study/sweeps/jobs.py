@@ -40,6 +40,7 @@ class Job:
     work: str
     seconds: float | None = None
     memory_mb: float | None = None
+    start: str | None = None
 
     def to_json(self) -> str:
         """Write the job for its process."""

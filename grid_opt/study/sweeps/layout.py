@@ -93,7 +93,7 @@ def batched(name: str, refs: Sequence[str], overrides: Sequence[str], limits: Li
     if repeated:
         raise InputError("this case is named twice", field="CASE", value=repeated[0], expected="each case once")
     cases = [OneCase(label, case, {}) for label, case in zip(labels, loaded, strict=True)]
-    sweep = Sweep.model_construct(name=name, title="", limits=limits, axes={}, scenarios={})
+    sweep = Sweep.model_construct(name=name, title="", limits=limits, axes={}, scenarios={}, reuse=False)
     with TemporaryDirectory(prefix="grid-opt-") as scratch:
         digests = Digests()
         found = [digests.of(case) for case in loaded]
@@ -141,7 +141,7 @@ def lay_out(ready: Prepared, folder: Path) -> Manifest:
     manifest = Manifest(
         ready.kind, ready.sweep.name, ready.sweep.title, _method(ready), _axes(ready),
         [BASE, *ready.sweep.scenarios] if ready.sweep.scenarios else [],
-        ready.sweep.limits.model_dump(), versions(), entries, runs,
+        ready.sweep.limits.model_dump(), versions(), entries, runs, ready.sweep.reuse,
     )  # fmt: skip
     manifest.write(folder)
     return manifest

@@ -97,6 +97,12 @@ class Manifest:
     versions: dict[str, str]
     cases: list[Entry]
     runs: dict[str, Run]
+    reuse: bool = False
+
+    @property
+    def first(self) -> Run | None:
+        """The run whose plan the others begin with, if any."""
+        return self.runs[self.cases[0].run] if self.reuse else None
 
     def run_of(self, entry: Entry) -> Run:
         """Return the run that answers a case."""

@@ -16,6 +16,7 @@ from grid_opt.config.loading import case_from_toml
 from grid_opt.errors import InputError
 from grid_opt.plan.schema import cost_terms_of
 from grid_opt.plan.summary import cost_usd, it_mw
+from grid_opt.solve.kernel import REPRICED
 from grid_opt.units import USD_PER_MUSD
 
 FILE: Final = "measures.json"
@@ -36,6 +37,7 @@ _TOLD: Final[dict[str, tuple[str, str]]] = {
     "usd_per_million_tokens": ("USD/Mtok", "All costs over tokens served"),
     "final_it_mw": ("MW", "IT power in service through the last quarter"),
     "sites": ("1", "Campuses in service through the last quarter"),
+    "repriced": ("1", "1 where the plan is that of the first case, proven good enough at the prices of this one"),
 }
 
 
@@ -81,6 +83,7 @@ def _scalars(plan: xr.Dataset, summary: Mapping[str, Any], power: xr.DataArray) 
         "usd_per_million_tokens": per_token,
         "final_it_mw": float(power.isel(quarter=-1).sum()),
         "sites": len(summary["sites"]),
+        "repriced": plan.attrs["solver_status"] == REPRICED,
     }
 
 

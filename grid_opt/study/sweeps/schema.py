@@ -23,7 +23,7 @@ RESERVED = frozenset({
     "reason", "exit_code", "objective", "bound", "gap", "cost_total", "all_in_usd_per_mwh",
     "usd_per_million_tokens", "final_it_mw", "sites", "it_mw", "bought_mwh", "cost", "tokens", "systems",
     "scope1_t", "scope2_location_t", "scope2_market_t", "scope2_hourly_t", "carbon_free_share", "water_m3",
-    "seconds", "peak_mb",
+    "seconds", "peak_mb", "repriced",
 })  # fmt: skip
 """Names that the data cube and the table of cases use themselves."""
 
@@ -160,6 +160,11 @@ class Sweep(Knobs):
     axes: dict[Named, Axis] = knob({}, "Dimensions, each under a name of its own.")
     scenarios: dict[Named, Scenario] = knob({}, "Named worlds; the base, without changes, always comes first.")
     limits: Limits = Limits()
+    reuse: bool = knob(
+        False,
+        "Whether every case begins with the plan of the first one, which runs alone before the others. Where that plan "
+        "is proven within the asked gap at the prices of a case, nothing is searched there.",
+    )
 
     @model_validator(mode="after")
     def _names_are_free(self) -> Sweep:

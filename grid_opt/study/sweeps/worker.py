@@ -53,7 +53,7 @@ def solve(job: Job) -> tuple[State, str]:
         case = case_from_toml(text, source=Path(job.base_folder) / Path(job.case_file).name)
         case = with_tables(case, None if job.tables is None else Path(job.tables))
         out = Path(job.work) / RESULTS
-        result = run(case, out=out, pictures=False)
+        result = run(case, out=out, pictures=False, start=job.start)
         write_measures(measure(result.plan, result.summary), out / "measures.json")
     except GridOptError as error:
         return _STATES[error.exit_code], str(error)
