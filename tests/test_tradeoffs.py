@@ -19,13 +19,15 @@ from grid_opt.config import Case, with_overrides
 from grid_opt.errors import ExitCode, InfeasibleError, InputError, SolverError
 from grid_opt.inputs.tradeoff import with_criteria
 from grid_opt.inputs.world import build_world
+from grid_opt.study.plan_case import plan_case
+from grid_opt.study.progress import Log
 from grid_opt.study.run import resolve_case
 from grid_opt.study.tradeoffs.alternatives import _Search, alternatives, share_of
 from grid_opt.study.tradeoffs.fronts import dominates, on_front, require_consistent
-from grid_opt.study.tradeoffs.pareto import _counting, _criteria, _grid, _payoff, pareto
-from grid_opt.study.tradeoffs.points import Point, measured
+from grid_opt.study.tradeoffs.pareto import Ranges, Solved, _counting, _criteria, _Grid, _payoff, pareto
+from grid_opt.study.tradeoffs.points import Point, gravest, measured
 from tests.test_brute_force import every_plan
-from tests.tiny import solve_tiny, tiny_case, tiny_world
+from tests.tiny import tiny_case, tiny_world
 
 REGIONS = 4
 
@@ -36,16 +38,27 @@ class Enumerable:
     def __init__(self, case: Case, seed: int) -> None:
         self.case, self.world = case, tiny_world(case, regions=REGIONS, seed=seed)
         self.solved = 0
+        self.failing = "none"
 
-    def solve(self, label: str, changes: Mapping[str, Any]) -> Point:
+    def solve(self, label: str, changes: Mapping[str, Any], known: xr.Dataset | None = None) -> Point:
         """Solve a variant as a study does, but for the files."""
         case = with_overrides(self.case, [f"tradeoff.{key}={json.dumps(value)}" for key, value in changes.items()])
         self.solved += 1
+        if label == self.failing:
+            return Point(label, Path(label), ExitCode.NO_PLAN, "no plan within the time limit")
         try:
-            plan = solve_tiny(case, with_criteria(case, self.world)).plan
+            plan = plan_case(case, with_criteria(case, self.world), {}, Log(None), known=known).plan
         except InfeasibleError as error:
             return Point(label, Path(label), ExitCode.INFEASIBLE, str(error))
         return Point(label, Path(label), ExitCode.DONE, "", plan)
+
+
+def walked(program: Any, ranges: Ranges, ends: list[Point], points: int) -> list[Solved]:
+    """Return what is found for so many limits of each criterion."""
+    grid = _Grid(program, ranges, ends)
+    grid.walk(points)
+    assert not grid.missed
+    return grid.found
 
 
 LATE: dict[str, Any] = {
@@ -71,7 +84,7 @@ def test_a_front_is_that_of_enumeration(of: tuple[Any, ...]) -> None:
     program: Any = Enumerable(_counting(tiny_case(demand=LATE), of), seed=0)
     ranges, ends = _payoff(program, of)
     points = 5 if len(of) == 1 else 3
-    found = list(_grid(program, ranges, points))
+    found = walked(program, ranges, ends, points)
     every = listed(0)
     values = every[:, : 1 + len(of)]
     assert len(found) > 1
@@ -91,9 +104,19 @@ def test_a_front_is_that_of_enumeration(of: tuple[Any, ...]) -> None:
 
 def test_the_tightest_limits_that_any_plan_keeps_are_reached() -> None:
     program: Any = Enumerable(_counting(tiny_case(demand=LATE), ["waiting"]), seed=0)
-    ranges, _ = _payoff(program, ("waiting",))
-    last = list(_grid(program, ranges, 4))[-1]
+    ranges, ends = _payoff(program, ("waiting",))
+    last = walked(program, ranges, ends, 4)[-1]
     assert last.criteria[0] == pytest.approx(listed(0)[:, 1].min(), abs=1e-4)
+
+
+def test_limits_for_which_no_plan_was_found_in_time_are_told() -> None:
+    program: Any = Enumerable(_counting(tiny_case(demand=LATE), ["waiting"]), seed=0)
+    ranges, ends = _payoff(program, ("waiting",))
+    program.failing = f"at most waiting {ranges.worst[0]:,.6g} MW quarters"
+    grid = _Grid(program, ranges, ends)
+    grid.walk(3)
+    assert [point.label for point in grid.missed] == [program.failing] and len(grid.found) >= 1
+    assert gravest([*grid.missed, *(one.point for one in grid.found)]) == ExitCode.NO_PLAN
 
 
 def test_alternatives_are_those_of_enumeration() -> None:
@@ -119,7 +142,7 @@ def test_alternatives_are_those_of_enumeration() -> None:
 def test_the_weight_of_a_criterion_moves_the_plan() -> None:
     case = _counting(tiny_case(demand=LATE), ["carbon"])
     program: Any = Enumerable(case, seed=3)
-    free, tight = program.solve("", {}), program.solve("", {"cost_weight": 1e-4, "weights.carbon": 10.0})
+    free, tight = program.solve("free", {}), program.solve("tight", {"cost_weight": 1e-4, "weights.carbon": 10.0})
     assert free.plan is not None and tight.plan is not None
     before, after = (measured(plan, ["carbon"])["carbon"] for plan in (free.plan, tight.plan))
     assert after < before and tight.cost > free.cost

@@ -54,6 +54,8 @@ def pareto(
                 hidden = {f"{name}_limit" for name in names} | {"plan", "exit_code"}
                 _print_rows([{k: v for k, v in row.items() if k not in hidden} for row in found["front"]])
             left = f", {found['left_out']} beaten by others and left out" if found["left_out"] else ""
+            for label, reason in found["without_plan"].items():
+                typer.echo(f"{label}: {reason}", err=True)
             typer.echo(f"{len(found['front'])} points{left}; largest gap {100 * found['largest_gap']:.2g} %")
             _end(found)
     raise typer.Exit(int(found["exit_code"]))

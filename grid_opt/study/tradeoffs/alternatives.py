@@ -157,8 +157,10 @@ class _Search:
         label = f"plan {len(self.found) + 1}: {distance} regions or more from those before"
         asked = {"references": [list(one) for one in sets], "most.alike": float(self.regions - distance)}
         point = self.program.solve(label, asked)
+        if point.exit_code == ExitCode.NO_PLAN:
+            self.tried.append(point)
         if point.plan is None:
-            return None, True
+            return None, point.exit_code == ExitCode.INFEASIBLE
         self.tried.append(point)
         if point.objective <= self.limit * (1.0 + _ROUNDING):
             return point, False

@@ -9,18 +9,19 @@ passed over: it is the best plan for them as well. Where there is no plan, there
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import xarray as xr
 
 from grid_opt.atomic import write_text
 from grid_opt.config import Case, with_overrides
 from grid_opt.config.reading import nearest
 from grid_opt.config.sections_tradeoff import CRITERIA, UNITS, Criterion
-from grid_opt.errors import InfeasibleError, InputError
+from grid_opt.errors import ExitCode, InfeasibleError, InputError, SolverError
 from grid_opt.report import style
 from grid_opt.report.tradeoff_charts import draw_front
 from grid_opt.study.progress import Listener
@@ -105,8 +106,9 @@ def pareto(
     folder = Path(out) if out is not None else Path("outputs") / f"{case.name}_pareto"
     with study(folder, case, progress) as program:
         ranges, ends = _payoff(program, names)
-        found = list(_grid(program, ranges, points))
-        return _finish(program, ranges, ends, found)
+        grid = _Grid(program, ranges, ends)
+        grid.walk(points)
+        return _finish(program, grid)
 
 
 def _criteria(of: Sequence[str]) -> tuple[Criterion, ...]:
@@ -149,9 +151,10 @@ def _payoff(program: Points, names: tuple[Criterion, ...]) -> tuple[Ranges, list
     for name in names:
         scale = abs(first.cost) / max(values[0][name], 1e-9)
         end = program.solve(f"least {name}", {"cost_weight": TRIFLE, f"weights.{name}": scale})
-        if end.plan is not None:
-            ends.append(end)
-            values.append(measured(end.plan, names))
+        if end.plan is None:
+            raise SolverError(f"the least {name} was not found: {end.reason}")
+        ends.append(end)
+        values.append(measured(end.plan, names))
     worst = np.array([max(value[name] for value in values) for name in names])
     best = np.array([min(value[name] for value in values) for name in names])
     best = np.where(worst - best <= _LOOSER * np.maximum(1.0, abs(worst)), worst, best)
@@ -163,39 +166,72 @@ def _payoff(program: Points, names: tuple[Criterion, ...]) -> tuple[Ranges, list
     return Ranges(names, worst, best, weights), ends
 
 
-def _grid(program: Points, ranges: Ranges, points: int) -> Iterator[Solved]:
-    """Go through the limits, the innermost criterion from the loosest to the tightest."""
-    *outer, inner = ranges.limits(points)
-    for place in np.ndindex(*(len(limits) for limits in outer)):
-        fixed = [limits[n] for limits, n in zip(outer, place, strict=True)]
-        kept = np.inf
-        for limit in inner:
-            if limit >= kept:
-                continue  # the plan before keeps this limit, too
-            solved = _solve(program, ranges, np.array([*fixed, limit]))
-            if solved is None:
-                break
-            yield solved
-            kept = solved.criteria[-1]
+class _Grid:
+    """Go through the limits, and keep what was found, what was not, and the plans to begin with."""
+
+    def __init__(self, program: Points, ranges: Ranges, ends: list[Point]) -> None:
+        self.program, self.ranges, self.ends = program, ranges, ends
+        self.found: list[Solved] = []
+        self.missed: list[Point] = []
+
+    def walk(self, points: int) -> None:
+        """Solve for all limits, the innermost criterion from the loosest to the tightest."""
+        *outer, inner = self.ranges.limits(points)
+        for place in np.ndindex(*(len(limits) for limits in outer)):
+            fixed = [limits[n] for limits, n in zip(outer, place, strict=True)]
+            kept = np.inf
+            for limit in inner:
+                if limit >= kept:
+                    continue  # the plan before keeps this limit, too
+                point, loosened = self._at(np.array([*fixed, limit]))
+                if point.exit_code == ExitCode.INFEASIBLE:
+                    break
+                if point.plan is None:
+                    self.missed.append(point)
+                    continue
+                self.found.append(self._solved(point, loosened))
+                kept = self.found[-1].criteria[-1]
+
+    def _at(self, limits: Floats) -> tuple[Point, Floats]:
+        """Return what came of some limits, begun with the cheapest plan that keeps them."""
+        names = self.ranges.names
+        loosened = limits + _LOOSER * np.maximum(1.0, abs(limits))
+        told = ", ".join(f"{name} {limit:,.6g} {UNITS[name]}" for name, limit in zip(names, limits, strict=True))
+        changes: dict[str, float] = {}
+        for name, limit in zip(names, loosened.tolist(), strict=True):
+            changes |= {f"most.{name}": limit, f"weights.{name}": self.ranges.weights[name]}
+        return self.program.solve(f"at most {told}", changes, self._keeping(loosened)), loosened
+
+    def _keeping(self, limits: Floats) -> xr.Dataset | None:
+        """Return the cheapest plan so far that keeps some limits."""
+        ends = [end.plan for end in self.ends if end.plan is not None]
+        plans = ends + [one.point.plan for one in self.found if one.point.plan is not None]
+        costs = [one.cost for one in self.ends] + [one.cost for one in self.found]
+        best: xr.Dataset | None = None
+        least = np.inf
+        for plan, cost in zip(plans, costs, strict=True):
+            criteria = np.array(list(measured(plan, self.ranges.names).values()))
+            if cost < least and (criteria <= limits).all():
+                best, least = plan, cost
+        return best
+
+    def _solved(self, point: Point, limits: Floats) -> Solved:
+        assert point.plan is not None
+        criteria = np.array(list(measured(point.plan, self.ranges.names).values()))
+        weights = np.array([self.ranges.weights[name] for name in self.ranges.names])
+        return Solved(point, limits, criteria, point.cost, point.bound - float(weights @ limits))
 
 
-def _solve(program: Points, ranges: Ranges, limits: Floats) -> Solved | None:
-    loosened = limits + _LOOSER * np.maximum(1.0, abs(limits))
-    told = ", ".join(f"{name} {limit:,.6g} {UNITS[name]}" for name, limit in zip(ranges.names, limits, strict=True))
-    changes: dict[str, float] = {}
-    for name, limit in zip(ranges.names, loosened.tolist(), strict=True):
-        changes |= {f"most.{name}": limit, f"weights.{name}": ranges.weights[name]}
-    point = program.solve(f"at most {told}", changes)
-    if point.plan is None:
-        return None
-    criteria = np.array(list(measured(point.plan, ranges.names).values()))
-    weights = np.array([ranges.weights[name] for name in ranges.names])
-    return Solved(point, loosened, criteria, point.cost, point.bound - float(weights @ loosened))
+def _finish(program: Points, grid: _Grid) -> dict[str, Any]:
+    """Filter, check and write what was found.
 
-
-def _finish(program: Points, ranges: Ranges, ends: list[Point], found: list[Solved]) -> dict[str, Any]:
-    """Filter, check and write what was found."""
+    Raises:
+        SolverError: nothing was found, or what was found refutes a bound.
+    """
+    ranges, ends, found = grid.ranges, grid.ends, grid.found
     names, folder = ranges.names, program.folder
+    if not found:
+        raise SolverError(f"no plan was found within any limits: {grid.missed[0].reason}")
     plans = [one.plan for one in ends if one.plan is not None]
     witnesses = np.array([list(measured(plan, names).values()) for plan in plans] + [one.criteria for one in found])
     costs = [one.cost for one in ends] + [one.cost for one in found]
@@ -213,7 +249,7 @@ def _finish(program: Points, ranges: Ranges, ends: list[Point], found: list[Solv
     with style.look():
         figure = draw_front(cube, names, program.case.title or program.case.name)
     style.save(figure, folder / PICTURE)
-    code = gravest([*ends, *(one.point for one in found)])
+    code = gravest([*ends, *grid.missed, *(one.point for one in found)])
     summary = {
         "case": program.case.name,
         "of": ["cost", *names],
@@ -221,7 +257,8 @@ def _finish(program: Points, ranges: Ranges, ends: list[Point], found: list[Solv
         "exit_code": int(code),
         "solved": program.solved,
         "reused": program.reused,
-        "programs": len(ends) + len(found),
+        "programs": len(ends) + len(found) + len(grid.missed),
+        "without_plan": {one.label: one.reason for one in grid.missed},
         "left_out": len(found) - len(front),
         "largest_gap": max(one.gap for one in front),
         "ranges": {n: {"worst": float(w), "best": float(b), "unit": UNITS[n]}

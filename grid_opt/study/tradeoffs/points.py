@@ -21,7 +21,7 @@ import xarray as xr
 from grid_opt.atomic import write_text
 from grid_opt.config import Case, with_overrides
 from grid_opt.config.sections_tradeoff import CRITERIA, Criterion
-from grid_opt.errors import ExitCode, InfeasibleError, InputError, InterruptedRunError
+from grid_opt.errors import ExitCode, InfeasibleError, InputError, InterruptedRunError, SolverError
 from grid_opt.inputs.geography import outline_rings
 from grid_opt.inputs.tradeoff import with_criteria
 from grid_opt.inputs.world import build_world
@@ -104,8 +104,11 @@ class Points:
         self._inputs: dict[str, str] = {}
         self.outlines: Outlines = outline_rings(case.tables_dir)
 
-    def solve(self, label: str, changes: Mapping[str, Any]) -> Point:
+    def solve(self, label: str, changes: Mapping[str, Any], known: xr.Dataset | None = None) -> Point:
         """Return the answer of the case with changed knobs of its trade-off, solved or from the folder.
+
+        ``known`` is a plan to begin with. A program for which no plan was found in the time limit is no answer: it is
+        recorded nowhere, so that the same command tries it again.
 
         Raises:
             InterruptedRunError: the user stopped; the same command goes on.
@@ -113,27 +116,33 @@ class Points:
         case = with_overrides(self.case, [f"tradeoff.{key}={json.dumps(value)}" for key, value in changes.items()])
         digest = self._digests.of(case)
         there = self.folder / "points" / digest[:16]
-        known = _read(there, digest, label)
-        if known is not None:
+        answered = _read(there, digest, label)
+        if answered is not None:
             self.reused += 1
-            return known
+            return answered
         self.log.stage(f"{label}")
         self._clear(there)
         there.mkdir(parents=True)
-        point = self._run(case, label, there)
+        point = self._run(case, label, there, known)
         self.solved += 1
+        if point.exit_code == ExitCode.NO_PLAN:
+            self._clear(there)
+            return point
         files = checksums(there)
         record = {"digest": digest, "exit_code": int(point.exit_code), "reason": point.reason, "files": files}
         write_text(there / RECORD, json.dumps(record, indent=1) + "\n")
         return point
 
-    def _run(self, case: Case, label: str, there: Path) -> Point:
+    def _run(self, case: Case, label: str, there: Path, known: xr.Dataset | None) -> Point:
         if self._world is None:
             self._world, self._inputs = build_world(self.case), hash_inputs(self.case)
         try:
-            planned = plan_case(case, with_criteria(case, self._world), self._inputs, self.log, self.stop)
+            planned = plan_case(case, with_criteria(case, self._world), self._inputs, self.log, self.stop, known)
         except InfeasibleError as error:
             return Point(label, there, ExitCode.INFEASIBLE, str(error).splitlines()[0])
+        except SolverError as error:
+            self.log.stage(f"{label}: {error}")
+            return Point(label, there, ExitCode.NO_PLAN, str(error))
         if self.stop.is_set():
             self._clear(there)
             raise InterruptedRunError("interrupted; the same command goes on where this one ended")
@@ -210,9 +219,9 @@ def refuse_other_goals(case: Case) -> None:
 
 
 def gravest(points: Sequence[Point]) -> ExitCode:
-    """Return the exit code of a study whose plans ended so: points without any plan are answers, too."""
+    """Return the exit code of a study whose plans ended so: a proof that there is none is an answer, too."""
     codes = {point.exit_code for point in points}
-    for code in (ExitCode.VERIFICATION_FAILED, ExitCode.GAP_NOT_REACHED):
+    for code in (ExitCode.VERIFICATION_FAILED, ExitCode.NO_PLAN, ExitCode.GAP_NOT_REACHED):
         if code in codes:
             return code
     return ExitCode.DONE
