@@ -62,7 +62,7 @@ def _costs_over(plot: Axes, front: xr.Dataset, name: str, connect: bool) -> None
     plot.ticklabel_format(useOffset=False)
     plot.xaxis.set_major_locator(_few_ticks())
     plot.margins(0.09)
-    plot.legend(frameon=False, fontsize=8, loc="upper right")
+    plot.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
     _clean(plot)
 
 
