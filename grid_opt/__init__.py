@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from grid_opt.config import Case, case_to_toml, load_case
     from grid_opt.plan.io import open_plan
     from grid_opt.study.check import check
+    from grid_opt.study.explain.conduct import explain_plan
+    from grid_opt.study.redispatch.run import redispatch
     from grid_opt.study.run import RunResult, run
     from grid_opt.study.sweeps.study import batch, resume, sweep
     from grid_opt.verify import verify as verify_plan
@@ -32,8 +34,10 @@ __all__ = [
     "batch",
     "case_to_toml",
     "check",
+    "explain_plan",
     "load_case",
     "open_plan",
+    "redispatch",
     "resume",
     "run",
     "sweep",
@@ -46,8 +50,10 @@ _HOMES = {
     "case_to_toml": ("grid_opt.config", "case_to_toml"),
     "batch": ("grid_opt.study.sweeps.study", "batch"),
     "check": ("grid_opt.study.check", "check"),
+    "explain_plan": ("grid_opt.study.explain.conduct", "explain_plan"),
     "load_case": ("grid_opt.config", "load_case"),
     "open_plan": ("grid_opt.plan.io", "open_plan"),
+    "redispatch": ("grid_opt.study.redispatch.run", "redispatch"),
     "resume": ("grid_opt.study.sweeps.study", "resume"),
     "run": ("grid_opt.study.run", "run"),
     "sweep": ("grid_opt.study.sweeps.study", "sweep"),

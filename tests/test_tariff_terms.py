@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from scipy.optimize import linprog
 
+from grid_opt.config.days import months_of
 from grid_opt.errors import InputError
 from grid_opt.tariffs.bill import amount, bill, bill_representative, representative_errors
 from grid_opt.tariffs.clock import RepresentativeDays, hourly_calendar, local_year, representative_calendar
@@ -19,6 +20,7 @@ from grid_opt.tariffs.compile import compile_terms
 from grid_opt.tariffs.context import Context
 from grid_opt.tariffs.definitions import load_tariff
 from grid_opt.tariffs.months import delivery_year, month_ordinal, nerc_holidays
+from grid_opt.tariffs.operating import Layout, Slices, operating_calendar
 from grid_opt.tariffs.terms import Highest, Linear, Term, needs_binaries
 from tests.tariff_fixture import CITED, EAST, cost, demand_rate, flat_rate, hours, load, tariff
 
@@ -160,6 +162,21 @@ def test_an_invoice_of_representative_days() -> None:
     without = RepresentativeDays(days.quarter, days.weight_days, ((),) * 6)
     with pytest.raises(InputError, match="peak day declared"):
         bill_representative(t, 2026, without, mw, Context(contract_mw=50.0))
+
+
+def test_every_hour_of_a_whole_year_is_billed_in_its_own_month() -> None:
+    day = np.repeat(np.arange(365), 24)
+    season = np.repeat(np.repeat([1, 2, 3, 4], [90, 91, 92, 92]), 24)
+    slices = Slices(season, np.tile(np.arange(24), 365), np.ones(8760), months_of(day))
+    layout = Layout(8760, (2027, 2028))
+    calendar = operating_calendar([(2027, 0), (2028, 1)], layout, slices, "America/New_York", "nerc")
+    february = [28, 29]  # of 2027 and 2028
+    for index, days in enumerate(d for n in february for d in [31, n, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]):
+        mine = calendar.month == index
+        _, within = layout.place(calendar.source[mine])
+        used = within[within < 8760]
+        assert set(months_of(day[used]).tolist()) == {index % 12 + 1}
+        assert calendar.weight_h[mine].sum() == pytest.approx(24 * days)
 
 
 def test_days_that_are_none_are_refused() -> None:

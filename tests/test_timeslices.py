@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from grid_opt.config import load_case
 from grid_opt.errors import InputError
 from grid_opt.inputs.hours import generate_hours, standard_time
 from grid_opt.inputs.outlook import outlook_factor
@@ -81,6 +82,44 @@ def test_the_dearest_day_of_each_quarter_is_in_with_weight_one(hours: xr.Dataset
         at = slices["slice_source_day"].values == dearest
         assert at.sum() == 24
         assert (slices["slice_weight"].values[at] == 1).all()
+
+
+def test_a_day_that_the_case_names_stands_for_itself(hours: xr.Dataset) -> None:
+    plain, named = choose_slices(hours, REGIONS, 12, 1), choose_slices(hours, REGIONS, 12, 1, extra=(16, 201))
+    apart = named.isel(slice=named["slice_source_day"].isin([16, 201]).values)
+    assert apart.sizes["slice"] == 48 and (apart["slice_weight"] == 1.0).all()
+    for slices in (plain, named):
+        number, of = slices["stood_for_by"].values, slices["slice_source_day"].values[::24]
+        np.testing.assert_array_equal(np.bincount(number), slices["slice_weight"].values[::24])
+        np.testing.assert_array_equal(number[of], np.arange(len(of)))
+    already = int(plain.attrs["extreme_source_days"].split(",")[0])
+    assert choose_slices(hours, REGIONS, 12, 1, extra=(already,)).sizes == plain.sizes
+
+
+@pytest.mark.parametrize("days", ["['02-29']", "['01-17', '01-17']", "['1-17']", "['13-01']"])
+def test_what_is_no_day_is_refused(days: str) -> None:
+    with pytest.raises(InputError) as refused:
+        load_case("quick", [f"energy.extra_days={days}"])
+    assert refused.value.field == "energy.extra_days"
+
+
+def test_named_days_leave_room_for_the_others() -> None:
+    with pytest.raises(InputError) as refused:
+        load_case("quick", ["energy.days=356", "energy.extra_days=['01-17', '01-18']"])
+    assert refused.value.field == "energy.days" and "352" in str(refused.value)
+
+
+def test_days_named_for_their_error_lower_it(hours: xr.Dataset) -> None:
+    price = hours["price"].sel(zone=REGIONS).values.reshape(365, 24, -1).mean(axis=1)
+
+    def error(extra: tuple[int, ...]) -> np.ndarray:
+        slices = choose_slices(hours, REGIONS, 12, 1, extra=extra)
+        shown = slices["price"].sel(zone=REGIONS).values.reshape(len(REGIONS), -1, 24).mean(axis=2).T
+        return np.abs(price - shown[slices["stood_for_by"].values]).sum(axis=1)
+
+    before = error(())
+    worst = tuple(np.argsort(-before)[:6].tolist())
+    assert error(worst).sum() < 0.95 * before.sum()
 
 
 def test_the_choice_is_deterministic_and_blind_to_names_and_order(hours: xr.Dataset) -> None:

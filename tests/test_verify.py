@@ -13,7 +13,7 @@ import xarray as xr
 from grid_opt.inputs.schema_environment import FOOTPRINT
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
 from grid_opt.inputs.schema_supply import SUPPLY
-from grid_opt.inputs.schema_tariffs import TARIFF
+from grid_opt.inputs.schema_tariffs import DELIVERED, TARIFF
 from grid_opt.plan.io import open_plan, write_plan
 from grid_opt.plan.schema import DUALS, MENU_COSTS, SUPPLY_COSTS, TARIFF_COSTS, UPGRADE_COSTS
 from grid_opt.plan.schema_footprint import FOOTPRINT_COSTS, LEDGERS
@@ -415,7 +415,7 @@ def test_manual_lists_every_array(root: Path) -> None:
 
     page = (root / "docs" / "plan-format.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
-    every = {**specs(), **WORLD, **FLEET, **NODAL, **MENU, **UPGRADE, **SUPPLY, **FOOTPRINT, **TARIFF}
+    every = {**specs(), **WORLD, **FLEET, **NODAL, **MENU, **UPGRADE, **SUPPLY, **FOOTPRINT, **TARIFF, **DELIVERED}
     for name, declared in every.items():
         row = next(line for line in rows if line.startswith(f"| `{name}` "))
         assert f"| {', '.join(declared.dims)} | {declared.unit or 'text'} |" in row

@@ -202,18 +202,6 @@ class Case(Knobs):
                 raise KnobError("the trade-off cannot be had so", field=field, value=value, expected=expected)
         return self
 
-    @model_validator(mode="after")
-    def _tariffs_fit(self) -> Case:
-        if self.tariffs.charge and "physical" in self.supply.contracts:
-            raise KnobError(
-                "a tariff does not say what it bills of energy that a contract delivers",
-                field="supply.contracts",
-                value=self.supply.contracts,
-                expected="no 'physical' where tariffs.charge is true; a financial contract hedges the same price",
-                fix="set tariffs.charge = false, which bills flat rates, or leave out 'physical'",
-            )
-        return self
-
     @property
     def is_nodal(self) -> bool:
         """Whether campuses stand at the buses of a power network, whose dispatch is part of the plan."""

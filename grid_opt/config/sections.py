@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import field_validator, model_validator
 
+from grid_opt.config.days import day_number
 from grid_opt.config.field_types import (
     NonNegative,
     Quarter,
@@ -272,6 +273,11 @@ class Energy(Knobs):
         ge=0,
         le=10,
     )
+    extra_days: list[str] = knob(
+        [],
+        "Further days that stand for themselves, as month and day such as '01-17': those on which `grid-opt "
+        "redispatch` found a plan wrong. Without effect at 365 days.",
+    )
     seed: int = knob(2026, "Seed of the generated hours: the same seed gives the same hours.", ge=0, le=2**31 - 1)
     outlook: Literal["gas", "wholesale", "flat"] = knob(
         "gas",
@@ -300,9 +306,28 @@ class Energy(Knobs):
         min_length=1,
     )
 
+    @property
+    def extra_day_numbers(self) -> tuple[int, ...]:
+        """The further days as days of the standard year, from 0."""
+        return tuple(sorted(day_number(text) for text in self.extra_days))
+
+    @model_validator(mode="after")
+    def _extra_days_are_days(self) -> Energy:
+        for text in self.extra_days:
+            if day_number(text) < 0 or self.extra_days.count(text) > 1:
+                raise KnobError(
+                    "this is no day of the standard year, or it is named twice",
+                    field="extra_days",
+                    value=text,
+                    expected="month and day as MM-DD, each once, such as '07-21'; the standard year has no 02-29",
+                )
+        return self
+
     @model_validator(mode="after")
     def _days_fit_the_quarters(self) -> Energy:
-        most = 4 * (_SHORTEST_QUARTER_DAYS - self.extreme_days)
+        quarters = [(int(text[:2]) - 1) // 3 for text in self.extra_days]
+        fullest = max(quarters.count(quarter) for quarter in range(4))
+        most = 4 * (_SHORTEST_QUARTER_DAYS - self.extreme_days - fullest)
         if self.days != _EVERY_DAY and (self.days % 4 or self.days > most):
             raise KnobError(
                 "these days cannot be shared among four calendar quarters",

@@ -96,7 +96,7 @@ class Contracts:
             unit="million USD/MWh", meaning="strike",
         )  # fmt: skip
         paid = build.parameter(
-            "contracts.paid", _settled_against(world) / USD_PER_MUSD, _HOURLY, symbol=r"\psi",
+            "contracts.paid", settled_against(world) / USD_PER_MUSD, _HOURLY, symbol=r"\psi",
             unit="million USD/MWh", meaning="price at the project, or what a sale there brings",
         )  # fmt: skip
         build.cost(
@@ -144,7 +144,7 @@ def _by_region(world: xr.Dataset, chosen: list[str]) -> dict[str, list[str]]:
     return found
 
 
-def _settled_against(world: xr.Dataset) -> xr.DataArray:
+def settled_against(world: xr.Dataset) -> xr.DataArray:
     """Return what the strike is settled against [USD/MWh]: the price at the project, or what a sale there brings."""
     price = world["ppa_price"].transpose(*_HOURLY)
     if "wheeled" not in world.dims:

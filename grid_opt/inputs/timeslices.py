@@ -12,9 +12,10 @@ have any. Columns are put in an order that depends on their values only: renamin
 changes nothing.
 
 Extreme days, in turn: the day with the highest price averaged over regions and hours; the day with
-the highest demand net of renewables; and again. Demand net of renewables takes wind as 10 % and solar as
-4 % of yearly demand (ASSUMPTION: close to their shares of US generation in 2023, EIA), spread by the
-mean capacity factor.
+the highest demand net of renewables; and again. Then the days that the case names, such as those on which a
+re-dispatch of the full year found a plan wrong: each stands for itself alone. Demand net of renewables takes
+wind as 10 % and solar as 4 % of yearly demand (ASSUMPTION: close to their shares of US generation in 2023,
+EIA), spread by the mean capacity factor.
 
 Price correction: in each quarter and zone a constant is added to the prices of the chosen hours,
 
@@ -56,13 +57,15 @@ class ChosenDays:
     day: Ints
     weight: Ints
     extreme: NDArray[np.bool_]
+    stands_for: Ints
+    """For each day of the year, the number of the chosen day that stands for it."""
 
 
-def cluster_days(features: pd.DataFrame, weights: dict[str, float], count: int) -> tuple[Ints, Ints]:
+def cluster_days(features: pd.DataFrame, weights: dict[str, float], count: int) -> tuple[Ints, Ints, Ints]:
     """Cluster days into `count` groups with tsam; the only place that knows the library.
 
     ``features`` has 24 rows per day and one column per attribute. Returns the medoid day of each
-    group and the number of days in it.
+    group, the number of days in it, and the number of the group of every day.
     """
     indexed = features.set_index(pd.date_range("2023-01-01", periods=len(features), freq="h"))
     result = tsam.aggregate(
@@ -74,25 +77,33 @@ def cluster_days(features: pd.DataFrame, weights: dict[str, float], count: int) 
     )
     assignment = np.asarray(result.cluster_assignments, dtype=np.int64)
     centers = np.asarray(result.clustering.cluster_centers, dtype=np.int64)
-    return centers, np.bincount(assignment[assignment >= 0], minlength=count)[assignment[centers]].astype(np.int64)
+    group = np.empty(count, dtype=np.int64)
+    group[assignment[centers]] = np.arange(count)
+    sizes = np.bincount(assignment, minlength=count)[assignment[centers]].astype(np.int64)
+    return centers, sizes, group[assignment]
 
 
-def choose_slices(hours: xr.Dataset, regions: Sequence[str], days: int, extreme_days: int) -> xr.Dataset:
+def choose_slices(
+    hours: xr.Dataset, regions: Sequence[str], days: int, extreme_days: int, extra: Sequence[int] = ()
+) -> xr.Dataset:
     """Choose the slices of a year (see the module for the method).
 
     ``hours`` has dims (time 8760, zone) with price [USD/MWh], demand [MW], wind_cf, solar_cf [1].
     ``days`` is the number of clustered days over the year, a positive multiple of 4, or 365 for every
-    hour (then ``extreme_days``, the extra days per calendar quarter, has nothing to add).
+    hour (then ``extreme_days``, the extra days per calendar quarter, has nothing to add, nor have the days
+    ``extra``, 0..364, which stand for themselves).
 
     Returns dim ``slice`` (24 per chosen day, in time order) with slice_weight [h], slice_season 1..4,
     slice_day, slice_hour 0..23 UTC, slice_source_day 0..364, and price, demand, wind_cf, solar_cf
-    (zone, slice). Raises InputError for a bad number of days or an unknown region.
+    (zone, slice); and, by day of the year, stood_for_by, the slice_day that stands for it.
+
+    Raises InputError for a bad number of days or an unknown region.
     """
     _check(hours, regions, days, extreme_days)
     if days == 365:
-        chosen = ChosenDays(np.arange(365), np.ones(365, dtype=np.int64), np.zeros(365, dtype=bool))
+        chosen = ChosenDays(np.arange(365), np.ones(365, dtype=np.int64), np.zeros(365, dtype=bool), np.arange(365))
     else:
-        chosen = _choose_days(hours, regions, days // 4, extreme_days)
+        chosen = _choose_days(hours, regions, days // 4, extreme_days, frozenset(extra))
     slices = _slices(hours, chosen)
     slices.attrs = {
         "method": "every hour" if days == 365 else "Ward clustering, medoid days, price means kept by addition",
@@ -139,26 +150,33 @@ def _by_day(values: Floats) -> Floats:
     return np.asarray(values).reshape(365, 24, -1)
 
 
-def _choose_days(hours: xr.Dataset, regions: Sequence[str], clusters: int, extreme_days: int) -> ChosenDays:
+def _choose_days(
+    hours: xr.Dataset, regions: Sequence[str], clusters: int, extreme_days: int, extra: frozenset[int]
+) -> ChosenDays:
     features, weights = _features(hours, regions)
     price = _by_day(np.sort(hours["price"].sel(zone=list(regions)).values, axis=1)).mean(axis=(1, 2))
     scores = (price, _net_demand(hours))
     day: list[int] = []
     weight: list[int] = []
     extreme: list[bool] = []
+    stands_for = np.empty(365, dtype=np.int64)
     start = 0
     for length in DAYS_OF_SEASON:
         pool = list(range(start, start + length))
         start += length
         apart = _extremes(pool, scores, extreme_days)
+        apart += sorted(extra.intersection(pool).difference(apart))
         rest = [d for d in pool if d not in set(apart)]
         rows = (np.asarray(rest)[:, None] * 24 + np.arange(24)).ravel()
-        medoids, sizes = cluster_days(features.iloc[rows], weights, clusters)
+        medoids, sizes, group = cluster_days(features.iloc[rows], weights, clusters)
+        stands_for[apart] = np.arange(len(apart)) + len(day)
+        stands_for[rest] = group + len(apart) + len(day)
         day += apart + [rest[m] for m in medoids]
         weight += [1] * len(apart) + [int(n) for n in sizes]
         extreme += [True] * len(apart) + [False] * len(medoids)
     order = np.argsort(day)
-    return ChosenDays(np.array(day)[order], np.array(weight)[order], np.array(extreme)[order])
+    place = np.argsort(order)
+    return ChosenDays(np.array(day)[order], np.array(weight)[order], np.array(extreme)[order], place[stands_for])
 
 
 def _extremes(pool: list[int], scores: tuple[Floats, ...], count: int) -> list[int]:
@@ -217,6 +235,7 @@ def _slices(hours: xr.Dataset, chosen: ChosenDays) -> xr.Dataset:
     }
     for name in SERIES:
         data[name] = (("zone", "slice"), np.ascontiguousarray(hours[name].values[rows].T))
+    data["stood_for_by"] = (("day",), chosen.stands_for)
     coords = {"slice": np.arange(24 * count), "zone": hours["zone"].values}
     slices = xr.Dataset(data, coords=coords)
     for name in SERIES:

@@ -100,7 +100,7 @@ def _zonal_arrays(
     """Return what only a world of zones has: arrays of links, surplus and prices, labels, notes, and its market."""
     zones = tables["zones"]
     hours, note = _hours(case, zones, regions)
-    slices = choose_slices(hours, regions, case.energy.days, case.energy.extreme_days)
+    slices = choose_slices(hours, regions, case.energy.days, case.energy.extreme_days, case.energy.extra_day_numbers)
     arrays = {
         **_link_arrays(tables["links"], case),
         "surplus": _surplus(tables["surplus"], zones["zone"].tolist(), case),
@@ -154,6 +154,11 @@ def choose_regions(case: Case, tables: dict[str, pd.DataFrame]) -> list[str]:
             fix="shorten regions.exclude",
         )
     return chosen
+
+
+def hours_of(case: Case, regions: list[str]) -> tuple[xr.Dataset, str]:
+    """Return all hours of the year from which a case chooses its days, and where they come from."""
+    return _hours(case, read_tables(case.tables_dir)["zones"], regions)
 
 
 def _hours(case: Case, zones: pd.DataFrame, regions: list[str]) -> tuple[xr.Dataset, str]:

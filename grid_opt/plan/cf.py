@@ -69,6 +69,8 @@ _DIM_NAMES: Final = {
     "criterion": "Criterion of a trade-off",
     "reference": "Plan from which this one is to differ",
     "block": "Block of the day, hours of Eastern Standard Time",
+    "day": "Day of the standard year that was run",
+    "term": "Item of cost",
 }
 _KEYWORDS: Final = "data centers, energy planning, electricity prices, siting, power systems, mixed-integer programming"
 

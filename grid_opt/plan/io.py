@@ -50,7 +50,11 @@ def write_plan(plan: xr.Dataset, outlines: Outlines, path: str | Path) -> None:
 
     Raises: ValueError for a unit without a CF spelling; OSError, naming ``path``, when it cannot be written.
     """
-    dressed = dress(plan, outlines)
+    write_dressed(dress(plan, outlines), path)
+
+
+def write_dressed(dressed: xr.Dataset, path: str | Path) -> None:
+    """Write what is dressed for the file, with its digest, whole or not at all; :func:`write_plan` says what raises."""
     dressed.attrs[DIGEST] = digest(dressed)
     with replacing(path) as part:
         try:
@@ -124,6 +128,11 @@ def _encoding(dressed: xr.Dataset) -> dict[Any, dict[str, Any]]:
 
 
 def _read(path: str | Path) -> xr.Dataset:
+    return read_checked(path, FORMAT_NAME, _EXPECTED)
+
+
+def read_checked(path: str | Path, format_name: str, expected: str) -> xr.Dataset:
+    """Read a file of a format as it is stored; :func:`open_plan` says what raises."""
     path = Path(path)
     _check_signature(path)
     try:
@@ -134,10 +143,10 @@ def _read(path: str | Path) -> xr.Dataset:
             "the plan file is damaged or cut short",
             file=path,
             value=str(error).splitlines()[0],
-            expected=_EXPECTED,
-            fix="copy the file again, or write it again with `grid-opt run`",
+            expected=expected,
+            fix="copy the file again, or write it again",
         ) from error
-    _check_format(raw, path)
+    _check_format(raw, path, format_name, expected)
     return raw
 
 
@@ -162,15 +171,15 @@ def _check_signature(path: Path) -> None:
         )
 
 
-def _check_format(raw: xr.Dataset, path: Path) -> None:
-    if raw.attrs.get("plan_format") != FORMAT_NAME:
+def _check_format(raw: xr.Dataset, path: Path, format_name: str, expected: str) -> None:
+    if raw.attrs.get("plan_format") != format_name:
         raise InputError(
-            "this NetCDF file is not a plan",
+            "this NetCDF file is not a plan" if format_name == FORMAT_NAME else "this NetCDF file is of another kind",
             file=path,
             field="plan_format",
             value=raw.attrs.get("plan_format", "(no such attribute)"),
-            expected=f"{FORMAT_NAME!r}",
-            fix="give the path of a plan.nc, which `grid-opt run` writes",
+            expected=f"{format_name!r}",
+            fix=f"give the path of {expected}",
         )
     version = raw.attrs.get("plan_format_version")
     whole = isinstance(version, int | np.integer)

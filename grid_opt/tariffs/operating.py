@@ -26,11 +26,21 @@ _MIDDLE = 15
 
 @dataclass(frozen=True)
 class Slices:
-    """The slices of any operating year: calendar quarter 1 to 4, hour of day (UTC), hours that each stands for."""
+    """The slices of any operating year: calendar quarter 1 to 4, hour of day (UTC), hours that each stands for.
+
+    Where every day of the year has its own slices, ``month`` (1 to 12) is theirs; else a slice is of no one month.
+    """
 
     season: Ints
     hour: Ints
     weight_h: Floats
+    month: Ints | None = None
+
+    def of_month(self, index: int) -> Ints:
+        """Return the slices that stand in a month (0 to 11): its own, or else all of its quarter."""
+        if self.month is not None:
+            return np.flatnonzero(self.month == index + 1)
+        return np.flatnonzero(self.season == index // _MONTHS_PER_QUARTER + 1)
 
 
 @dataclass(frozen=True)
@@ -67,8 +77,9 @@ def operating_calendar(
 
     A slice of :math:`w_s` hours in a quarter stands in each of its three months for
     :math:`24\, w_s / \sum_{s'} w_{s'}` hours of every workday and every weekend day of the month, which are counted in
-    the real calendar. Its local hour is that of the month's middle, daylight saving included. The declared peak day of
-    a month stands on workdays and weekends alike, has no energy, and is where coincident peaks are measured.
+    the real calendar. Where every day has its own slices, each stands in its own month alone. Its local hour is that of
+    the month's middle, daylight saving included. The declared peak day of a month stands on workdays and weekends
+    alike, has no energy, and is where coincident peaks are measured.
     """
     columns: list[tuple[Floats, ...]] = []
     for calendar_year, number in stands_for:
@@ -100,7 +111,7 @@ def _month(
     month: int, number: int, layout: Layout, slices: Slices, timezone: str, holidays: str
 ) -> list[tuple[Floats, ...]]:
     index = month % 12
-    mine = np.flatnonzero(slices.season == index // _MONTHS_PER_QUARTER + 1)
+    mine = slices.of_month(index)
     share = HOURS * slices.weight_h[mine] / slices.weight_h[mine].sum()
     local = local_hours(month, slices.hour[mine], timezone)
     work, free = days_by_kind(month, holidays)

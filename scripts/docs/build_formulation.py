@@ -128,7 +128,7 @@ def declarations() -> dict[str, Declaration]:
         plain = supply_world(one, plain, **rich_sources(plain))
         world = menu_world(one, rich_offers(plain), plain, upgrades=rich_upgrades(one))
         found |= print_formulas(one, world)
-        paying = with_knobs(one, tariffs={"charge": True}, supply={"contracts": ["financial"]})
+        paying = with_knobs(one, tariffs={"charge": True})
         tariffs = [by_size(), *(named(parts, name) for name, parts in charges().items())]
         regions = world["region"].values.tolist()
         found |= print_formulas(paying, tariffs_world(paying, dict(zip(regions, tariffs, strict=False)), world))
