@@ -247,7 +247,13 @@ ONLY_WITH_TARIFFS = {
 }  # fmt: skip
 """Checks of a case that pays tariffs: tests/test_verify_tariffs.py spoils plans for them."""
 
-ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_SUPPLY | ONLY_WITH_FOOTPRINT | ONLY_WITH_TARIFFS
+ONLY_IN_TRADEOFFS = {name for name in CHECKS if name.startswith("tradeoff.")}
+"""Checks of a case with criteria beside money: tests/test_verify_tradeoff.py spoils plans for them."""
+
+ABSENT = (
+    ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_SUPPLY | ONLY_WITH_FOOTPRINT | ONLY_WITH_TARIFFS
+    | ONLY_IN_TRADEOFFS
+)  # fmt: skip
 
 
 def test_every_check_has_a_mutation() -> None:

@@ -101,10 +101,12 @@ def plan_case(
         log.stage("writing the bills")
         plan = plan.assign(bill_arrays(case, plan))
     plan = plan.assign(dual_power=power_price(case, matrix, linear.row_dual, model, world))
-    plan = plan.assign(footprint_prices(case, matrix, linear.row_dual, model, world))
+    if case.tradeoff.cost_weight == 1.0:
+        plan = plan.assign(footprint_prices(case, matrix, linear.row_dual, model, world))
     if case.is_nodal:
         plan = plan.assign(nodal_prices(case, matrix, linear.row_dual, model, world))
-    if case.objective.goal != "most_tokens":  # there, money hardly counts: limits have no price in it
+    # Where money hardly counts, limits have no price in it.
+    if case.objective.goal != "most_tokens" and case.tradeoff.cost_weight == 1.0:
         plan = plan.assign(_prices(case, matrix, linear.x, model, world, options))
     final = replace(answer, objective=linear.objective, bound=min(answer.bound, linear.objective))
     plan.attrs |= provenance(case, final, inputs)
