@@ -10,7 +10,7 @@ import numpy as np
 
 from grid_opt.solve.highs import Answer, Options, Progress, Status, relative_gap, solve
 from grid_opt.solve.regions import FIRST, Numbers, Regions, Relaxed
-from grid_opt.solve.standard_form import Matrix
+from grid_opt.solve.standard_form import Array, Matrix
 
 _OPEN = 1e-6
 """A region whose campus is open by less than this over all quarters is one where the relaxation builds nothing."""
@@ -18,6 +18,10 @@ _FEW_SHARE = 0.5
 """Share of the time left that the search among the few regions may take."""
 REPRICED = "Known plan at new prices"
 """What is said of a plan that was known before, and proven good enough without a search."""
+_START_GAP = 1e-2
+"""Smallest gap asked of the first search among them: what comes after it does better, sooner."""
+_AGREE = 1e-6
+"""Difference up to which plan and relaxation agree on a whole number."""
 _ROUNDING = 1e-9
 """Gap that two roads to the same number may show."""
 
@@ -34,14 +38,18 @@ def search_sites(
 
     1. The linear relaxation, solved region by region, says where it would build; its objective is a bound.
     2. The program with all other regions closed is much smaller, and a plan of it, soon found, is one of the whole.
+       Where it is further from what is proven of these regions than asked, the whole numbers on which it and the
+       relaxation agree are kept, and the rest is searched again.
     3. What opening each of the other regions costs at least is proven region by region. Those for which it is more than
        the plan could be improved by, the asked gap aside, stay closed.
     4. If any are left, the program with them is searched from the plan. Its bound, and those of the regions that
        stay closed, are together a bound of the whole.
 
     The few regions are the kernel of kernel search (Angelelli, Mansini and Speranza, Computers & Operations Research
-    37, 2010); closing the others is reduced-cost fixing of whole regions, with :mod:`~grid_opt.solve.regions` for their
-    reduced costs. Where the relaxation builds everywhere there is nothing to close and the whole is searched at once.
+    37, 2010); keeping what two points agree on is relaxation induced neighborhood search (Danna, Rothberg and Le Pape,
+    Mathematical Programming 102, 2005); closing the others is reduced-cost fixing of whole regions, with
+    :mod:`~grid_opt.solve.regions` for their reduced costs. Where the relaxation builds everywhere there is nothing to
+    close and the whole is searched at once.
 
     Args:
         matrix: the program; columns ``campus.site`` open the campuses.
@@ -72,12 +80,14 @@ def search_sites(
             return search.answer()
     if closed:
         stage(f"bound {linear.bound:,.6g}: searching the {len(regions.sites) - len(closed)} regions where it builds")
-        search.among(closed, _FEW_SHARE)
+        search.among(closed, _FEW_SHARE, max(options.gap, _START_GAP))
+        if search.wants_better:
+            search.between(closed, linear.x)
         if not search.best.interrupted:
             closed = search.hopeless(closed)
     if not search.done:
         stage(f"searching {len(regions.sites) - len(closed)} of {len(regions.sites)} regions")
-        search.among(closed, 1.0)
+        search.among(closed, 1.0, options.gap)
     return search.answer()
 
 
@@ -112,16 +122,38 @@ class _Search:
         """Whether the best plan is good enough, or the user wants no better."""
         return self.best.interrupted or relative_gap(self.best.objective, self.bound) <= self.options.gap + _ROUNDING
 
-    def among(self, closed: list[int], share: float) -> None:
+    @property
+    def wants_better(self) -> bool:
+        """Whether there is a plan, and it is further from what is proven of the regions searched than asked."""
+        best = self.best
+        return best.x is not None and not best.interrupted and best.gap > self.options.gap + _ROUNDING
+
+    def among(self, closed: list[int], share: float, gap: float) -> None:
         """Search with some regions closed, in a share of the time left: what is found is a plan of the whole."""
-        left = share * (self.options.time_limit_s - self.seconds)
-        chosen = replace(self.options, time_limit_s=max(1.0, left), progress=self._listener(closed))
-        found = solve(_closing(self.regions, closed), chosen, self.best.x)
-        self.nodes += found.nodes
+        found = self._solved(_closing(self.regions, closed), closed, share, gap)
         self.closed = list(closed)
         self.inside = float("inf") if found.status == "infeasible" else found.bound
+
+    def between(self, closed: list[int], linear: Array) -> None:
+        """Search again what the best plan and the relaxation do not agree on."""
+        assert self.best.x is not None
+        self.stage("searching between that plan and the relaxation")
+        program, value = _closing(self.regions, closed), np.round(self.best.x)
+        kept = program.integer & (np.abs(self.best.x - linear) <= _AGREE)
+        lower, upper = np.where(kept, value, program.col_lower), np.where(kept, value, program.col_upper)
+        near = replace(program, col_lower=lower, col_upper=upper)
+        self._solved(near, closed, _FEW_SHARE, 0.5 * self.options.gap)
+
+    def _solved(self, program: Matrix, closed: list[int], share: float, gap: float) -> Answer:
+        """Solve a program whose plans are plans of the whole, from the best, and keep what is better."""
+        left = share * (self.options.time_limit_s - self.seconds)
+        listener = self._listener(closed)
+        chosen = replace(self.options, gap=gap, time_limit_s=max(1.0, left), progress=listener)
+        found = solve(program, chosen, self.best.x)
+        self.nodes += found.nodes
         known = replace(self.best, detail=found.detail, interrupted=found.interrupted)
         self.best = found if found.x is not None and found.objective <= self.best.objective else known
+        return found
 
     def raise_floor(self, closed: list[int]) -> None:
         """Raise the bound of all plans by whole numbers in every region that is not closed, once for each."""

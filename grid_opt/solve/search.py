@@ -61,6 +61,8 @@ def search(
         return first
     stage(f"whole systems next: objective {first.objective:,.6g} with fractions, bound {first.bound:,.6g}")
     second = _whole(matrix, counts, first.x, options)
+    if second.x is None and known is not None:  # rounding may break a limit that the known plan keeps
+        second = _repriced(matrix, known, options, stage) or second
     left = options.time_limit_s - first.seconds - second.seconds
     if second.x is not None:
         plan = _judged(second, first.bound, first, options)
