@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from grid_opt.config import Case, case_to_toml, load_case
     from grid_opt.plan.io import open_plan
     from grid_opt.study.check import check
+    from grid_opt.study.explain.conduct import explain_plan
     from grid_opt.study.redispatch.run import redispatch
     from grid_opt.study.run import RunResult, run
     from grid_opt.study.sweeps.study import batch, resume, sweep
@@ -33,6 +34,7 @@ __all__ = [
     "batch",
     "case_to_toml",
     "check",
+    "explain_plan",
     "load_case",
     "open_plan",
     "redispatch",
@@ -48,6 +50,7 @@ _HOMES = {
     "case_to_toml": ("grid_opt.config", "case_to_toml"),
     "batch": ("grid_opt.study.sweeps.study", "batch"),
     "check": ("grid_opt.study.check", "check"),
+    "explain_plan": ("grid_opt.study.explain.conduct", "explain_plan"),
     "load_case": ("grid_opt.config", "load_case"),
     "open_plan": ("grid_opt.plan.io", "open_plan"),
     "redispatch": ("grid_opt.study.redispatch.run", "redispatch"),

@@ -6,6 +6,7 @@ Exit codes: 0 done; 2 bad usage or bad input; 3 infeasible; 4 a feasible plan wi
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 
@@ -83,9 +84,29 @@ def _shown(value: object) -> str:
 
 
 class InfeasibleError(GridOptError):
-    """Say that no plan meets every limit, and which limits conflict."""
+    """Say that no plan meets every limit, and which limits conflict.
+
+    ``repairs`` are the changes proven to give a plan, as plain values: ``words``, ``moves``, ``overrides``,
+    ``smallest``, ``constraints``. ``shortage`` says what is short, ``notes`` what the search left out.
+    """
 
     exit_code = ExitCode.INFEASIBLE
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        shortage: str = "",
+        repairs: Sequence[Mapping[str, object]] = (),
+        notes: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message)
+        self.shortage, self.repairs, self.notes = shortage, tuple(repairs), tuple(notes)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain values for JSON."""
+        repairs = [dict(repair) for repair in self.repairs]
+        return {"conflict": str(self), "shortage": self.shortage, "repairs": repairs, "notes": list(self.notes)}
 
 
 class SolverError(GridOptError):

@@ -16,6 +16,7 @@ USD_PER_MUSD: Final = 1e6
 KW_PER_MW: Final = 1e3
 MWH_PER_GWH: Final = 1e3
 KG_PER_T: Final = 1e3
+T_PER_KT: Final = 1e3
 HOURS_PER_YEAR: Final = 8760
 SECONDS_PER_HOUR: Final = 3600
 MONTHS_PER_QUARTER: Final = 3

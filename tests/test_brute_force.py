@@ -78,8 +78,11 @@ def _utility_bill(case: Case, world: xr.Dataset, r: int, calendar: int, season: 
     return bill
 
 
-def brute_force(case: Case, world: xr.Dataset) -> float:
-    """Return the least cost over every combination of regional build-outs, infinite if none is allowed."""
+def every_plan(case: Case, world: xr.Dataset) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Return of every combination of regional build-outs its costs and whether it is allowed, but for the network.
+
+    Both have a dimension for each region; the third gives the halls of each build-out of each region, by quarter.
+    """
     n = world.sizes["region"]
     runs = [list(trajectories(case, world, r)) for r in range(n)]
     costs = [np.array([cost_of(case, world, r, run) for run in runs[r]]) for r in range(n)]
@@ -108,6 +111,13 @@ def brute_force(case: Case, world: xr.Dataset) -> float:
     if case.budget.total_musd is not None:
         spent = sum(spread(r, np.array([_outlay(case, world, r, run) for run in runs[r]])) for r in range(n))
         allowed &= np.broadcast_to(spent <= case.budget.total_musd + 1e-9, shape)
+    return cost, allowed, halls
+
+
+def brute_force(case: Case, world: xr.Dataset) -> float:
+    """Return the least cost over every combination of regional build-outs, infinite if none is allowed."""
+    cost, allowed, halls = every_plan(case, world)
+    n, shape = world.sizes["region"], cost.shape
     for flat in np.argsort(np.where(allowed, cost, np.inf), axis=None):
         place = np.unravel_index(flat, shape)
         if not allowed[place]:

@@ -337,7 +337,8 @@ def test_bad_knobs_are_refused_with_their_field(sections: dict[str, Any], field:
     from grid_opt.config.toml_text import toml_table
     from grid_opt.inputs.world import build_world
 
-    text = "\n".join(line for name, knobs in sections.items() for line in toml_table(name, knobs))
+    wholesale = {"supply": {"contracts": [], "forwards": False, "onsite": []}}
+    text = "\n".join(line for name, knobs in (wholesale | sections).items() for line in toml_table(name, knobs))
     with pytest.raises(InputError) as caught:
         build_world(case_from_toml(text))
     assert caught.value.exit_code == 2

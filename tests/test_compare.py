@@ -16,7 +16,9 @@ from typer.testing import CliRunner
 from grid_opt.cli.app import app
 from grid_opt.plan.io import write_plan
 from grid_opt.plan.summary import summarize
+from grid_opt.report import frames
 from grid_opt.report.comparison import Comparison, Row, compare, labels_of, print_comparison
+from grid_opt.report.map_difference import difference_table, draw_differences, write_difference_map
 from tests.chromium import browser, needs_chromium
 from tests.plan_fixture import OUTLINES, plan_by_hand
 from tests.test_map_html import hostile
@@ -89,7 +91,15 @@ def test_the_command_prints_and_writes_all_forms(first: xr.Dataset, second: xr.D
     told = CliRunner().invoke(app, ["compare", *plans[:2]])
     assert told.exit_code == 0, told.output
     assert re.search(r"IT power in service, MW +60\.0 +50\.0 +-10\.0", told.output)
-    extra = ["--csv", str(tmp_path / "c.csv"), "--html", str(tmp_path / "c.html"), "--json"]
+    extra = [
+        "--csv",
+        str(tmp_path / "c.csv"),
+        "--html",
+        str(tmp_path / "c.html"),
+        "--map",
+        str(tmp_path / "c.svg"),
+        "--json",
+    ]
     told = CliRunner().invoke(app, ["compare", *plans, *extra])
     assert told.exit_code == 0, told.output
     read = json.loads(told.stdout)
@@ -99,9 +109,30 @@ def test_the_command_prints_and_writes_all_forms(first: xr.Dataset, second: xr.D
                      "values": [60.0, 50.0, 60.0], "differences": [-10.0, 0.0]}  # fmt: skip
     rows = list(csv.DictReader(io.StringIO((tmp_path / "c.csv").read_text(encoding="utf-8"))))
     assert [one["dear"] for one in rows if one["measure"] == "IT power in service"] == ["50.0"]
+    assert read["written"] == [str(tmp_path / f"c.{kind}") for kind in ("csv", "html", "svg")]
+    assert (tmp_path / "c.svg").read_bytes().startswith(b"<?xml")
     page = (tmp_path / "c.html").read_text(encoding="utf-8")
-    assert page.count("<img ") == 3 and "<script" not in page
+    assert page.count("<img ") == 4 and "<script" not in page
     assert '<th scope="row">West (WEST)</th><td>MW IT</td><td class="n">30</td><td class="n">20</td>' in page
+
+
+def test_the_map_shows_what_differs(first: xr.Dataset, second: xr.Dataset, tmp_path: Path) -> None:
+    table = difference_table(first, second)
+    assert table["difference_mw"].to_dict() == {"WEST": -10.0, "EAST": 0.0}
+    for column, plan in (("first_mw", first), ("other_mw", second)):
+        assert table[column].sum() == float(frames.it_mw(plan)[:, -1].sum())
+    gone = first.copy(deep=True)
+    gone["halls"][1] = 0.0
+    assert difference_table(gone, first).loc["WEST", ["difference_mw", "opens"]].tolist() == [30.0, "2026Q2"]
+    figure = draw_differences(["a", "b", "c"], [first, second, first], [OUTLINES] * 3)
+    texts = {text.get_text() for axes in figure.axes for text in axes.texts} | {t.get_text() for t in figure.texts}
+    assert "West\n−10 MW · 2026Q2" in texts
+    assert {"b", "c", "±0 MW and −10 MW: −10 MW in all", "the same IT power in every region"} <= texts
+    for name in ("x.png", "y.png"):
+        write_difference_map(["a", "b"], [first, second], tmp_path / name, [OUTLINES] * 2)
+    assert (tmp_path / "x.png").read_bytes() == (tmp_path / "y.png").read_bytes()
+    with pytest.raises(ValueError, match=r"\.png or \.svg"):
+        write_difference_map(["a", "b"], [first, second], tmp_path / "x.pdf", [OUTLINES] * 2)
 
 
 def test_one_plan_is_refused(first: xr.Dataset, tmp_path: Path) -> None:
@@ -138,7 +169,7 @@ def test_the_page_opens_offline_without_complaint(first: xr.Dataset, tmp_path: P
     assert CliRunner().invoke(app, ["compare", plan, plan, "--html", str(tmp_path / "c.html")]).exit_code == 0
     with browser() as tab:
         tab.call("Page.navigate", url=(tmp_path / "c.html").as_uri())
-        tab.wait("document.readyState === 'complete' && document.images.length === 2")
+        tab.wait("document.readyState === 'complete' && document.images.length === 3")
         assert tab.ask("[...document.images].every(one => one.naturalWidth > 0)")
         assert tab.requests() == []
         assert tab.complaints() == []

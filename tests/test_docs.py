@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\((?!https?://|mailto:|#)([^)#\s]+)")
 COMMANDS = (
-    "run", "check", "verify", "redispatch", "sweep", "batch", "resume", "sweep-report", "map", "report", "compare",
-    "export", "new", "doctor",
+    "run", "check", "verify", "redispatch", "explain", "sweep", "batch", "resume", "sweep-report", "pareto",
+    "alternatives", "map", "report", "compare", "export", "new", "doctor",
 )  # fmt: skip
 GROUPS = ("compute", "network", "tariff")
 APACHE_2 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"

@@ -303,7 +303,7 @@ def test_tables_and_summary_tell_of_the_fleet() -> None:
     from rich.console import Console
 
     from grid_opt.plan.summary import summarize
-    from grid_opt.report.geopackage import layers_of
+    from grid_opt.report.layers import layers_of
     from grid_opt.report.tables import tables_of
     from grid_opt.report.terminal import print_summary
 

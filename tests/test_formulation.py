@@ -12,7 +12,9 @@ import pytest
 import xarray as xr
 from pyomo.core.expr.visitor import identify_variables
 
+from grid_opt.config.sections_tradeoff import CRITERIA
 from grid_opt.formulation.model import Model, build_base, build_model, build_operation
+from grid_opt.inputs.tradeoff import with_criteria
 from grid_opt.solve.highs import Options, solve
 from grid_opt.solve.standard_form import to_matrix
 from tests.tiny import SEASON_HOURS, objective, solve_tiny, tiny_case, tiny_world
@@ -87,6 +89,12 @@ def _paying_model() -> Model:
     return build_model(case, tariffs_world(case, tariffs, menu_world(case, rich_offers(), threshold=RICH_THRESHOLD)))
 
 
+def _tradeoff_model() -> Model:
+    asked = {"most": dict.fromkeys(CRITERIA, 50.0), "weights": dict.fromkeys(CRITERIA, 0.5), "references": [["Z0"]]}
+    case = fleet_case(objective={"goal": "least_cost"}, carbon={"count": True}, water={"count": True}, tradeoff=asked)
+    return build_model(case, with_criteria(case, fleet_tiny_world(case)))
+
+
 MENU_BLOCKS = ("connection", "relief", "capacity", "upgrade", "network", "budget", "bills")
 
 
@@ -111,6 +119,8 @@ def golden_rows() -> str:
         named |= {n: (footprint, d) for n, d in footprint.declarations.items() if n.split(".")[0] in FOOTPRINT_BLOCKS}
     paying = _paying_model()
     named |= {n: (paying, d) for n, d in paying.declarations.items() if n.startswith("tariff.")}
+    weighed = _tradeoff_model()
+    named |= {n: (weighed, d) for n, d in weighed.declarations.items() if n.startswith("tradeoff.")}
     lines = []
     for model, declared in named.values():
         if declared.kind not in ("constraint", "cost"):

@@ -58,10 +58,15 @@ def test_the_layers_show_the_network(run_folder: Path) -> None:
     assert {name for name, _ in pyogrio.list_layers(path)} == {
         "lines",
         "candidates",
+        "headroom",
+        "prices",
         "sites",
+        "sites_by_quarter",
         "build_out",
         "provenance",
         "carbon_and_water",
+        "fields",
+        "layer_styles",
     }
     lines = pyogrio.read_dataframe(path, layer="lines")
     plan = open_plan(run_folder / "plan.nc")

@@ -111,13 +111,18 @@ def test_hostile_names_are_written_as_text(hostile_plan: xr.Dataset, tmp_path: P
 def test_the_geopackage_has_its_layers_in_albers(geopackage: Path) -> None:
     assert dict(pyogrio.list_layers(geopackage)) == {
         "sites": "Point",
+        "sites_by_quarter": "Point",
         "regions": "MultiPolygon",
+        "headroom": "MultiPolygon",
+        "prices": "MultiPolygon",
         "links": "LineString",
         "build_out": None,
         "carbon_and_water": None,
         "provenance": None,
+        "fields": None,
+        "layer_styles": None,
     }
-    for layer in ("sites", "regions", "links"):
+    for layer in ("sites", "sites_by_quarter", "regions", "headroom", "prices", "links"):
         assert pyogrio.read_info(geopackage, layer=layer)["crs"] == "EPSG:5070"
     with sqlite3.connect(geopackage) as base:
         assert base.execute("PRAGMA user_version").fetchone() == (10300,)

@@ -13,9 +13,10 @@ from grid_opt.config import load_case
 from grid_opt.inputs.world import build_world
 from grid_opt.plan.summary import summarize
 from grid_opt.plan.supply_summary import sources_mw, supply_bill, supply_tables, used_mw
-from grid_opt.report.geopackage import layers_of
+from grid_opt.report.layers import layers_of
 from grid_opt.report.tables import tables_of
 from grid_opt.report.terminal import print_summary
+from tests.test_geopackage import unexplained
 from tests.test_verify_supply import plan  # noqa: F401 -- a fixture
 from tests.tiny import objective, solve_tiny
 
@@ -108,5 +109,6 @@ def test_a_later_turbine_moves_out_of_the_plan() -> None:
 
 
 def test_the_quick_plan_tells_of_its_supply(quick_supply_plan: xr.Dataset) -> None:
+    assert unexplained(quick_supply_plan) == []
     found = summarize(quick_supply_plan)["supply"]
     assert found["power_contracts"] and found["onsite_mw_by_technology"]

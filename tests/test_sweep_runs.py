@@ -63,6 +63,39 @@ def test_the_cube_has_the_dimensions_of_the_sweep_and_the_values_of_single_runs(
     assert set(map(str, cube.variables)) - {"price", "target"} <= RESERVED
 
 
+def test_it_is_told_how_often_sites_are_chosen_and_where_they_switch(undisturbed: Path) -> None:
+    told = pd.read_csv(undisturbed / "chosen.csv")
+    assert set(told["of_plans"]) == {2}
+    assert list(pd.read_csv(undisturbed / "switches.csv").columns) == [
+        "axis",
+        "from",
+        "to",
+        "at",
+        "region",
+        "change",
+        "mw_from",
+        "mw_to",
+        "larger_gap",
+    ]
+    for name in ("chosen.png", "parallel.png", "where.png", "heat_map.png"):
+        assert (undisturbed / name).stat().st_size > 5_000
+
+
+def test_plans_are_priced_under_every_case(undisturbed: Path) -> None:
+    told = call("sweep-report", str(undisturbed), "--regret", "5", "--json")
+    assert told.exit_code == 3, told.output  # that of the sweep, of which two cases are infeasible
+    found = pd.read_csv(undisturbed / "regret.csv")
+    assert set(found["case"]) == {"price=1, target=20", "price=2, target=20"}
+    assert len(found) == found["plan"].nunique() * 2
+    own = found[found["state"] == "own"]
+    assert set(own["case"]) == set(found["case"]) and (own["regret"] == 0).all()
+    priced = found[found["state"] == "priced"]
+    assert (priced["regret_least"] <= priced["regret_most"]).all()
+    assert (priced["regret"] >= -1e-5 * priced["objective"]).all()
+    assert any(note.startswith("least worst regret") for note in json.loads(told.stdout)["notes"])
+    assert (undisturbed / "regret.png").stat().st_size > 5_000
+
+
 def test_what_fails_is_recorded_and_stops_nothing(undisturbed: Path) -> None:
     cube = cube_of(undisturbed)
     assert cube["state"].values.tolist() == [["done", "infeasible"]] * 2

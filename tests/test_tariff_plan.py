@@ -112,6 +112,14 @@ def _energy(hours: list[list[int]], peak: float, rest: float) -> dict[str, Any]:
 
 BY_SIZE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "other hours of the peak": (_energy([[12, 20]], 90.0, 30.0), _energy([[0, 4], [12, 20]], 60.0, 45.0)),
+    "a least bill for the small": (
+        {
+            **INDEXED,
+            "rider": {"r": {**CITED, "usd_per_mwh": 3.0}},
+            "minimum_bill": {"m": {**CITED, "usd_per_month": 6e5}},
+        },
+        {**INDEXED, "rider": {"r": {**CITED, "usd_per_mwh": 1.0}}},
+    ),
     "a credit for the small": ({**INDEXED, "rider": {"r": {**CITED, "usd_per_mwh": -9.0}}}, INDEXED),
 }
 

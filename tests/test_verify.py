@@ -13,7 +13,7 @@ import xarray as xr
 from grid_opt.inputs.schema_environment import FOOTPRINT
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
 from grid_opt.inputs.schema_supply import SUPPLY
-from grid_opt.inputs.schema_tariffs import TARIFF
+from grid_opt.inputs.schema_tariffs import DELIVERED, TARIFF
 from grid_opt.plan.io import open_plan, write_plan
 from grid_opt.plan.schema import DUALS, MENU_COSTS, SUPPLY_COSTS, TARIFF_COSTS, UPGRADE_COSTS
 from grid_opt.plan.schema_footprint import FOOTPRINT_COSTS, LEDGERS
@@ -247,7 +247,13 @@ ONLY_WITH_TARIFFS = {
 }  # fmt: skip
 """Checks of a case that pays tariffs: tests/test_verify_tariffs.py spoils plans for them."""
 
-ABSENT = ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_SUPPLY | ONLY_WITH_FOOTPRINT | ONLY_WITH_TARIFFS
+ONLY_IN_TRADEOFFS = {name for name in CHECKS if name.startswith("tradeoff.")}
+"""Checks of a case with criteria beside money: tests/test_verify_tradeoff.py spoils plans for them."""
+
+ABSENT = (
+    ONLY_WITH_FLEET | ONLY_AT_BUSES | ONLY_WITH_MENU | ONLY_WITH_SUPPLY | ONLY_WITH_FOOTPRINT | ONLY_WITH_TARIFFS
+    | ONLY_IN_TRADEOFFS
+)  # fmt: skip
 
 
 def test_every_check_has_a_mutation() -> None:
@@ -409,7 +415,7 @@ def test_manual_lists_every_array(root: Path) -> None:
 
     page = (root / "docs" / "plan-format.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
-    every = {**specs(), **WORLD, **FLEET, **NODAL, **MENU, **UPGRADE, **SUPPLY, **FOOTPRINT, **TARIFF}
+    every = {**specs(), **WORLD, **FLEET, **NODAL, **MENU, **UPGRADE, **SUPPLY, **FOOTPRINT, **TARIFF, **DELIVERED}
     for name, declared in every.items():
         row = next(line for line in rows if line.startswith(f"| `{name}` "))
         assert f"| {', '.join(declared.dims)} | {declared.unit or 'text'} |" in row

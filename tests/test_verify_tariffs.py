@@ -111,7 +111,8 @@ def test_check_fails_on_a_plan_spoiled_for_it(name: str, paying_plan: xr.Dataset
 
 
 def test_every_check_has_a_mutation() -> None:
-    assert set(MUTATIONS) - SHARED == ONLY_WITH_TARIFFS - {"inputs.tariffs"}
+    """That of the place of deliveries is in tests/test_delivered.py."""
+    assert set(MUTATIONS) - SHARED == ONLY_WITH_TARIFFS - {"inputs.tariffs", "tariff.retail_access"}
 
 
 def test_a_tariff_that_is_not_that_of_its_file_is_found(quick_plan: Path) -> None:

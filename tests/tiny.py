@@ -10,6 +10,7 @@ import xarray as xr
 from grid_opt.config import Case
 from grid_opt.inputs.schema import WORLD
 from grid_opt.inputs.schema_environment import FOOTPRINT
+from grid_opt.inputs.tradeoff import with_criteria
 from grid_opt.study.plan_case import Planned, plan_case
 from grid_opt.study.progress import Log
 
@@ -91,7 +92,7 @@ def tiny_world(case: Case, regions: int = 3, seed: int = 0) -> xr.Dataset:
         "hours_source": f"random, seed {seed}",
         "price_base_year": case.finance.price_base_year,
     }
-    return world
+    return with_criteria(case, world)
 
 
 def footprint(regions: int, years: int, seed: int) -> dict[str, Any]:

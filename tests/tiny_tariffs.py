@@ -100,21 +100,27 @@ def named(parts: dict[str, Any], name: str) -> Tariff:
     return tariff(**parts).model_copy(update={"name": name})
 
 
-def bill_of_run(case: Case, world: xr.Dataset, r: int, run: tuple[int, ...], of: Tariff) -> Bill:
-    """Bill a build-out of halls by quarter with the library: by its contract of each month, from its own start."""
+def bill_of_run(
+    case: Case, world: xr.Dataset, r: int, run: tuple[int, ...], of: Tariff, delivered_mw: Any = None
+) -> Bill:
+    """Bill a build-out of halls by quarter with the library: by its contract of each month, from its own start.
+
+    ``delivered_mw`` is what contracts deliver in the slices of both years, losses included.
+    """
     region, calendar_years = world.isel(region=r), [(2026, 0), *((y, 1) for y in range(2027, 2031))]
     layout = Layout(world.sizes["slice"], (2026, 2027))
     slices = Slices(
         *(world[n].values.astype(int) for n in ("slice_season", "slice_hour")), world["slice_weight"].values
     )
     calendar = operating_calendar(calendar_years, layout, slices, of.timezone, of.holidays)
-    load, price = np.zeros(layout.size), np.zeros(layout.size)
+    load, price, delivered = np.zeros(layout.size), np.zeros(layout.size), np.zeros(layout.size)
     for number in (0, 1):
         for s, season in enumerate(world["slice_season"].values.astype(int)):
             it = 10.0 * (run[season - 1] if number == 0 else run[-1])
             at = number * layout.step + s
             load[at] = it * case.demand.utilization_fraction * float(region["pue"].sel(season=season))
             price[at] = float(region["price"][number, s]) * (1 + float(region["loss"]))
+            delivered[at] = 0.0 if delivered_mw is None else delivered_mw[number, s] / (1 + float(region["loss"]))
         for month in range(12):
             it = 10.0 * (run[month // 3] if number == 0 else run[-1])
             stress = float(region["pue_stress"].sel(stress="summer" if 4 <= month <= 9 else "winter"))
@@ -125,7 +131,7 @@ def bill_of_run(case: Case, world: xr.Dataset, r: int, run: tuple[int, ...], of:
     known = {("ZONE", f"{y}/{y - 1999}"): PRICES.get(("ZONE", f"{y}/{y - 1999}"), 200.0) for y in range(2025, 2031)}
     context = Context(
         contract_mw={"2025-12": 0.0} | contract, start=f"2026-{3 * first + 1:02d}", capacity_usd_per_mw_day=known,
-        wholesale_usd_per_mwh=price,
+        wholesale_usd_per_mwh=price, delivered_mw=delivered,
     )  # fmt: skip
     return bill_on(of, calendar, load, context)
 

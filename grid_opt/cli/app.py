@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 import grid_opt
-from grid_opt.cli import compute, doctor, network, outputs, redispatch, runs, start, sweep, tariff
+from grid_opt.cli import (
+    compute,
+    doctor,
+    explain,
+    network,
+    outputs,
+    redispatch,
+    runs,
+    start,
+    sweep,
+    tariff,
+    tradeoffs,
+)
 
 _HELP = """\
 Decide where, when and how AI-inference compute is built and powered.
@@ -52,6 +64,9 @@ app.command("sweep")(sweep.sweep)
 app.command("batch")(sweep.batch)
 app.command("resume")(sweep.resume)
 app.command("sweep-report")(sweep.sweep_report)
+app.command("pareto")(tradeoffs.pareto)
+app.command("alternatives")(tradeoffs.alternatives)
+app.command("explain")(explain.explain)
 app.command("map")(outputs.draw_map)
 app.command("report")(outputs.report)
 app.command("compare")(outputs.compare)

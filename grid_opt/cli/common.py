@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grid_opt.errors import ExitCode, GridOptError, InputError
+from grid_opt.errors import ExitCode, GridOptError, InfeasibleError, InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,9 +34,11 @@ def reporting(as_json: bool) -> Iterator[None]:
     try:
         yield
     except GridOptError as error:
-        place = {}
+        place: dict[str, Any] = {}
         if isinstance(error, InputError):
             place = {"file": error.file, "row": error.row, "field": error.field}
+        elif isinstance(error, InfeasibleError) and error.shortage:
+            place = error.to_dict()
         _leave(str(error), error.exit_code, as_json, place)
     except KeyboardInterrupt:
         _leave("interrupted", ExitCode.INTERRUPTED, as_json, {})

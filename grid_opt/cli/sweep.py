@@ -124,12 +124,27 @@ def resume(
     raise typer.Exit(code)
 
 
-def sweep_report(folder: FolderArgument, parquet: ParquetOption = False, as_json: JsonOption = False) -> None:
+def sweep_report(
+    folder: FolderArgument,
+    parquet: ParquetOption = False,
+    regret: Annotated[
+        int,
+        typer.Option(
+            "--regret",
+            min=0,
+            metavar="N",
+            help="Price the N plans that come most often under every case: their campuses kept, all else decided anew.",
+        ),
+    ] = 0,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
     """Write the data cube, tables and pictures of a sweep anew, from what ran so far."""
     with reporting(as_json):
         from grid_opt.study.sweeps import study  # noqa: PLC0415
 
-        summary = study.report(folder, parquet=parquet)
+        with _watching(quiet or not regret) as watcher:
+            summary = study.report(folder, parquet=parquet, regret=regret, watcher=watcher)
         code = _print_summary(summary, False, as_json)
     raise typer.Exit(code)
 

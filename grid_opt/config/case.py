@@ -29,6 +29,7 @@ from grid_opt.config.sections_money import Budget, Costs, Finance
 from grid_opt.config.sections_nodal import Nodal
 from grid_opt.config.sections_supply import Supply
 from grid_opt.config.sections_tariffs import Tariffs
+from grid_opt.config.sections_tradeoff import Tradeoff
 from grid_opt.resources import models_dir
 
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
@@ -57,6 +58,7 @@ class Case(Knobs):
     finance: Finance = Finance()
     costs: Costs = Costs()
     budget: Budget = Budget()
+    tradeoff: Tradeoff = Tradeoff()
     fleet: FleetChoice = FleetChoice()
     service: Service = Service()
     compute: Compute = Compute()
@@ -184,15 +186,20 @@ class Case(Knobs):
         return self
 
     @model_validator(mode="after")
-    def _tariffs_fit(self) -> Case:
-        if self.tariffs.charge and "physical" in self.supply.contracts:
-            raise KnobError(
-                "a tariff does not say what it bills of energy that a contract delivers",
-                field="supply.contracts",
-                value=self.supply.contracts,
-                expected="no 'physical' where tariffs.charge is true; a financial contract hedges the same price",
-                fix="set tariffs.charge = false, which bills flat rates, or leave out 'physical'",
-            )
+    def _tradeoff_fits(self) -> Case:
+        asked = self.tradeoff.criteria
+        if not asked:
+            return self
+        needs = (
+            (self.is_nodal, "nodal.network", self.nodal.network, "none: trade-offs are of campuses in regions"),
+            (self.objective.goal == "most_tokens", "objective.goal", "most_tokens", "'least_cost' or 'net_value'"),
+            ("carbon" in asked and not self.carbon.on_ledger, "carbon.count", False, "true, for 'carbon' counts them"),
+            ("water" in asked and not self.water.counts, "water.count", False, "true, for 'water' counts it"),
+            ("tokens" in asked and not self.has_fleet, "fleet.members", "none", "a fleet, for 'tokens' counts them"),
+        )
+        for wrong, field, value, expected in needs:
+            if wrong:
+                raise KnobError("the trade-off cannot be had so", field=field, value=value, expected=expected)
         return self
 
     @property

@@ -39,6 +39,7 @@ class Carbon(Knobs):
         "contracts and certificates by the year and takes the residual mix for the rest; 'hourly' counts them in the "
         "hour and the region of the load. Each with what own plant emits. All three are told of every plan.",
     )
+    count: bool = knob(False, "Whether the model counts emissions even where nothing prices or caps those of a year.")
     price_usd_per_t: AmountByYear = knob({}, "Price of a tonne of CO2 from each named year on.", unit="USD/t")
     cap_t: AmountByYear = knob({}, "Most emissions of a year from each named year on.", unit="t")
     annual_share: ShareByYear = knob(
@@ -89,8 +90,8 @@ class Carbon(Knobs):
 
     @property
     def on_ledger(self) -> bool:
-        """Whether price or cap rest on the ledger."""
-        return _asked(self.price_usd_per_t) or bool(self.cap_t)
+        """Whether price or cap rest on the ledger, or the case asks to count."""
+        return self.count or _asked(self.price_usd_per_t) or bool(self.cap_t)
 
     @property
     def shares_annual(self) -> bool:
@@ -130,6 +131,7 @@ class Water(Knobs):
         min_length=1,
         max_length=64,
     )
+    count: bool = knob(False, "Whether the model counts water even where nothing prices or caps that of a year.")
     price_usd_per_m3: ByStress = knob(
         {},
         "Price of a cubic metre consumed, by the water stress of the region (1 low to 5 extremely high), from each "
@@ -144,8 +146,8 @@ class Water(Knobs):
 
     @property
     def counts(self) -> bool:
-        """Whether price or cap rest on water."""
-        return _asked(self.price_usd_per_m3) or bool(self.cap_m3)
+        """Whether price or cap rest on water, or the case asks to count."""
+        return self.count or _asked(self.price_usd_per_m3) or bool(self.cap_m3)
 
 
 def in_force(steps: Mapping[int, float], at: int) -> float | None:

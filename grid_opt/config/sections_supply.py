@@ -26,9 +26,10 @@ class Supply(Knobs):
     """Which power campuses may contract or make for themselves, beside what they buy at wholesale."""
 
     contracts: Annotated[tuple[Settlement, ...], Field(strict=False)] = knob(
-        ("financial",),
+        SETTLEMENTS,
         "Settlements of the long contracts (PPAs) of data/ppa_offers.csv that may be signed: 'financial' (a contract "
-        "for differences) or 'physical' (energy delivered to the campus). Empty for none.",
+        "for differences) or 'physical' (energy delivered to campuses that pay for energy at the wholesale price, at "
+        "flat rates or by tariff). Empty for none.",
     )
     most_contracted_share: float = knob(
         1.0,
@@ -111,6 +112,11 @@ class Supply(Knobs):
     def stores(self) -> tuple[str, ...]:
         """Technologies on site that shift it."""
         return tuple(one for one in self.onsite if one in STORES)
+
+    @property
+    def delivers(self) -> bool:
+        """Whether contracts may deliver energy to campuses."""
+        return "physical" in self.contracts
 
     @property
     def exports(self) -> bool:

@@ -68,6 +68,8 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "meter": ("w", "W"),
     "fall": ("f", "F"),
     "tie": ("t", "T"),
+    "criterion": ("k", "K"),
+    "reference": ("n", "N"),
 }
 """Every dimension of the model: the letter of its index and of its set."""
 

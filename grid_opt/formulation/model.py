@@ -22,6 +22,7 @@ Minimize the goal of the case over
   :class:`~grid_opt.formulation.carbon.Carbon` and :class:`~grid_opt.formulation.water.Water`: carbon-free shares,
   emissions and water, where the case limits or prices them;
 * :class:`~grid_opt.formulation.tariff.Tariffs`: what the tariffs of the regions bill;
+* :class:`~grid_opt.formulation.tradeoff.Tradeoff`: criteria beside money, limited or weighed;
 * :class:`~grid_opt.formulation.capital.Capital`, :class:`~grid_opt.formulation.bills.Bills` and
   :class:`~grid_opt.formulation.goal.Goal`: the other money, and what is minimized.
 
@@ -60,6 +61,7 @@ from grid_opt.formulation.service import Service
 from grid_opt.formulation.supply import Supply
 from grid_opt.formulation.tariff import Tariffs
 from grid_opt.formulation.tex_builder import TexBuilder
+from grid_opt.formulation.tradeoff import Tradeoff
 from grid_opt.formulation.upgrades import Upgrades
 from grid_opt.formulation.water import Water
 
@@ -120,20 +122,28 @@ def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
     limit_shedding(case, world, users, relief, tariffs)
     if case.is_nodal:
         Generation(build, case, world, Dispatch(build, world, load=operation))
-    footprint(build, case, world, operation)
-    Goal(build, case, world, service)
+    counted = footprint(build, case, world, operation)
+    tradeoff = Tradeoff(build, case, world, campus, counted) if case.tradeoff.criteria else None
+    if tradeoff is not None and service is not None:
+        tradeoff.serve(service, world)
+    Goal(build, case, world, service, tradeoff)
 
 
-def footprint(build: Builder, case: Case, world: xr.Dataset, operation: Operation) -> None:
-    """Declare what the case asks of carbon and water; a case that asks nothing has no row of them."""
+def footprint(build: Builder, case: Case, world: xr.Dataset, operation: Operation) -> dict[str, Any]:
+    """Declare what the case asks of carbon and water; a case that asks nothing has no row of them.
+
+    Return the variables, by region and year, of what is counted for a trade-off.
+    """
+    counted: dict[str, Any] = {}
     if case.carbon.asks:
         certificates = Certificates(build, case, world)
         if case.carbon.shares_annual or case.carbon.shares_hourly:
             Matching(build, case, world, operation, certificates, operation.sources)
         if case.carbon.on_ledger:
-            Carbon(build, case, world, operation, certificates, operation.sources)
+            counted["carbon"] = Carbon(build, case, world, operation, certificates, operation.sources).emitted
     if case.water.counts:
-        Water(build, case, world, operation)
+        counted["water"] = Water(build, case, world, operation).consumed
+    return {name: variable for name, variable in counted.items() if name in case.tradeoff.criteria}
 
 
 def limit_shedding(case: Case, world: xr.Dataset, users: Users, relief: Relief | None, tariffs: Tariffs | None) -> None:

@@ -77,8 +77,11 @@ class Operation:
 
     def metered_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
         """Return what comes over the grid, delivery losses included [MW]: purchases and physical contracts."""
-        wheeled = 0.0 if self.sources is None else self.sources.wheeled_mw(region, year, slice_)
-        return self.purchase[region, year, slice_] + wheeled
+        return self.purchase[region, year, slice_] + self.delivered_mw(region, year, slice_)
+
+    def delivered_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return the power of physical contracts, delivery losses included [MW]; 0 where none may be signed."""
+        return 0.0 if self.sources is None else self.sources.wheeled_mw(region, year, slice_)
 
     def bought_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
         """Return the power bought in ``region`` in a slice [MW]."""

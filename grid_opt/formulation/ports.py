@@ -95,6 +95,18 @@ class Bought(Protocol):
         ...
 
 
+class Metered(Bought, Protocol):
+    """What comes over the meter: some of it may be delivered under contracts, and is not bought at wholesale."""
+
+    def delivered_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return the power that contracts deliver, delivery losses included [MW]; 0 where none may."""
+        ...
+
+    def metered_mw(self, region: Index, year: Index, slice_: Index) -> Expression:
+        """Return both together [MW]."""
+        ...
+
+
 class Computers(Protocol):
     """What the computers of a region cost, whoever chose them."""
 

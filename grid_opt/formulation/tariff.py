@@ -11,7 +11,8 @@ from grid_opt.config import Case
 from grid_opt.formulation.block import Builder, Expression, Index, Rule
 from grid_opt.formulation.campus import Campus
 from grid_opt.formulation.connection import Connection
-from grid_opt.formulation.ports import Accredited, Bought, Reserve
+from grid_opt.formulation.ports import Accredited, Metered, Reserve
+from grid_opt.formulation.tariff_meters import readings
 from grid_opt.formulation.tariff_sets import (
     falls_of,
     least_pue,
@@ -43,7 +44,8 @@ class Tariffs:
       compute is paid for so many hours around every peak hour.
     - *Contract demand* is what is contracted with the grid (without a menu of offers, the design-day load). Its size
       chooses the schedule: :math:`z` says which limits of size it reaches.
-    - *Energy* is paid as the meter shows it, by period and tier, or at the wholesale price with delivery losses.
+    - *Energy* is paid as the meter shows it, by period and tier, or at the wholesale price with delivery losses. Energy
+      that a contract delivers comes over the meter as well: the wholesale price alone is not paid on it.
 
     What is not linear in these is a billed quantity :math:`B`, bounded from below by every row of it: ratchets, minimum
     takes, contracts without a history of peaks, tiers of rising rates, least bills. A row that holds only for campuses
@@ -57,7 +59,7 @@ class Tariffs:
         case: Case,
         world: xr.Dataset,
         campus: Campus,
-        bought: Bought,
+        bought: Metered,
         connection: Connection | None = None,
         reserve: Reserve | None = None,
         own: Accredited | None = None,
@@ -216,7 +218,7 @@ class Tariffs:
         ):
             one[name] = build.parameter(f"tariff.bound_{name}", world[f"bound_{name}"], ("bound",), symbol=symbol,
                                         unit=unit, meaning=meaning)  # fmt: skip
-        metered = self._meters(world)
+        metered = readings(build, world, self.bought, self.billed)
         quarter = build.mapping(named(world, "bound", "bound_quarter"), symbol="q")
         reaches = build.mapping(some(world, "bound_from"), symbol=r"\mathcal{H}^{+}")
         stays = build.mapping(some(world, "bound_below"), symbol=r"\mathcal{H}^{-}")
@@ -246,38 +248,6 @@ class Tariffs:
             - one["most"][i] * lifted(i),
             unit="MW", meaning="A billed quantity is not below any of its rows whose conditions hold.",
         )  # fmt: skip
-
-    def _meters(self, world: xr.Dataset) -> Rule:
-        """Return what adds up the meter readings and other lines of a bound."""
-        build = self.build
-        readings = build.mapping(some(world, "bound_meter"), symbol=r"\mathcal{W}")
-        loss = world["loss"].sel(region=world["meter_region"].astype(str)).drop_vars("region")
-        weight = build.parameter(
-            "tariff.meter_weight", world["meter_weight"] / (1 + loss), ("meter", "slice"), symbol="w^{M}", unit="h",
-            meaning="hours of the slice in the reading, less losses; of a least bill, less its cost in million USD/MW",
-        )  # fmt: skip
-        slices = build.mapping(nonzero(world["meter_weight"], "meter"), symbol=r"\mathcal{S}")
-        place = build.mapping(named(world, "meter", "meter_region"), symbol="r")
-        years = {m: int(a) for m, a in numbers(world, "meter", "meter_year").items()}
-        year = build.mapping(years, symbol="a")
-        ties: dict[str, list[str]] = {i: [] for i in world["bound"].values.tolist()}
-        for tie, bound in named(world, "tie", "tie_bound").items():
-            ties[bound].append(tie)
-        counts = build.mapping(ties, symbol=r"\mathcal{T}")
-        rate = build.parameter(
-            "tariff.tie_rate", world["tie_rate"], ("tie",), symbol=r"\rho", unit="million USD/MW",
-            meaning="rate at which a billed quantity counts towards a least bill",
-        )  # fmt: skip
-        other = build.mapping(named(world, "tie", "tie_line"), symbol="n")
-
-        def metered(i: Index) -> Expression:
-            power = build.total(
-                readings[i],
-                lambda m: build.total(slices[m], lambda s: weight[m, s] * self.bought.bought_mw(place[m], year[m], s)),
-            )
-            return power - build.total(counts[i], lambda t: rate[t] * self.billed[other[t]])
-
-        return metered
 
     def _falls(self, world: xr.Dataset) -> None:
         build, over = self.build, ("fall",)
@@ -317,22 +287,44 @@ class Tariffs:
             "tariff.fall_rate", world["fall_rate"] / USD_PER_MUSD, ("fall", "year"), symbol=r"\beta^{F}",
             unit="million USD/MW", meaning="saved in the year per unit at the lower rate",
         )  # fmt: skip
-        for part, symbol, meaning in (
-            ("energy", r"\pi^{E}", "Energy by the tariff: at wholesale prices with losses, or at its rates."),
-            ("rider", r"\pi^{D}", "Riders of the tariff on all energy."),
+        beside = self._beside_wholesale(world)
+        bought = self.bought
+
+        def energy(rate: Mapping[Index, Expression], r: Index, a: Index, s: Index) -> Expression:
+            return rate[r, a, s] * bought.bought_mw(r, a, s) + beside(r, a, s)
+
+        def rider(rate: Mapping[Index, Expression], r: Index, a: Index, s: Index) -> Expression:
+            return rate[r, a, s] * bought.metered_mw(r, a, s)
+
+        for part, symbol, flow, meaning in (
+            ("energy", r"\pi^{E}", energy, "Energy by the tariff: at wholesale prices with losses, or at its rates."),
+            ("rider", r"\pi^{D}", rider, "Riders of the tariff on all energy."),
         ):
             rate = build.parameter(
                 f"tariff.{part}_rate", world[f"tariff_{part}"] / (1 + world["loss"]) / USD_PER_MUSD,
                 ("region", "year", "slice"), symbol=symbol, unit="million USD/MW",
-                meaning="present value of what a MW bought in the slice costs, over its hours",
+                meaning="present value of what a MW over the grid in the slice costs, over its hours",
             )  # fmt: skip
 
             tiers = self._booked(world, part, part[0].upper())
 
-            def paid(r: Index, a: Index, rate: Mapping[Index, Expression] = rate, tiers: Rule = tiers) -> Expression:
-                return build.total("slice", lambda s: rate[r, a, s] * self.bought.bought_mw(r, a, s)) + tiers(r, a)
+            def paid(
+                r: Index, a: Index, rate: Mapping[Index, Expression] = rate, tiers: Rule = tiers, mine: Any = flow
+            ) -> Expression:
+                return build.total("slice", lambda s: mine(rate, r, a, s)) + tiers(r, a)
 
             build.cost(f"tariff.{part}", _YEARLY, paid, meaning=meaning)
+
+    def _beside_wholesale(self, world: xr.Dataset) -> Rule:
+        """Return what is paid for energy, the wholesale price aside, on what contracts deliver in a slice."""
+        if "tariff_delivered" not in world:
+            return lambda r, a, s: 0.0
+        rate = self.build.parameter(
+            "tariff.delivered_rate", world["tariff_delivered"] / (1 + world["loss"]) / USD_PER_MUSD,
+            ("region", "year", "slice"), symbol=r"\pi^{B}", unit="million USD/MW",
+            meaning="present value of what a MW delivered in the slice costs beside its contract, over its hours",
+        )  # fmt: skip
+        return lambda r, a, s: rate[r, a, s] * self.bought.delivered_mw(r, a, s)
 
     def _booked(self, world: xr.Dataset, part: str, letter: str) -> Rule:
         """Return what the billed quantities that are booked under a cost term cost, by region and year."""

@@ -52,14 +52,20 @@ def peak(market: Market, longitude_deg: float) -> Floats:
 # --- long contracts
 
 
-def contract_arrays(case: Case, regions: list[str], tables: Tables, market: Market) -> tuple[dict[str, Any], list[str]]:
-    """Return the arrays of the offers that regions may sign, and the label of each: ``offer@region``.
+def contract_arrays(
+    case: Case, regions: list[str], tables: Tables, market: Market, closed: Mapping[str, str]
+) -> tuple[dict[str, Any], list[str], dict[str, str]]:
+    """Return the arrays of the offers that regions may sign, the label of each (``offer@region``), and those left out.
+
+    ``closed`` says, by region, why no energy can be delivered there; physical offers are left out for these regions,
+    with that reason.
 
     Raises:
-        InputError: no offer with an admitted settlement is for any region of the case, or one makes power from wind
-            where there is none.
+        InputError: no offer with an admitted settlement is for any region of the case, or none can be delivered, or one
+            makes power from wind where there is none.
     """
     table, found = tables["ppa_offers"], []
+    shut: dict[str, str] = {}
     rows: list[Any] = list(table.itertuples(index=False))
     for number, row in enumerate(rows, start=2):
         if row.settlement not in case.supply.contracts or not in_force(row, market.years).any():
@@ -67,16 +73,11 @@ def contract_arrays(case: Case, regions: list[str], tables: Tables, market: Mark
         mine = regions_of(str(row.deliverable_to), tables["zones"], regions)
         if mine and row.technology == "wind" and not market.factor("wind", str(row.project_zone)).any():
             raise _windless(table, number, row)
-        found += [(row, r) for r in mine]
+        shut |= {f"{row.offer}@{r}": closed[r] for r in mine if row.settlement == "physical" and r in closed}
+        found += [(row, r) for r in mine if f"{row.offer}@{r}" not in shut]
     for settlement in case.supply.contracts:
         if not any(row.settlement == settlement for row, _ in found):
-            raise InputError(
-                f"no {settlement} offer is for any region of this case while it operates",
-                file=str(table.attrs.get("file", "ppa_offers.csv")),
-                field="deliverable_to",
-                expected="a row for one of the case's regions",
-                fix=f"take {settlement!r} out of supply.contracts, or add a row",
-            )
+            raise _none_for_sale(table, settlement, shut)
     longitude = dict(zip(tables["zones"]["zone"], tables["zones"]["longitude_deg"], strict=True))
     force = np.array([in_force(row, market.years) for row, _ in found])
     price = np.array([market.price(str(row.project_zone)) for row, _ in found])
@@ -96,7 +97,28 @@ def contract_arrays(case: Case, regions: list[str], tables: Tables, market: Mark
         "ppa_price": price,
         "ppa_production": made[:, None, :] * stays * force[:, :, market.season - 1],
     }
-    return arrays, [f"{row.offer}@{r}" for row, r in found]
+    return arrays, [f"{row.offer}@{r}" for row, r in found], shut
+
+
+def _none_for_sale(table: pd.DataFrame, settlement: str, shut: Mapping[str, str]) -> InputError:
+    file = str(table.attrs.get("file", "ppa_offers.csv"))
+    if settlement == "physical" and shut:
+        return InputError(
+            "every offer of energy is for a campus to which nobody but its utility may deliver",
+            file=file,
+            field="deliverable_to",
+            value=", ".join(sorted(shut)[:5]) + (" and others" if len(shut) > 5 else ""),
+            expected="a row for a region whose tariff bills energy at the wholesale price in all its schedules; not "
+            + "; ".join(sorted(set(shut.values()))[:3]),
+            fix="take 'physical' out of supply.contracts, add a row, or give the region another tariff",
+        )
+    return InputError(
+        f"no {settlement} offer is for any region of this case while it operates",
+        file=file,
+        field="deliverable_to",
+        expected="a row for one of the case's regions",
+        fix=f"take {settlement!r} out of supply.contracts, or add a row",
+    )
 
 
 def _windless(table: pd.DataFrame, number: int, row: Any) -> InputError:

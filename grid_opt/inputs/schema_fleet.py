@@ -8,7 +8,7 @@ from grid_opt.inputs.schema_environment import FOOTPRINT
 from grid_opt.inputs.schema_nodal import nodal_arrays
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
 from grid_opt.inputs.schema_supply import supply_arrays
-from grid_opt.inputs.schema_tariffs import TARIFF
+from grid_opt.inputs.schema_tariffs import tariff_arrays
 
 ONE_KIND = ("hardware_price",)
 """Arrays that only a world without a fleet has."""
@@ -74,6 +74,4 @@ def declared_arrays(case: Case) -> dict[str, WorldArray]:
         found = {name: array for name, array in found.items() if name not in ONE_KIND} | FLEET
     if case.connection.menu:
         found |= MENU | (UPGRADE if case.connection.upgrades else {})
-    if case.tariffs.charge:
-        found |= TARIFF
-    return found | supply_arrays(case)
+    return found | tariff_arrays(case) | supply_arrays(case)

@@ -7,6 +7,7 @@ the bills of all calendar years that it stands for.
 
 from __future__ import annotations
 
+from grid_opt.config import Case
 from grid_opt.inputs.schema import WorldArray
 from grid_opt.inputs.schema import text as text_array
 from grid_opt.inputs.schema_columns import Table, ident, text
@@ -91,3 +92,21 @@ TARIFF: dict[str, WorldArray] = {
     "tie_rate": WorldArray(("tie",), "1", "its rate, by the unit of the least bill", 0, _BIG),
 }  # fmt: skip
 """The further arrays of a case that pays tariffs."""
+
+DELIVERED: dict[str, WorldArray] = {
+    "tariff_delivered": WorldArray(
+        ("region", "year", "slice"), "USD/MW", "paid for energy, the wholesale price aside, per MW at the meter that a "
+        "contract delivers, over the hours of the slice", -_BIG, _BIG,
+    ),
+    "meter_delivered": WorldArray(
+        ("meter", "slice"), "h", "hours, or money per MW, of the slice in it for what a contract delivers", -_BIG, _BIG
+    ),
+}  # fmt: skip
+"""The further arrays where contracts deliver energy to campuses that pay tariffs."""
+
+
+def tariff_arrays(case: Case) -> dict[str, WorldArray]:
+    """Return the declarations of what the world of a case holds of its tariffs."""
+    if not case.tariffs.charge:
+        return {}
+    return TARIFF | (DELIVERED if case.supply.delivers else {})

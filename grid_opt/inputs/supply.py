@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 from grid_opt.config import Case
 from grid_opt.inputs.contracts import Market, Tables, contract_arrays, forward_arrays
 from grid_opt.inputs.onsite import onsite_arrays
+from grid_opt.inputs.retail import LEFT_OUT, without_access
 from grid_opt.inputs.schema_supply import supply_arrays
 from grid_opt.inputs.supply_screen import screened
 
@@ -17,14 +19,18 @@ from grid_opt.inputs.supply_screen import screened
 def supply_world(case: Case, world: xr.Dataset, tables: Tables, market: Market) -> xr.Dataset:
     """Return the world with long contracts, forward blocks and technologies on site, those that can pay.
 
+    Offers of energy for campuses whose tariff lets nobody else deliver are left out, and noted in the attributes.
+
     Raises:
         InputError: the case admits a kind for which no table has a row that applies.
     """
     regions: list[str] = world["region"].values.tolist()
     parts: dict[str, Any] = {}
+    shut: dict[str, str] = {}
     coords: dict[str, list[str]] = {}
     if case.supply.contracts:
-        arrays, coords["ppa"] = contract_arrays(case, regions, tables, market)
+        closed = without_access(case, world) if case.supply.delivers else {}
+        arrays, coords["ppa"], shut = contract_arrays(case, regions, tables, market, closed)
         parts |= arrays
     if case.supply.forwards:
         arrays, coords["forward"] = forward_arrays(case, regions, tables, market)
@@ -38,6 +44,8 @@ def supply_world(case: Case, world: xr.Dataset, tables: Tables, market: Market) 
         kinds = [dim for dim in ("ppa", "forward", "own") if dim in coords]
         found = screened(case, found)
         found.attrs["power_offers_left_out"] = sum(len(coords[dim]) - found.sizes[dim] for dim in kinds)
+    if shut:
+        found.attrs[LEFT_OUT] = json.dumps(shut, sort_keys=True)
     found = with_sales(case, found)
     for name, array in declared.items():
         found[name].attrs = {"units": array.unit, "long_name": array.meaning}
@@ -46,7 +54,7 @@ def supply_world(case: Case, world: xr.Dataset, tables: Tables, market: Market) 
 
 def with_sales(case: Case, world: xr.Dataset) -> xr.Dataset:
     """Return the world with what energy brings that is bought under physical contracts and not delivered."""
-    if "physical" not in case.supply.contracts:
+    if not case.supply.delivers:
         return world
     physical = world["ppa"].values[world["ppa_physical"].values > 0]
     price = world["ppa_price"].transpose("ppa", "year", "slice").sel(ppa=physical)

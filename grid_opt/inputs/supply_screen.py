@@ -10,12 +10,15 @@ The bounds, by region, year and slice, with the price :math:`\pi`, rider and los
   bills for energy), with every MW used;
 - a battery: the best arbitrage between the hours of every day at :math:`v`, a linear program of its own;
 - capacity: the price of all that is accredited (with tariffs, what a MW off the declared peaks saves);
-- a long contract: its strike against the price at the project, or what delivery saves.
+- a long contract: its strike against the price at the project, or what delivery saves: the wholesale price of the
+  campus (with tariffs, what they make of it; riders and the like are spared by nobody), or what own power earns outside
+  that a delivery sets free.
 
-Where a tariff has tiers of energy, a least bill, or peaks that outlast their year, more than a rate is saved, and all
-stays. The bounds hold as long as a campus draws from the grid in the hour and its connection is not full. What pays
-only together, a battery that lives on the surplus of plant beside it, may be missed: ``supply.screen = false`` admits
-everything.
+Where a tariff has tiers of energy, a least bill, or peaks that outlast their year, more than a rate is saved on site,
+and all of that stays. What contracts deliver is metered: it moves no tier and no peak, and a least bill can only take
+back what it saves, or pay for what it costs. The bounds hold as long as a campus draws from the grid in the hour and
+its connection is not full. What pays only together, a battery that lives on the surplus of plant beside it, may be
+missed: ``supply.screen = false`` admits everything.
 """
 
 from __future__ import annotations
@@ -112,12 +115,30 @@ def contract_worth(case: Case, world: xr.Dataset) -> Floats:
     gained = world["ppa_price"].transpose("ppa", "year", "slice").values.copy()
     physical = world["ppa_physical"].values > 0
     if physical.any():
-        at_campus = world["price"].transpose("region", "year", "slice").values[_at(world, "ppa_region")]
+        at_campus = _spared_by_delivery(case, world)[_at(world, "ppa_region")]
         delivered = at_campus - world["ppa_basis"].values[:, None, None]
         sold = np.maximum(0.0, gained - case.supply.sale_margin_usd_per_mwh)
         gained[physical] = np.maximum(delivered, sold)[physical]
     made = world["ppa_production"].transpose("ppa", "year", "slice").values
     return np.asarray(((gained - paid) * made * _worth_of_hours(case, world)).sum(axis=(1, 2)))
+
+
+def _spared_by_delivery(case: Case, world: xr.Dataset) -> Floats:
+    """Return the most that a delivered MWh, losses included, saves of a bill (region, year, slice) [USD/MWh].
+
+    It takes the place of a purchase; or of own power, which then leaves over the connection, where that may be.
+    """
+    price = world["price"].transpose("region", "year", "slice").values
+    loss = world["loss"].values[:, None, None]
+    spared = price
+    if case.tariffs.charge:
+        rate = (world["tariff_energy"] - world["tariff_delivered"]).transpose("region", "year", "slice").values
+        spared = rate / (1 + loss) / _worth_of_hours(case, world)
+        least = _hangs_on_lines(case, world)[:, None, None]
+        spared = np.where(least, np.maximum(0.0, spared), spared)
+    if case.supply.exports:
+        spared = np.maximum(spared, (price - case.supply.sale_margin_usd_per_mwh) / (1 + loss))
+    return np.asarray(spared)
 
 
 def forward_worth(case: Case, world: xr.Dataset) -> Floats:

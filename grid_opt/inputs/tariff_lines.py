@@ -61,6 +61,8 @@ class Bound:
     site: Vector = ()
     shift: float = 0.0
     meter: str = ""
+    ties: Vector = ()
+    """Of a least bill: the lines that count towards it, with their rates in million USD."""
     condition: Condition = Condition()
     quarter: str = ""
 
@@ -75,13 +77,14 @@ class Lines:
     """By what (load, relief, contract, site): (cost term, region, operating year, quarter) to USD per MW."""
     metered: dict[tuple[str, str, int], Floats] = field(default_factory=dict)
     """(cost term, region, operating year) to USD per MW in every slice."""
+    delivered: dict[tuple[str, str, int], Floats] = field(default_factory=dict)
+    """The same per MW that a contract delivers: all but the wholesale price."""
     lines: dict[tuple[str, str, tuple[Bound, ...]], str] = field(default_factory=dict)
     what: dict[str, str] = field(default_factory=dict)
     line_rates: dict[tuple[str, int], float] = field(default_factory=lambda: defaultdict(float))
     falls: dict[tuple[str, float], dict[int, float]] = field(default_factory=dict)
-    meters: dict[tuple[str, int, tuple[float, ...]], str] = field(default_factory=dict)
-    ties: list[tuple[str, int, str, float]] = field(default_factory=list)
-    """(line of a least bill, number of its bound, line that counts towards it, rate in million USD)."""
+    meters: dict[tuple[str, int, tuple[float, ...], tuple[float, ...]], str] = field(default_factory=dict)
+    """(region, operating year, weights of what is bought, weights of what a contract delivers) to a label."""
 
 
 class Reducer:
@@ -261,7 +264,7 @@ class Reducer:
         a = self.horizon.operating(month)
         hours = np.array(some.hours)
         usd = hours * (base + multipliers.pop() * self.place.price[a])
-        self._flow(BOOKED[kind], a, usd, month)
+        self._flow(BOOKED[kind], a, usd, hours * base, month)
         groups: dict[Metered, set[int]] = defaultdict(set)
         for level, one in mine.items():
             groups[one].add(level)
@@ -272,15 +275,17 @@ class Reducer:
                 self._energy_line(key, one.hours, extra, {(s, k) for s in self.horizon.possible(month) for k in held})
         del part
 
-    def _flow(self, part: str, a: int, usd: Floats, month: int) -> None:
+    def _flow(self, part: str, a: int, usd: Floats, of_delivered: Floats, month: int) -> None:
+        """Enter rates of every slice: of what is bought, and of what a contract delivers."""
         key = (part, self.place.region, a)
-        paid = usd * self._weight(month)
-        self.into.metered[key] = self.into.metered[key] + paid if key in self.into.metered else paid
-        self._months[month].append(("flow", usd, 1.0))
+        for kept, rate in ((self.into.metered, usd), (self.into.delivered, of_delivered)):
+            paid = rate * self._weight(month)
+            kept[key] = kept[key] + paid if key in kept else paid
+        self._months[month].append(("flow", np.stack([usd, of_delivered]), 1.0))
 
     def _energy_line(self, key: Key, hours: tuple[float, ...], blocks: tuple[Block, ...], held: set[Combo]) -> None:
         month, kind, name, part = key
-        meter = self._meter(month, hours)
+        meter = self._meter(month, hours, hours)
         every = self.combos(month)
         bounds = tuple(
             Bound(meter=meter, condition=c, quarter=self.horizon.quarter(month) if c != Condition() else "")
@@ -288,14 +293,14 @@ class Reducer:
         )
         self._enter(BOOKED[kind], f"{kind} {name} {part}".rstrip(), bounds, blocks, month)
 
-    def _meter(self, month: int, weights: tuple[float, ...]) -> str:
-        meter = (self.place.region, self.horizon.operating(month), weights)
+    def _meter(self, month: int, weights: tuple[float, ...], of_delivered: tuple[float, ...]) -> str:
+        meter = (self.place.region, self.horizon.operating(month), weights, of_delivered)
         return self.into.meters.setdefault(meter, f"{self.place.region} {len(self.into.meters) + 1}")
 
     def _least(self, month: int, usd: Mapping[Combo, float]) -> None:
         """Enter what the other charges of a month lack to its least bill, in million USD."""
-        every, paid = self.combos(month), list(self._months[month])
-        if any(kind == "fall" for kind, _, _ in paid):
+        every = self.combos(month)
+        if any(kind == "fall" for kind, _, _ in self._months[month]):
             raise InputError(
                 "a least bill beside tiers of falling rates", file=self.terms.tariff.name, field="minimum_bill",
                 expected="either of them in a plan",
@@ -305,17 +310,14 @@ class Reducer:
             conditions = list(self._conditions(month, held, every))
             bounds = tuple(self._lack(month, amount, condition) for condition in conditions)
             if bounds:
-                label = self._line("delivery", "minimum_bill", bounds, USD_PER_MUSD, month)
-                for number in range(len(bounds)):
-                    for kind, line, rate in paid:
-                        if kind == "line" and rate:
-                            self.into.ties.append((label, number, str(line), rate / USD_PER_MUSD))
+                self._line("delivery", "minimum_bill", bounds, USD_PER_MUSD, month)
 
     def _lack(self, month: int, usd: float, condition: Condition) -> Bound:
         sums: dict[str, dict[str, float]] = {
             name: defaultdict(float) for name in ("load", "relief", "contract", "site")
         }
         flow: Floats | None = None
+        counts: dict[str, float] = defaultdict(float)
         quarter = self.horizon.quarter(month)
         sums["site"][quarter] += usd / USD_PER_MUSD
         for kind, what, rate in self._months[month]:
@@ -324,12 +326,16 @@ class Reducer:
                 for name, total in sums.items():
                     for q, coefficient in getattr(what, name):
                         total[q] -= coefficient * rate / USD_PER_MUSD
+            elif kind == "line" and rate:
+                counts[str(what)] += rate / USD_PER_MUSD
             elif kind == "flow":
                 assert isinstance(what, np.ndarray)
                 flow = -what / USD_PER_MUSD if flow is None else flow - what / USD_PER_MUSD
-        meter = "" if flow is None else self._meter(month, tuple(flow.tolist()))
+        of_delivered = 1 if self.horizon.case.supply.delivers else 0
+        meter = "" if flow is None else self._meter(month, *(tuple(flow[n].tolist()) for n in (0, of_delivered)))
         vectors = [_vector(sums[name]) for name in ("load", "relief", "contract", "site")]
-        return replace(_sums(vectors), meter=meter, condition=condition, quarter=quarter)
+        ties = tuple(sorted(counts.items()))
+        return replace(_sums(vectors), meter=meter, ties=ties, condition=condition, quarter=quarter)
 
 
 def size_label(region: str, mw: float) -> str:

@@ -15,7 +15,7 @@ from grid_opt.config import Case
 from grid_opt.config.days import DAYS_PER_YEAR, months_of
 from grid_opt.errors import InputError
 from grid_opt.inputs.offers import UNCOUNTED
-from grid_opt.inputs.schema_tariffs import PARTS, TARIFF
+from grid_opt.inputs.schema_tariffs import DELIVERED, PARTS, TARIFF, tariff_arrays
 from grid_opt.inputs.table_checks import FIRST_ROW
 from grid_opt.inputs.tariff_lines import Bound, Lines, Place, Reducer, size_label
 from grid_opt.inputs.tariff_terms import TariffTerms
@@ -161,9 +161,10 @@ def tariff_world(
     values |= sized | written
     coords = {"month": list(MONTHS), "part": list(PARTS), "size": sizes, **labels}
     found = world.assign_coords({d: np.array(v) if v else np.array([], dtype="<U1") for d, v in coords.items()})
-    found = found.assign({name: (TARIFF[name].dims, np.asarray(value)) for name, value in values.items()})
-    for name in values:
-        found[name].attrs = {"units": TARIFF[name].unit, "long_name": TARIFF[name].meaning}
+    declared = tariff_arrays(case)
+    found = found.assign({name: (array.dims, np.asarray(values[name])) for name, array in declared.items()})
+    for name, array in declared.items():
+        found[name].attrs = {"units": array.unit, "long_name": array.meaning}
     definitions = {t.name: t.model_dump(mode="json") for t in tariffs.values()}
     prices = {f"{zone} {year}": usd for (zone, year), usd in sorted(known.items())}
     return found.assign_attrs(tariffs_json=json.dumps(definitions, sort_keys=True),
@@ -195,11 +196,14 @@ def _rates(lines: Lines, regions: list[str], case: Case, slices: int) -> dict[st
         sign = -1.0 if name == "relief" else 1.0
         for (part, region, a, q), usd in rates.items():
             found[f"tariff_{name}"][PARTS.index(part), at[region], a, quarters[q]] += sign * usd
-    for part in ("energy", "rider"):
-        found[f"tariff_{part}"] = np.zeros((len(regions), len(case.years), slices))
-        for (booked, region, a), paid in lines.metered.items():
+    for name, part, metered in (
+        ("tariff_energy", "energy", lines.metered), ("tariff_rider", "rider", lines.metered),
+        ("tariff_delivered", "energy", lines.delivered),
+    ):  # fmt: skip
+        found[name] = np.zeros((len(regions), len(case.years), slices))
+        for (booked, region, a), paid in metered.items():
             if booked == part:
-                found[f"tariff_{part}"][at[region], a] = paid
+                found[name][at[region], a] = paid
     return found
 
 
@@ -240,6 +244,7 @@ def _lines(
         rate[labels.index(label), a] = usd
     bounds = [(label, n, b) for (_, _, some), label in lines.lines.items() for n, b in enumerate(some)]
     names = {(label, n): f"{label}.{n + 1}" for label, n, _ in bounds}
+    ties = [(names[label, n], line, rate) for label, n, b in bounds for line, rate in b.ties]
     values: dict[str, Any] = {
         "line_region": [key[0] for key in lines.lines], "line_part": [key[1] for key in lines.lines],
         "line_what": [lines.what[label] for label in labels], "line_rate": rate,
@@ -247,22 +252,24 @@ def _lines(
         "meter_region": [key[0] for key in lines.meters],
         "meter_year": np.array([case.years[key[1]] for key in lines.meters], dtype=float),
         "meter_weight": np.array([key[2] for key in lines.meters], dtype=float).reshape(len(lines.meters), slices),
+        "meter_delivered": np.array([key[3] for key in lines.meters], dtype=float).reshape(len(lines.meters), slices),
         **_falls(lines, case, {key[1]: most for key, most in _line_most(bounds, lines, at, it, contract, pue).items()}),
-        "tie_bound": [names[label, n] for label, n, _, _ in lines.ties],
-        "tie_line": [line for _, _, line, _ in lines.ties],
-        "tie_rate": np.array([r for *_, r in lines.ties], dtype=float),
+        "tie_bound": [bound for bound, _, _ in ties],
+        "tie_line": [line for _, line, _ in ties],
+        "tie_rate": np.array([rate for *_, rate in ties], dtype=float),
     }  # fmt: skip
     coords = {
         "line": labels, "bound": list(names.values()), "meter": list(lines.meters.values()),
-        "fall": [f"{label} {upto:g}" for label, upto in lines.falls], "tie": [str(n) for n in range(len(lines.ties))],
+        "fall": [f"{label} {upto:g}" for label, upto in lines.falls], "tie": [str(n) for n in range(len(ties))],
     }  # fmt: skip
     return {n: (v if len(v) else _empty(n, case, slices)) for n, v in values.items()}, coords
 
 
 def _empty(name: str, case: Case, slices: int) -> Any:
     sizes = {"quarter": len(case.quarters), "year": len(case.years), "slice": slices}
-    shape = tuple(sizes.get(d, 0) for d in TARIFF[name].dims)
-    return np.zeros(shape) if TARIFF[name].unit else np.zeros(shape, dtype="<U1")
+    array = {**TARIFF, **DELIVERED}[name]
+    shape = tuple(sizes.get(d, 0) for d in array.dims)
+    return np.zeros(shape) if array.unit else np.zeros(shape, dtype="<U1")
 
 
 def _most(bound: Bound, lines: Lines, region: str, at: Mapping[str, int], it: xr.DataArray, contract: xr.DataArray,
@@ -273,8 +280,9 @@ def _most(bound: Bound, lines: Lines, region: str, at: Mapping[str, int], it: xr
     most += sum(max(c, 0.0) * float(contract.values[n, quarters.index(q)]) for q, c in bound.contract)
     most += sum(max(c, 0.0) for _, c in bound.site)
     if bound.meter:
-        weights = next(key[2] for key, label in lines.meters.items() if label == bound.meter)
-        most += float(pue[n].max() * it.values[n].max() * sum(max(w, 0.0) for w in weights))
+        bought, delivered = next(key[2:] for key, label in lines.meters.items() if label == bound.meter)
+        weight = sum(max(w, d, 0.0) for w, d in zip(bought, delivered, strict=True))
+        most += float(pue[n].max() * it.values[n].max() * weight)
     return most
 
 

@@ -28,6 +28,7 @@ from grid_opt.inputs.supply import supply_world
 from grid_opt.inputs.tables import check_tables, read_tables
 from grid_opt.inputs.tariffs import capacity_table, region_tariffs, tariff_world
 from grid_opt.inputs.timeslices import choose_slices
+from grid_opt.inputs.tradeoff import with_criteria
 from grid_opt.network.zones import free_limits
 from grid_opt.units import DAYS_PER_QUARTER, KW_PER_MW, USD_PER_MUSD
 
@@ -90,7 +91,7 @@ def build_world(case: Case) -> xr.Dataset:
     if case.has_fleet:
         world = fleet_world(case, world)
     _check_bounds(world, declared_arrays(case))
-    return world
+    return with_criteria(case, world)
 
 
 def _zonal_arrays(

@@ -14,6 +14,7 @@ from grid_opt.inputs.offers import UNCOUNTED
 from grid_opt.inputs.tariff_terms import TariffTerms
 from grid_opt.inputs.tariffs import price_at_meter, prices_of, slices_of, tariffs_of
 from grid_opt.plan.schema import BILLS
+from grid_opt.plan.supply_summary import by_region
 from grid_opt.tariffs.bill import evaluate
 from grid_opt.tariffs.clock import Floats
 from grid_opt.tariffs.compile import compile_terms
@@ -36,6 +37,8 @@ class Customer:
     """Load of every slice and declared peak day [MW at the meter], in the order of the layout."""
     at_peaks: Floats
     """The same with the declared hours of peak days as they are measured."""
+    delivered: Floats | None
+    """Part of it that contracts deliver; ``None`` in a plan without such contracts."""
     contract_mw: dict[str, float]
     level: dict[str, int]
     start: int
@@ -84,12 +87,16 @@ def customer_of(case: Case, plan: xr.Dataset, region: str, terms: TariffTerms) -
     opened = here["site"].sel(quarter=quarters).values > 0.5
     kept = here["peak_shed"] + (here["kept_off"] if "kept_off" in plan else 0.0)
     off = dict(zip(quarters, kept.sel(quarter=quarters).values.tolist(), strict=True))
+    delivered = _delivered(plan, region, terms)
     demand, at_peaks = _load(case, here, terms, it_mw, off)
+    if delivered is not None:
+        demand, at_peaks = demand + delivered, at_peaks + delivered
     mine = [str(s) for s in plan["size"].values[plan["size_region"].values == region]]
     level = plan["above"].sel(size=mine).round().sum("size") if mine else xr.zeros_like(here["site"])
     return Customer(
         demand=demand,
         at_peaks=at_peaks,
+        delivered=delivered,
         contract_mw=_contracts(plan, region, it_mw),
         level={q: int(level.sel(quarter=q)) for q in quarters},
         start=int(np.argmax(opened)),
@@ -107,16 +114,16 @@ def _contracts(plan: xr.Dataset, region: str, it_mw: dict[str, float]) -> dict[s
 def _load(
     case: Case, here: xr.Dataset, terms: TariffTerms, it_mw: dict[str, float], off: dict[str, float]
 ) -> tuple[Floats, Floats]:
-    """Lay out the load of every slice and every declared peak day, for demand and as measured at the peaks."""
+    """Lay out what is bought in every slice and used on every peak day, for demand and as measured at the peaks."""
     layout: Layout = terms.full[1]
-    metered = (here["purchase"] / (1.0 + here["loss"])).transpose("year", "slice").values
+    bought = (here["purchase"] / (1.0 + here["loss"])).transpose("year", "slice").values
     pue = here["design_pue"].values
     demand = np.zeros(layout.size)
     measured = np.zeros(layout.size)
     hours = declared_hours(terms.tariff)
     for number in range(len(case.years)):
         at = number * layout.step
-        demand[at : at + layout.slices] = measured[at : at + layout.slices] = metered[number]
+        demand[at : at + layout.slices] = measured[at : at + layout.slices] = bought[number]
         for month in range(MONTHS_PER_YEAR):
             quarter = terms.horizon.quarter_at(number, month)
             day = slice(layout.peak_day(number, month), layout.peak_day(number, month) + HOURS)
@@ -125,6 +132,18 @@ def _load(
                 peak = case.connection.coincident_share * it_mw[quarter] * pue[month] - off[quarter]
                 measured[layout.peak_day(number, month) + hour] = max(peak, 0.0)
     return demand, measured
+
+
+def _delivered(plan: xr.Dataset, region: str, terms: TariffTerms) -> Floats | None:
+    """Lay out what contracts deliver in every slice [MW at the meter]; on peak days, which have no energy, nothing."""
+    if "delivered_ppa" not in plan:
+        return None
+    layout: Layout = terms.full[1]
+    here = by_region(plan, plan["delivered_ppa"], "wheeled").sel(region=region).transpose("year", "slice").values
+    found = np.zeros(layout.size)
+    for number, mw in enumerate(here / (1.0 + float(plan["loss"].sel(region=region)))):
+        found[number * layout.step : number * layout.step + layout.slices] = mw
+    return found
 
 
 def _lines(terms: TariffTerms, customer: Customer, price: Floats) -> pd.DataFrame:
@@ -139,6 +158,7 @@ def _lines(terms: TariffTerms, customer: Customer, price: Floats) -> pd.DataFram
     context = Context(
         contract_mw={month_text(month): mw if month >= first else 0.0 for month, mw in contract.items()},
         start=month_text(first), capacity_usd_per_mw_day=terms.prices, wholesale_usd_per_mwh=wholesale,
+        delivered_mw=customer.delivered,
     )  # fmt: skip
     calendar = terms.full[0]
     levels = {month: customer.level[horizon.quarter(month)] for month in horizon.months if month >= first}

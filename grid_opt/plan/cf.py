@@ -66,6 +66,8 @@ _DIM_NAMES: Final = {
     "area": "Area of load: buses of one island whose loads vary alike",
     "island": "Island of the network, by its reference bus",
     "watch": "Limit of a branch that the model watches",
+    "criterion": "Criterion of a trade-off",
+    "reference": "Plan from which this one is to differ",
     "block": "Block of the day, hours of Eastern Standard Time",
     "day": "Day of the standard year that was run",
     "term": "Item of cost",

@@ -16,6 +16,7 @@ from grid_opt.plan.schema_footprint import (
     footprint_costs,
     footprint_decisions,
 )
+from grid_opt.plan.schema_tradeoff import TRADEOFF_DECISIONS, tradeoff_decisions
 from grid_opt.plan.spec import Spec
 
 FORMAT_NAME: Final = "grid-opt plan"
@@ -334,6 +335,7 @@ def specs() -> dict[str, Spec]:
         **STRESS_DECISIONS,
         **UPGRADE_DECISIONS,
         **FOOTPRINT_DECISIONS,
+        **TRADEOFF_DECISIONS,
         **LEDGERS,
         **SUPPLY_DECISIONS,
         **TARIFF_DECISIONS,
@@ -349,7 +351,7 @@ def decisions_of(case: Case) -> dict[str, Spec]:
     found = {n: spec for n, spec in DECISIONS.items() if case.grid.network or n not in NETWORK_DECISIONS}
     found |= NODAL_DECISIONS if case.is_nodal else {}
     found |= FLEET_DECISIONS if case.has_fleet else {}
-    found |= footprint_decisions(case)
+    found |= footprint_decisions(case) | tradeoff_decisions(case)
     if case.connection.menu:
         found |= MENU_DECISIONS | (STRESS_DECISIONS if case.grid.network else {})
         found |= UPGRADE_DECISIONS if case.connection.upgrades else {}

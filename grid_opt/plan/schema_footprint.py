@@ -57,6 +57,7 @@ DIVISIBLE: Final = "_divisible"
 
 _DUALS: Final[dict[str, Spec]] = {
     "dual_carbon": Spec(("year",), "USD/t", "Cost of one tonne less under the cap of the year"),
+    "dual_carbon_horizon": Spec((), "USD/t", "Cost of one tonne less in all years of the plan, present value"),
     "dual_annual_share": Spec(("year",), "USD", "Cost of one more point of the portfolio's annual share"),
     "dual_hourly_share": Spec(("year",), "USD", "Cost of one more point of the portfolio's hourly share"),
     "dual_annual_share_region": Spec(_YEARLY, "USD", "Cost of one more point of the region's annual share"),

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from grid_opt.inputs.offers import most_hosted
+from grid_opt.plan.explanation import Reason, explanation_of
 from grid_opt.plan.summary import BINDING_USD_PER_MW, BUILT_MW
 from grid_opt.report import frames
 
@@ -32,6 +33,7 @@ def at_the_end(plan: xr.Dataset) -> dict[str, list[str]]:
     markets = {str(r): str(m) for r, m in zip(plan["region"].values, plan["region_market"].values, strict=True)}
     built = {str(r): float(power.sel(region=r)[-1]) for r in plan["region"].values}
     in_market = {m: sum(mw for r, mw in built.items() if markets[r] == m) for m in set(markets.values())}
+    why = _explained(plan)
     found: dict[str, list[str]] = {}
     for region, mw in built.items():
         said = found.setdefault(region, [])
@@ -51,8 +53,9 @@ def at_the_end(plan: xr.Dataset) -> dict[str, list[str]]:
             said.append(
                 f"Not chosen: it could hold up to {min(hosts[region], campus.max_campus_mw):,.0f} MW IT by {last}"
                 + (f", a smallest campus from {first[region]} on" if first[region] else "")
-                + "; this plan does better elsewhere."
+                + ("." if region in why else "; this plan does better elsewhere.")
             )
+        said += why.get(region, [])
         if in_market[markets[region]] + campus.hall_mw > market_cap + _SAME and in_market[markets[region]] > BUILT_MW:
             said.append(f"Its market carries the largest share that one may: {100 * campus.max_market_share:.0f} %.")
     return found
@@ -73,6 +76,19 @@ def in_short(plan: xr.Dataset) -> dict[str, str]:
             kept.insert(0, f"Headroom binds in {when}; one MW more would save up to ${most:,.0f}.")
         found[region] = " ".join(kept)
     return found
+
+
+def _explained(plan: xr.Dataset) -> dict[str, list[str]]:
+    """Return what `grid-opt explain` found of regions, where the plan carries it: what they save, or would cost."""
+    found = explanation_of(plan)
+    if found is None:
+        return {}
+    return {one.region: [one.words] for one in found.reasons if one.words and not _fits_nothing(one)}
+
+
+def _fits_nothing(reason: Reason) -> bool:
+    """Return whether the words would only say again that no campus fits."""
+    return reason.state == "impossible" and not reason.chosen and not any(t.amount is not None for t in reason.turns)
 
 
 def first_fit(plan: xr.Dataset) -> dict[str, str]:

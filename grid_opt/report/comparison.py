@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,6 +21,7 @@ from grid_opt.atomic import write_text
 from grid_opt.plan.geometry import Outlines
 from grid_opt.plan.summary import summarize
 from grid_opt.report import frames
+from grid_opt.report.map_difference import write_difference_map
 from grid_opt.report.map_static import write_map
 from grid_opt.report.page import asset, number, page, table, text
 from grid_opt.report.tables import safe_text, to_csv
@@ -279,10 +281,10 @@ def write_comparison_csv(found: Comparison, path: str | Path) -> None:
 def write_comparison_html(
     found: Comparison, plans: Sequence[xr.Dataset], path: str | Path, outlines: Sequence[Outlines | None]
 ) -> None:
-    """Write the comparison as one page that opens offline, with the map of every plan."""
-    pictures = "".join(
-        f'<figure class="map"><img src="{_picture(plan, rings)}" alt="Map of {text(label)}">'
-        f"<figcaption>{text(label)}</figcaption></figure>"
+    """Write the comparison as one page that opens offline, with a map of what differs and the map of every plan."""
+    differs = _picture(lambda drawn: write_difference_map(found.labels, plans, drawn, outlines))
+    pictures = _figure(differs, f"What differs from {found.labels[0]}") + "".join(
+        _figure(_picture(partial(write_map, plan, outlines=rings)), label)
         for label, plan, rings in zip(found.labels, plans, outlines, strict=True)
     )
     notes = "".join(f"<li>{text(note, 400)}</li>" for note in found.notes)
@@ -308,10 +310,18 @@ def _html_table(found: Comparison, group: str, rows: list[Row]) -> str:
     return table(group, ["", "Unit", *found.labels, *extra], lines, words=(0, 1))
 
 
-def _picture(plan: xr.Dataset, outlines: Outlines | None) -> str:
+def _figure(picture: str, caption: str) -> str:
+    return (
+        f'<figure class="map"><img src="{picture}" alt="Map of {text(caption)}">'
+        f"<figcaption>{text(caption)}</figcaption></figure>"
+    )
+
+
+def _picture(draw: Callable[[Path], None]) -> str:
+    """Return what ``draw`` draws into a file as the address of an image that carries it."""
     with tempfile.TemporaryDirectory() as folder:
         drawn = Path(folder) / "map.png"
-        write_map(plan, drawn, outlines=outlines)
+        draw(drawn)
         return f"data:image/png;base64,{base64.b64encode(drawn.read_bytes()).decode()}"
 
 

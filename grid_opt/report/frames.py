@@ -301,6 +301,52 @@ def prices(plan: xr.Dataset) -> pd.DataFrame:
     ).reset_index()
 
 
+def sites_by_quarter(plan: xr.Dataset) -> pd.DataFrame:
+    """Return one row per built region and quarter with MW in service: how much, how much is new, and when that is."""
+    facts, table = sites(plan)[["name", "market"]], build_out(plan)
+    before = table.groupby("region")["it_mw"].shift(fill_value=0.0)
+    periods = pd.PeriodIndex(table["quarter"], freq="Q")
+    found = pd.DataFrame(
+        {
+            "region": table["region"],
+            "name": table["region"].map(facts["name"]),
+            "market": table["region"].map(facts["market"]),
+            "quarter": table["quarter"],
+            "it_mw": table["it_mw"],
+            "added_it_mw": table["it_mw"] - before,
+            "counted_mw": table["counted_mw"],
+            "peak_draw_mw": table["peak_draw_mw"],
+            "from_time": pd.DatetimeIndex(periods.start_time.to_numpy("datetime64[s]"), tz="UTC"),
+            "until_time": pd.DatetimeIndex(periods.end_time.to_numpy("datetime64[s]"), tz="UTC"),
+        }
+    )
+    return found[found["it_mw"] > BUILT_MW].reset_index(drop=True)
+
+
+def headroom(plan: xr.Dataset) -> pd.DataFrame:
+    """Return what headroom and offers hold, what is left, and what one MW more would save, by quarter; by region."""
+    facts = {"name": _texts(plan["region_name"]), "market": _texts(plan["region_market"])}
+    holds, draw = most_hosted(plan).transpose("region", "quarter"), peak_draw_mw(plan)
+    worth = _dual(plan, "dual_headroom").transpose("region", "quarter")
+    parts = {"headroom_mw": holds, "headroom_left_mw": holds - draw, "headroom_shadow_usd_per_mw": worth}
+    found = {
+        f"{name}_{str(quarter).lower()}": array.sel(quarter=quarter).values
+        for name, array in parts.items()
+        for quarter in plan["quarter"].values
+    }
+    return pd.DataFrame(facts | found, index=_ids(plan, "region"))
+
+
+def prices_by_year(plan: xr.Dataset) -> pd.DataFrame:
+    """Return mean and shadow price of energy by operating year, and the all-in price where built; by region."""
+    facts = {"name": _texts(plan["region_name"]), "market": _texts(plan["region_market"])}
+    shadow = _dual(plan, "dual_power").weighted(plan["slice_weight"]).mean("slice").transpose("region", "year")
+    years = [int(year) for year in plan["year"].values]
+    found = {f"wholesale_usd_per_mwh_{year}": wholesale_price(plan, year).to_numpy() for year in years}
+    found |= {f"power_shadow_usd_per_mwh_{year}": shadow.sel(year=year).values for year in years}
+    return pd.DataFrame(facts | found, index=_ids(plan, "region")).join(power_costs(plan)["all_in_price_usd_per_mwh"])
+
+
 def _dual(plan: xr.Dataset, name: str) -> xr.DataArray:
     """Return a shadow price; not-a-number everywhere in a plan that has none."""
     if name in plan:

@@ -1,16 +1,17 @@
-"""Write the plan as a GeoPackage that opens in QGIS: sites, regions, links, the build-out by quarter, and the fleet.
+"""Write the plan as a GeoPackage that opens styled in QGIS, and says inside what its fields mean.
 
-Units stand in the names of the fields. Coordinates are EPSG:5070 (CONUS Albers, meters). Each layer carries a
-title and a description. The case text and the provenance of the plan are a table of their own: as metadata of
-the file, GDAL would copy them into a ``plan.gpkg.aux.xml`` beside it whenever somebody looks.
+The layers are those of :mod:`grid_opt.report.layers`. Beside them the file carries the styles (``layer_styles``, the
+table of QGIS) and the title, unit and meaning of every field, twice: as the schema extension of the format
+(``gpkg_data_columns``), which GIS programs read, and as the table ``fields``, which everybody can. The case text and
+the provenance of the plan are a table of their own: as metadata of the file, GDAL would copy them into a
+``plan.gpkg.aux.xml`` beside it whenever somebody looks.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import geopandas as gpd
@@ -18,17 +19,12 @@ import pandas as pd
 import pyogrio
 import xarray as xr
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError
-from shapely.geometry import LineString
 
 from grid_opt.atomic import replacing
-from grid_opt.plan.bill_summary import bill_lines
-from grid_opt.plan.contract_summary import contract_table
-from grid_opt.plan.footprint_summary import footprint_table, has_ledgers
 from grid_opt.plan.geometry import Outlines
-from grid_opt.plan.schema import PROVENANCE
-from grid_opt.plan.supply_summary import supply_tables
-from grid_opt.report import fleet_frames, frames, nodal_frames
-from grid_opt.report.places import CRS, bus_points, zone_outlines, zone_points
+from grid_opt.report.fields import GEOMETRY, field_of
+from grid_opt.report.layers import DESCRIPTIONS, layers_of
+from grid_opt.report.qgis_styles import qml, sld, styles_of
 
 FIXED_TIME = "2000-01-01T00:00:00.000Z"
 """Stands where the format asks for a time of writing, so that the same plan gives the same bytes."""
@@ -37,33 +33,6 @@ FIXED_COUNT = (1).to_bytes(4, "big")
 """Stands in the file header where SQLite counts the changes made to a file."""
 COUNTERS = (24, 92)
 """Where it does so: the change counter, and the count for which the version beside it is valid."""
-
-CARRIED = (
-    *PROVENANCE, "accelerator_json", "workload_json", "fleet_json", "service_json", "accelerators_json",
-    "workloads_json", "hours_source", "price_base_year", "warnings",
-)  # fmt: skip
-"""What the table of provenance tells, where a plan has it."""
-
-DESCRIPTIONS = {
-    "sites": "Built campuses: first quarter, MW, IT MW in service by quarter, present value of costs, systems at the "
-    "end of the build-out",
-    "regions": "Zones of the network; facts and shadow prices of candidate regions at the last quarter",
-    "links": "Links: limits for new flows; flow (positive from from_zone to to_zone) and utilization at the "
-    "stress hours of the last quarter",
-    "lines": "Branches of the network: limit; flow and loading in the hour of the largest loading in the last "
-    "quarter's year, flow without campuses then; worth of one MW more of the limit in the year, outages included",
-    "candidates": "Candidate buses: headroom, campus, mean local price in the last quarter's year",
-    "build_out": "Halls and MW in service through every quarter, by built region",
-    "fleet": "Systems in service and bought, by accelerator, region and quarter",
-    "contracts": "Grid service under contract through every quarter: offer, MW, what may be called, relief behind it",
-    "power_contracts": "Long contracts for power: project, MW, energy of the last operating year, cost",
-    "forward_blocks": "Blocks of power bought ahead, by operating year and calendar quarter",
-    "onsite": "Plant and batteries on site through every quarter; energy, emissions and cost on the last one",
-    "carbon_and_water": "Emissions on every ledger, carbon-free shares, certificates and water, by region and year",
-    "bills": "Bills by tariff: every line of every month, by region; amounts in USD, not discounted",
-    "requests": "Output tokens of a year by stream of requests, accelerator, region and operating year",
-    "provenance": "The case, its inputs by SHA-256, the programs, and how good the plan is proven to be",
-}
 
 
 def write_geopackage(plan: xr.Dataset, path: str | Path, outlines: Outlines | None = None) -> None:
@@ -77,6 +46,12 @@ def write_geopackage(plan: xr.Dataset, path: str | Path, outlines: Outlines | No
     with replacing(path) as part, _fixed_clock():
         try:
             _write_layers(part, layers)
+            with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as base:
+                base.execute("BEGIN")
+                _describe(base, layers)
+                _add_styles(base, layers)
+                base.execute("COMMIT")
+                base.execute("VACUUM")  # drops free pages
             _settle(part)
         except (DataSourceError, DataLayerError, FieldError, FeatureError, sqlite3.Error) as error:
             reason = str(error).splitlines()[0]
@@ -98,56 +73,6 @@ def _write_layers(part: Path, layers: dict[str, gpd.GeoDataFrame | pd.DataFrame]
         )
 
 
-def layers_of(plan: xr.Dataset, outlines: Outlines | None = None) -> dict[str, gpd.GeoDataFrame | pd.DataFrame]:
-    """Return the layers by name, in the order in which they are written."""
-    points = zone_points(plan)
-    sites, tables = frames.sites(plan), {"build_out": frames.build_out(plan)}
-    if "systems" in plan:
-        sites = sites.join(fleet_frames.standing(plan))
-        tables |= {"fleet": fleet_frames.fleet(plan), "requests": fleet_frames.requests(plan)}
-    if "contract" in plan:
-        tables |= {"contracts": contract_table(plan)}
-    tables |= supply_tables(plan)
-    if has_ledgers(plan):
-        tables |= {"carbon_and_water": footprint_table(plan)}
-    if "bill_usd" in plan:
-        tables |= {"bills": bill_lines(plan)}
-    sites = sites.reset_index()
-    common = {
-        "sites": gpd.GeoDataFrame(sites, geometry=[points[region] for region in sites["region"]], crs=CRS),
-        **tables,
-        "provenance": _provenance(plan),
-    }
-    if "bus" in plan.dims:
-        return _network_layers(plan, points) | common
-    links = frames.links(plan).reset_index()
-    regions = frames.regions(plan)
-    lines = [LineString([points[a], points[b]]) for a, b in zip(links["from_zone"], links["to_zone"], strict=True)]
-    return {
-        "regions": gpd.GeoDataFrame(regions.reset_index(), geometry=list(zone_outlines(plan, outlines)), crs=CRS),
-        "links": gpd.GeoDataFrame(links, geometry=lines, crs=CRS),
-        **common,
-    }
-
-
-def _network_layers(plan: xr.Dataset, points: gpd.GeoSeries) -> dict[str, gpd.GeoDataFrame | pd.DataFrame]:
-    """Return the layers of a plan at the buses of a network: its lines and the candidate buses."""
-    buses, lines = bus_points(plan), nodal_frames.lines(plan).reset_index()
-    drawn = [LineString([buses[a], buses[b]]) for a, b in zip(lines["from_bus"], lines["to_bus"], strict=True)]
-    table = nodal_frames.candidates(plan).reset_index()
-    return {
-        "lines": gpd.GeoDataFrame(lines, geometry=drawn, crs=CRS),
-        "candidates": gpd.GeoDataFrame(table, geometry=[points[one] for one in table["region"]], crs=CRS),
-    }
-
-
-def _provenance(plan: xr.Dataset) -> pd.DataFrame:
-    """Return the provenance as rows of key and value; the same from memory and from the file of the plan."""
-    known = {key: plan.attrs[key] for key in sorted(CARRIED) if key in plan.attrs}
-    texts = [json.dumps(value) if isinstance(value, list | dict) else str(value) for value in known.values()]
-    return pd.DataFrame({"key": list(known), "value": texts})
-
-
 @contextlib.contextmanager
 def _fixed_clock() -> Iterator[None]:
     """Make GDAL write the same time into every file, and put its clock back afterwards."""
@@ -159,10 +84,64 @@ def _fixed_clock() -> Iterator[None]:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
 
 
+def _describe(base: sqlite3.Connection, layers: Mapping[str, pd.DataFrame]) -> None:
+    """Write what every field means into the schema extension of the format."""
+    base.execute(_DATA_COLUMNS)
+    base.execute(_CONSTRAINTS)
+    where = "http://www.geopackage.org/spec130/#extension_schema"
+    for table in ("gpkg_data_columns", "gpkg_data_column_constraints"):
+        base.execute(
+            "INSERT INTO gpkg_extensions VALUES (?, NULL, 'gpkg_schema', ?, 'read-write')",
+            (table, where),
+        )
+    rows = [
+        (name, str(column), str(column), field_of(str(column)).title, field_of(str(column)).meaning)
+        for name, layer in layers.items()
+        for column in layer.columns
+        if column != GEOMETRY
+    ]
+    base.executemany("INSERT INTO gpkg_data_columns VALUES (?, ?, ?, ?, ?, NULL, NULL)", rows)
+
+
+_DATA_COLUMNS = (
+    "CREATE TABLE gpkg_data_columns (table_name TEXT NOT NULL, column_name TEXT NOT NULL, name TEXT, title TEXT, "
+    "description TEXT, mime_type TEXT, constraint_name TEXT, CONSTRAINT pk_gdc PRIMARY KEY (table_name, column_name), "
+    "CONSTRAINT gdc_tn UNIQUE (table_name, name))"
+)
+_CONSTRAINTS = (
+    "CREATE TABLE gpkg_data_column_constraints (constraint_name TEXT NOT NULL, constraint_type TEXT NOT NULL, "
+    "value TEXT, min NUMERIC, min_is_inclusive BOOLEAN, max NUMERIC, max_is_inclusive BOOLEAN, description TEXT, "
+    "CONSTRAINT gdcc_ntv UNIQUE (constraint_name, constraint_type, value))"
+)
+_STYLES = (
+    "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), "
+    "f_table_schema TEXT(256), f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), "
+    "styleQML TEXT, styleSLD TEXT, useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), "
+    "update_time DATETIME)"
+)
+
+
+def _add_styles(base: sqlite3.Connection, layers: Mapping[str, pd.DataFrame]) -> None:
+    """Write the styles into the table in which QGIS looks for them, each the default of its layer."""
+    base.execute(_STYLES)
+    base.execute(
+        "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change) "
+        "VALUES ('layer_styles', 'attributes', 'layer_styles', 'How QGIS shows the layers', ?)",
+        (FIXED_TIME,),
+    )
+    base.executemany(
+        "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
+        "styleQML, styleSLD, useAsDefault, description, owner, update_time) "
+        "VALUES ('', '', ?, 'geom', 'grid-opt', ?, ?, 1, ?, '', ?)",
+        [
+            (name, qml(made), sld(name, made), field_of(made.field).title, FIXED_TIME)
+            for name, made in styles_of(layers).items()
+        ],
+    )
+
+
 def _settle(part: Path) -> None:
-    """Drop free pages, and what the header tells of how often the file was changed."""
-    with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as base:
-        base.execute("VACUUM")
+    """Take out of the header how often the file was changed."""
     with part.open("r+b") as header:
         for place in COUNTERS:
             header.seek(place)

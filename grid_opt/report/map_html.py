@@ -127,7 +127,7 @@ def _candidates(plan: xr.Dataset) -> str:
         "Region", "Name", "Market", "Smallest campus fits from", f"IT MW {last}", f"Headroom {last}, MW", "Left, MW",
         f"Mean price {frames.price_year(plan)}, USD/MWh", "What holds it back",
     ]  # fmt: skip
-    return table("Candidate regions", heads, rows, words=(0, 1, 2, 3, len(heads) - 1))
+    return table("Candidate regions", heads, rows, words=(0, 1, 2, 3, len(heads) - 1), longest=1600)
 
 
 def _footer(plan: xr.Dataset) -> str:

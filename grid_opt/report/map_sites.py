@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import geopandas as gpd
@@ -40,7 +41,25 @@ def draw_sites(
     dots: list[tuple[float, float, float]],
 ) -> None:
     """Draw the sites as circles with their labels, which keep away from one another and from ``dots``."""
-    for region, power in sites["power_mw"].items():
+    labels = [
+        f"{words.short(row['name'], 27)}\n{row['power_mw']:,.0f} MW IT · {row['opens']}"
+        for row in sites.to_dict("records")
+    ]
+    draw_circles(axes, sites["power_mw"], labels, points, scale=scale, colors=colors, dots=dots)
+
+
+def draw_circles(
+    axes: Any,
+    power_mw: pd.Series,
+    labels: Sequence[str],
+    points: gpd.GeoSeries,
+    *,
+    scale: map_panel.Scale,
+    colors: Mapping[str, str],
+    dots: Sequence[tuple[float, float, float]] = (),
+) -> None:
+    """Draw circles of areas by ``power_mw`` (above 0, by region) with their labels; see :func:`draw_sites`."""
+    for region, power in power_mw.items():
         axes.plot(
             points[region].x, points[region].y, marker="o", markersize=scale.diameter(power),
             markerfacecolor=colors[str(region)], markeredgecolor="#ffffff", markeredgewidth=1.1, zorder=6,
@@ -48,9 +67,9 @@ def draw_sites(
     axes.apply_aspect()
     pixels_per_point = axes.figure.dpi / 72.0
     to_page, to_map = axes.transData.transform, axes.transData.inverted().transform
-    texts = [_label(axes, row["name"], row["power_mw"], row["opens"]) for row in sites.to_dict("records")]
+    texts = [_label(axes, label) for label in labels]
     circles = []
-    for region, power in sites["power_mw"].items():
+    for region, power in power_mw.items():
         x, y = to_page((points[region].x, points[region].y))
         circles.append(Circle(float(x), float(y), scale.diameter(power) / 2 * pixels_per_point))
     sizes = []
@@ -67,8 +86,7 @@ def draw_sites(
             _draw_leader(axes, circle, box)
 
 
-def _label(axes: Any, name: str, power_mw: float, opens: str) -> Any:
-    label = f"{words.short(name, 27)}\n{power_mw:,.0f} MW IT · {opens}"
+def _label(axes: Any, label: str) -> Any:
     halo = [withStroke(linewidth=3.2, foreground="#ffffff", alpha=0.9)]
     return axes.text(0, 0, label, fontsize=8.6, linespacing=1.2, va="center", path_effects=halo, zorder=9)
 

@@ -80,18 +80,25 @@ def to_json(value: Any) -> str:
 
 
 def table(
-    caption: str, heads: Sequence[str], rows: Sequence[Sequence[object]], *, words: Sequence[int] = (0,), note: str = ""
+    caption: str,
+    heads: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    words: Sequence[int] = (0,),
+    note: str = "",
+    longest: int = 400,
 ) -> str:
     """Return a table as HTML; the columns ``words`` hold text, the others numbers set flush right.
 
-    The first cell of a row heads it. ``note`` explains the table below its caption.
+    The first cell of a row heads it. ``note`` explains the table below its caption; a cell shows at
+    most ``longest`` characters.
     """
     below = f'<span class="note">{text(note, 600)}</span>' if note else ""
     top = "".join(f'<th scope="col"{_flush(k, words)}>{text(head)}</th>' for k, head in enumerate(heads))
     lines = []
     for row in rows:
         first, *rest = row
-        cells = "".join(f"<td{_flush(k, words)}>{text(cell, 400)}</td>" for k, cell in enumerate(rest, start=1))
+        cells = "".join(f"<td{_flush(k, words)}>{text(cell, longest)}</td>" for k, cell in enumerate(rest, start=1))
         lines.append(f'<tr><th scope="row">{text(first)}</th>{cells}</tr>')
     return (
         f'<div class="wide"><table><caption>{text(caption)}{below}</caption><thead><tr>{top}</tr></thead>'

@@ -17,6 +17,7 @@ import xarray as xr
 
 from grid_opt.atomic import write_text
 from grid_opt.errors import InputError
+from grid_opt.plan.explanation import explanation_of
 from grid_opt.plan.geometry import Outlines
 from grid_opt.plan.schema import PROVENANCE
 from grid_opt.plan.summary import BINDING_USD_PER_MW, summarize
@@ -67,6 +68,7 @@ def report_page(plan: xr.Dataset, verification: Mapping[str, Any], outlines: Out
         ("Carbon and water", "".join(map(from_terminal, footprint_section(summary)))),
         ("Computers and tokens", _tokens(plan, summary)),
         ("What binds", _binds(plan, summary)),
+        ("Why here, and why not there", _why(plan)),
         ("Assumptions and sources", _sources(summary)),
         ("Verification", _certificate(verification)),
         ("Provenance", _provenance(plan)),
@@ -233,7 +235,32 @@ def _binds(plan: xr.Dataset, summary: Mapping[str, Any]) -> str:
         for region, said in binding.in_short(plan).items()
     ]
     heads = ["Region", "Name", "Smallest campus fits from", "What holds it back"]
-    return limits + table("Region by region", heads, rows, words=(0, 1, 2, 3))
+    return limits + table("Region by region", heads, rows, words=(0, 1, 2, 3), longest=1600)
+
+
+def _why(plan: xr.Dataset) -> str:
+    """Return what `grid-opt explain` found, where it lies beside the plan."""
+    found = explanation_of(plan)
+    if found is None:
+        return ""
+    money = found.unit == "million USD"
+    digits, factor = (1, 1.0) if money else (4, 1e-4)
+    unit = found.unit if money else "% of all tokens"
+
+    def cell(value: float | None) -> str:
+        return "" if value is None else number(factor * value, digits)
+
+    parts = []
+    for chosen, title in ((True, "Chosen: what each saves"), (False, "Not chosen: what forcing it in would cost")):
+        rows = [
+            [one.region, plain(one.name, 60), cell(one.difference), cell(one.estimate), cell(one.at_least),
+             cell(one.at_most), one.method, plain(one.words, 1200)]
+            for one in found.reasons if one.chosen == chosen
+        ]  # fmt: skip
+        heads = ["Region", "Name", "Found", "Estimate", "At least", "At most", "Known by", "Why"]
+        parts.append(table(f"{title}, {unit}", heads, rows, words=(0, 1, 6, 7), longest=1200) if rows else "")
+    notes = "".join(f"<li>{text(note, 400)}</li>" for note in found.notes)
+    return "".join(parts) + f'<ul class="muted">{notes}</ul>'
 
 
 def _sources(summary: Mapping[str, Any]) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from grid_opt.report import style
@@ -20,6 +21,11 @@ MOST_COLUMNS: Final = 48
 """Cases that a heat map by region shows one by one; of more it shows how often a region is built in."""
 _BUILT_MW = 1e-6
 _DARK = 0.55
+_LONGEST = 40
+"""Characters of a label of a plan or case."""
+_MOST_MARKS = 6
+"""Values of an axis that are all written beside its line, if each is ``_APART`` of its height from the next."""
+_APART = 0.05
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,30 @@ def heat_map(values: xr.DataArray, unit: str, title: str) -> Figure:
     return figure
 
 
+def regrets(table: pd.DataFrame, unit: str, title: str) -> Figure:
+    """Return the regret of plans (rows) under cases (columns); a plan that cannot stand in a case has none there.
+
+    Of more than ``MOST_COLUMNS`` cases those with the largest regrets are shown.
+    """
+    if table.shape[1] > MOST_COLUMNS:
+        table = table[table.max().nlargest(MOST_COLUMNS).index]
+    rows, columns = ([str(label)[:_LONGEST] for label in labels] for labels in (table.index, table.columns))
+    left, below = (0.35 + 0.078 * max(map(len, labels), default=4) for labels in (rows, columns))
+    high, wide = 0.8 + below + 0.36 * len(rows), max(7.0, left + 0.4 + 0.62 * len(columns))
+    figure = style.new_figure(wide, high)
+    plot = figure.add_axes((left / wide, below / high, (wide - left - 0.3) / wide, 0.36 * len(rows) / high))
+    _cells(plot, table.to_numpy(), "{:,.4g}", missing="cannot")
+    plot.set_xticks(range(len(columns)), columns, rotation=60, ha="right", rotation_mode="anchor")
+    plot.set_yticks(range(len(rows)), rows)
+    _finish(figure, plot, "")
+    figure.text(
+        0.15 / wide, 1 - 0.3 / high, f"{title}: regret [{unit}]", fontsize=11, fontweight="bold", color=style.INK
+    )
+    how = "the campuses of a plan (row) when a case (column) comes true, above that case's own plan"
+    figure.text(0.15 / wide, 1 - 0.52 / high, how, fontsize=8, color=style.MUTED)
+    return figure
+
+
 def where(power: pd.DataFrame, title: str) -> Figure:
     """Return the IT power through the last quarter by region (rows) and case (columns), or how often it is built in.
 
@@ -78,7 +108,7 @@ def where(power: pd.DataFrame, title: str) -> Figure:
     power = power.loc[solved.max(axis=1) > _BUILT_MW]
     power = power.loc[power.mean(axis=1).sort_values(ascending=False).index]
     if power.shape[1] > MOST_COLUMNS or power.empty:
-        return _how_often(power.dropna(axis=1, how="all"), title)
+        return how_often(power, title)
     labels = max((len(str(label)) for label in power.columns), default=4)
     below = 0.6 + 0.055 * min(labels, 48)
     high = 0.9 + below + 0.32 * len(power)
@@ -91,7 +121,10 @@ def where(power: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def _how_often(power: pd.DataFrame, title: str) -> Figure:
+def how_often(power: pd.DataFrame, title: str) -> Figure:
+    """Return the share of plans that build in every region; ``power`` as in :func:`where`."""
+    power = power.dropna(axis=1, how="all")
+    power = power.loc[power.max(axis=1) > _BUILT_MW] if power.shape[1] else power
     share = (power > _BUILT_MW).mean(axis=1).sort_values() if power.shape[1] else pd.Series(dtype=float)
     high = 1.4 + 0.3 * max(1, len(share))
     figure = style.new_figure(8.0, high)
@@ -104,13 +137,70 @@ def _how_often(power: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def _cells(plot: Axes, values: npt.NDArray[np.float64], form: str, hide_zero: bool = False) -> None:
+def parallel(table: pd.DataFrame, axes: Sequence[str], measures: Mapping[str, str], title: str) -> Figure:
+    """Return one line for each case through its place on every axis and its results, darker for a higher first result.
+
+    ``table`` has a row for each case; ``measures`` are columns of results and what stands below them. A case without
+    a plan, or without a place on some axis, has no line.
+    """
+    columns = [*axes, *measures]
+    whole = table[columns].dropna()
+    scales = [_scale_of(whole[column]) for column in columns]
+    figure = style.new_figure(max(7.0, 1.5 * len(columns) + 1.6), 5.4)
+    plot = figure.add_axes((0.06, 0.2, 0.86, 0.66))
+    first = len(axes)
+    ramp = LinearSegmentedColormap.from_list("result", ("#b9d7ea", "#2a6fa8", "#0b2f57"))
+    heights = np.array([scale.heights for scale in scales]).reshape(len(columns), -1)
+    for k in np.argsort(heights[first]) if len(whole) else ():
+        plot.plot(range(len(columns)), heights[:, k], color=ramp(heights[first, k]), linewidth=1.1, alpha=0.75)
+    for x, (column, scale) in enumerate(zip(columns, scales, strict=True)):
+        plot.axvline(x, color=style.FAINT if x < first else style.MUTED, linewidth=1.0, zorder=1)
+        for height, label in scale.ticks:
+            look: dict[str, Any] = {"boxstyle": "round,pad=0.1", "facecolor": style.PAPER, "edgecolor": "none"}
+            plot.text(x + 0.03, height, label, fontsize=7.5, va="center", color=style.INK, bbox={**look, "alpha": 0.8})
+        plot.text(x, -0.07, measures.get(column, column), ha="center", va="top", fontsize=8.5, color=style.INK)
+    plot.set(xlim=(-0.3, len(columns) - 0.55), ylim=(-0.03, 1.03), xticks=[], yticks=[])
+    for side in ("left", "bottom"):
+        plot.spines[side].set_visible(False)
+    _finish(figure, plot, f"{title}: {len(whole)} of {len(table)} cases, one line each")
+    return figure
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Where the values of a column stand on its line, from 0 to 1, and what is written there."""
+
+    heights: npt.NDArray[np.float64]
+    ticks: tuple[tuple[float, str], ...]
+
+
+def _scale_of(values: pd.Series) -> _Scale:
+    """Return numbers from their least to their largest, texts one above the other in the order in which they come."""
+    if pd.api.types.is_numeric_dtype(values):
+        numbers = values.to_numpy(dtype=float)
+        low, high = (float(numbers.min()), float(numbers.max())) if len(numbers) else (0.0, 0.0)
+        if high <= low:
+            return _Scale(np.full(len(numbers), 0.5), ((0.5, f"{low:,.5g}"),))
+        few = np.unique(numbers)
+        apart = float(np.diff(few).min()) / (high - low)
+        marks = few if len(few) <= _MOST_MARKS and apart > _APART else np.linspace(low, high, 5)
+        heights = (marks - low) / (high - low)
+        ticks = tuple((float(height), f"{mark:,.5g}") for height, mark in zip(heights, marks, strict=True))
+        return _Scale((numbers - low) / (high - low), ticks)
+    names = list(dict.fromkeys(str(value) for value in values))
+    places = {name: (k + 0.5) / len(names) for k, name in enumerate(names)}
+    return _Scale(np.array([places[str(value)] for value in values]), tuple((h, n[:24]) for n, h in places.items()))
+
+
+def _cells(
+    plot: Axes, values: npt.NDArray[np.float64], form: str, hide_zero: bool = False, missing: str = "no plan"
+) -> None:
     """Color the cells and write their numbers into them."""
     image = plot.imshow(values, aspect="auto", cmap="YlGnBu")
     shades = np.asarray(image.norm(np.nan_to_num(values)), dtype=float)
     for (row, column), value in np.ndenumerate(values):
         if np.isnan(value):
-            text, color = "" if hide_zero else "no plan", style.MUTED
+            text, color = "" if hide_zero else missing, style.MUTED
         else:
             text = "" if hide_zero and value <= _BUILT_MW else form.format(value)
             color = style.PAPER if shades[row, column] > _DARK else style.INK

@@ -45,7 +45,7 @@ class Layer:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the layer for the page, with the bounds of its steps."""
-        steps = _steps(self.values)
+        steps = steps_of(self.values)
         ramp = LinearSegmentedColormap.from_list(self.key, self.colors)
         shades = [to_hex(ramp(k / max(len(steps) - 2, 1))) for k in range(len(steps) - 1)]
         return {
@@ -114,7 +114,7 @@ def _carbon(plan: xr.Dataset, places: pd.Index[Any], quarters: list[str]) -> Lay
     return Layer("carbon", "Carbon of grid power", "kg CO2/MWh", note, OCHRES, np.array(rows))
 
 
-def _steps(values: Floats) -> list[float]:
+def steps_of(values: Floats) -> list[float]:
     """Return round bounds of about six steps; the few largest values share the last one when they lie far off."""
     known = values[np.isfinite(values)]
     low, high = float(known.min()), float(known.max())

@@ -9,6 +9,17 @@ from dataclasses import dataclass, replace
 
 from grid_opt.config import Case, add_quarters, quarter_ordinal, with_overrides
 from grid_opt.errors import InfeasibleError, InputError, InterruptedRunError
+from grid_opt.solve.beyond import (
+    DATES,
+    INVESTED,
+    Limit,
+    limits_of,
+    loosened,
+    moves,
+    names_beyond,
+    set_to,
+    without_costs,
+)
 from grid_opt.solve.elastic import Kind, elastic, first_solution
 from grid_opt.solve.highs import Answer, Options, solve
 from grid_opt.solve.limits import Key, Program, Trial, deliverable_mw, hostable_mw, impose, investment
@@ -24,6 +35,8 @@ _PATIENCE_EACH_S = 15.0
 """Longest search for one repair, and for one proof."""
 _PATIENCE_PAIRS_S = 30.0
 """Longest search for pairs, after the kinds alone."""
+_SHARE_EACH = 0.2
+"""Share of the time of a case's own search that one solve of its whole program may take here."""
 _GAP = 1e-4
 """A change is called smallest within this share of it."""
 _MOST_PAIRS = 3
@@ -38,8 +51,9 @@ class Repair:
     """A change that makes the case feasible, proven by solving the changed program.
 
     ``trial`` carries the changed case and the MW added to tables. ``smallest`` says that no smaller change of the
-    same limits does, in halls, MW or million USD; without it the search stopped at its time limit. ``size`` is the
-    change relative to the limits as they are.
+    same limits does, in halls, MW or million USD, or, of several limits beyond those, that none alone could be
+    stricter; without it the search stopped at its time limit. ``size`` is the change relative to the limits as they
+    are.
     """
 
     constraints: tuple[str, ...]
@@ -47,6 +61,8 @@ class Repair:
     trial: Trial
     smallest: bool
     size: float
+    whole: bool = True
+    """Whether the operation is known to follow; it is left out of the program of investments."""
 
     @property
     def overrides(self) -> tuple[str, ...]:
@@ -59,7 +75,15 @@ class Repair:
         left = len(self.trial.moves) - _SHOWN_MOVES
         more = f" and {left} more" if left > 0 else ""
         doubt = "" if self.smallest else " [at most: less may do, the search was cut short]"
+        doubt += "" if self.whole else " [proven for campuses, systems and grid; the operation was not solved]"
         return f"{self.words}: {moves}{more}{doubt}"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain values for JSON."""
+        return {
+            "words": str(self), "constraints": list(self.constraints), "moves": list(self.trial.moves),
+            "overrides": list(self.overrides), "smallest": self.smallest, "operation_solved": self.whole,
+        }  # fmt: skip
 
 
 class _Search:
@@ -68,11 +92,17 @@ class _Search:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.end = time.monotonic() + _PATIENCE_S
+        self.each = _PATIENCE_EACH_S
         self.cut_short = False
 
     def shorten(self, seconds: float) -> None:
         """Leave at most so much time for the rest."""
         self.end = min(self.end, time.monotonic() + seconds)
+
+    def lengthen(self, seconds: float) -> None:
+        """Give whole programs the time of a search of their own, and each solve a share of it."""
+        self.end = time.monotonic() + max(_PATIENCE_S, seconds)
+        self.each = max(_PATIENCE_EACH_S, _SHARE_EACH * seconds)
 
     @property
     def over(self) -> bool:
@@ -84,7 +114,7 @@ class _Search:
         stop = getattr(self.options, "stop", None)
         if stop is not None and stop.is_set():
             raise InterruptedRunError("interrupted while looking for the limits in conflict; nothing was written")
-        limit = max(0.1, min(_PATIENCE_EACH_S, self.options.time_limit_s, self.end - time.monotonic()))
+        limit = max(0.1, min(self.each, self.options.time_limit_s, self.end - time.monotonic()))
         answer = solve(matrix, replace(self.options, gap=_GAP, time_limit_s=limit, progress=None), start)
         if answer.interrupted:
             raise InterruptedRunError("interrupted while looking for the limits in conflict; nothing was written")
@@ -192,52 +222,118 @@ def _worth_saying(trial: Trial) -> bool:
     return bool(trial.moves) and trial.case.target_mw(trial.case.quarters[-1]) > 0
 
 
-def explain_infeasible(matrix: Matrix, options: Options, case: Case, rebuild: Rebuild | None = None) -> InfeasibleError:
+def explain_infeasible(
+    matrix: Matrix, options: Options, case: Case, rebuild: Rebuild | None = None, whole: Rebuild | None = None
+) -> InfeasibleError:
     """Return the error that says what is short and which proven changes give a plan.
+
+    ``rebuild`` builds the program of another case as far as investments go, ``whole`` all of it. Without them, limits
+    on dates, and those that rule the operation, are named but not loosened.
 
     Raises:
         InterruptedRunError: the user stopped the search.
     """
     program, search = _program(matrix, case, rebuild), _Search(options)
     if _sound(program, search):
-        return InfeasibleError(
-            f"Campuses, systems and grid alone allow a plan; what forbids it lies in {_beyond(case)}."
-        )
+        short = f"Campuses, systems and grid alone allow a plan; what forbids it lies in {_beyond(case)}."
+        search.lengthen(options.time_limit_s)
+        limits = [limit for limit in limits_of(case) if limit.constraint not in DATES]
+        repairs = [] if whole is None else _loosened(limits, case, whole, search)
+        return _error(short, repairs, search, "These limits were looked at one by one; several may conflict at once.")
     repairs = _find(program, search)
-    lines = [_shortage(program) or "No plan meets every limit."]
+    if rebuild is not None:
+        dates = [limit for limit in limits_of(case) if limit.constraint in DATES]
+        repairs += _loosened(dates, case, lambda new: investment(rebuild(new)), search)
+    if whole is not None and names_beyond(case):
+        search.lengthen(options.time_limit_s)
+        repairs = _confirmed(repairs, whole, search)
+        money = [limit for limit in limits_of(case) if limit.constraint in INVESTED]
+        repairs += _loosened(money, case, whole, search)
+    short = _shortage(program) or "No plan meets every limit."
+    return _error(short, repairs, search, _SEVERAL)
+
+
+_SEVERAL = (
+    "No change of these limits was found that gives a plan: several conflict at once.\n"
+    "Loosen the targets and the grid headroom together, then tighten one at a time."
+)
+
+
+def _error(short: str, repairs: list[Repair], search: _Search, none: str) -> InfeasibleError:
+    lines = [short]
     if repairs:
         lines.append("Loosening any one of these gives a plan:")
         lines += [f"  - {repair}" for repair in repairs]
     else:
-        lines.append("No change of these limits was found that gives a plan: several conflict at once.")
-        lines.append("Loosen the targets and the grid headroom together, then tighten one at a time.")
+        lines.append(none)
+    notes = []
     if search.cut_short or search.over:
-        lines.append("The search was cut short by its time limit; other changes may do as well.")
-    return InfeasibleError("\n".join(lines))
+        notes.append("The search was cut short by its time limit; other changes may do as well.")
+    told = [repair.to_dict() for repair in repairs]
+    return InfeasibleError("\n".join([*lines, *notes]), shortage=short, repairs=told, notes=notes)
+
+
+def _loosened(limits: list[Limit], case: Case, rebuild: Rebuild, search: _Search) -> list[Repair]:
+    """Return the smallest loosening of every limit that mends the case alone; of all together where none does."""
+    found = [repair for limit in limits if (repair := _repair([limit], case, rebuild, search)) is not None]
+    if found or len(limits) < 2 or search.over:
+        return found
+    joint = _repair(limits, case, rebuild, search)
+    return [] if joint is None else [joint]
+
+
+def _repair(limits: list[Limit], case: Case, rebuild: Rebuild, search: _Search) -> Repair | None:
+    """Lift all of some limits, then tighten one after the other as far as the others allow."""
+    if search.over:
+        return None
+    lifted = {limit.constraint + limit.words: limit.at(limit.steps) for limit in limits}
+    smallest, used = True, []
+    for limit in limits:
+        others = {n: v for key, values in lifted.items() if key != limit.constraint + limit.words
+                  for n, v in values.items()}  # fmt: skip
+        within = set_to(case, others)
+        if within is not None and len(limits) > 1 and _has_plan(rebuild(within), search):
+            lifted[limit.constraint + limit.words] = limit.now
+            continue
+        found = None if within is None else loosened(limit, within, rebuild, search.solve)
+        if found is None:
+            return None
+        lifted[limit.constraint + limit.words] = found.values
+        smallest = smallest and found.smallest
+        if changes := moves(limit, case, found.values):
+            used.append((limit, changes))
+    new = set_to(case, {name: value for values in lifted.values() for name, value in values.items()})
+    if new is None or not used:
+        return None
+    changes = tuple(change for _, some in used for change in some)
+    words = ", and ".join(limit.words for limit, _ in used)
+    constraints = tuple(limit.constraint for limit, _ in used)
+    return Repair(constraints, words, Trial(new, moves=changes), smallest, float(len(changes)))
+
+
+def _has_plan(matrix: Matrix, search: _Search) -> bool:
+    return search.solve(without_costs(matrix)).x is not None
+
+
+def _confirmed(repairs: list[Repair], whole: Rebuild, search: _Search) -> list[Repair]:
+    """Return the repairs with which the whole program, operation and all, has a plan; those not solved say so."""
+    found = []
+    for repair in repairs:
+        if repair.trial.headroom or repair.trial.surplus:
+            found.append(replace(repair, whole=False))  # tables are not built anew
+            continue
+        program = whole(repair.trial.case)
+        answer = search.solve(without_costs(program))
+        if answer.x is not None:
+            found.append(repair)
+        elif answer.status != "infeasible":
+            found.append(replace(repair, whole=False))
+    return found
 
 
 def _beyond(case: Case) -> str:
     """Name what the investment program leaves out."""
-    found = [
-        *(["fleet.region_loss"] if case.has_fleet and case.fleet.region_loss else []),
-        *(["supply.least_hedged_share"] if case.supply.least_hedged_share > 0 else []),
-        *_asked_of_footprint(case),
-        *(["budget.present_value_musd"] if case.budget.present_value_musd is not None else []),
-        "the hourly operation",
-    ]
-    return " or ".join(found)
-
-
-def _asked_of_footprint(case: Case) -> list[str]:
-    """Name the limits on carbon and water that the case has."""
-    carbon = case.carbon
-    limits = {
-        "carbon.cap_t": bool(carbon.cap_t),
-        "carbon.annual_share": carbon.shares_annual,
-        "carbon.hourly_share": carbon.shares_hourly,
-        "water.cap_m3": bool(case.water.cap_m3),
-    }
-    return [name for name, asked in limits.items() if asked]
+    return " or ".join([*names_beyond(case), "the hourly operation"])
 
 
 def _shortage(program: Program) -> str | None:

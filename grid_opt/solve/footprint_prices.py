@@ -12,7 +12,7 @@ from grid_opt.plan.schema_footprint import FOOTPRINT_DUALS
 from grid_opt.solve.extract import row_values, variables
 from grid_opt.solve.prices import usd_weight
 from grid_opt.solve.standard_form import Array, Matrix
-from grid_opt.units import MWH_PER_GWH, USD_PER_MUSD
+from grid_opt.units import MWH_PER_GWH, T_PER_KT, USD_PER_MUSD
 
 _POINT = 0.01
 
@@ -38,6 +38,8 @@ def footprint_prices(
     found: dict[str, xr.DataArray] = {}
     if "carbon.cap_year" in rows:
         found["dual_carbon"] = dual("carbon.cap_year") / worth
+    if "tradeoff.carbon" in rows:  # million USD of the objective per kt
+        found["dual_carbon_horizon"] = dual("tradeoff.carbon").sel(criterion="carbon", drop=True) / T_PER_KT
     if "water.cap_stress" in rows:
         found["dual_water"] = (dual("water.cap_stress") / worth).transpose("basin", "year")
     for kind in ("annual", "hourly"):

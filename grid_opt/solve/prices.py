@@ -34,9 +34,11 @@ def power_price(case: Case, matrix: Matrix, row_dual: Array, model: Model, world
 
 
 def usd_weight(case: Case) -> float:
-    """Return what one million USD weighs in the objective: 1, but where the most tokens are asked for."""
+    """Return what one million USD weighs in the objective: 1, but where the most tokens are asked for or a trade-off
+    gives the costs a weight of their own.
+    """
     if case.objective.goal != "most_tokens":
-        return 1.0
+        return case.tradeoff.cost_weight
     assert case.budget.present_value_musd is not None
     return cost_weight(case.budget.present_value_musd)
 

@@ -23,6 +23,7 @@ from grid_opt.formulation.model import Model, build_model
 from grid_opt.inputs.fleet import Offer, definition_files
 from grid_opt.inputs.tables import inputs_sha256, read_table
 from grid_opt.inputs.tariffs import tariff_files
+from grid_opt.inputs.world import build_world
 from grid_opt.plan.bills import bill_arrays
 from grid_opt.plan.ledgers import with_ledgers
 from grid_opt.plan.schema_footprint import DIVISIBLE
@@ -38,6 +39,7 @@ from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Array, Matrix, to_matrix
 from grid_opt.solve.start import decisions_of
 from grid_opt.solve.tidy import least_flow
+from grid_opt.solve.tidy_bills import least_billed
 from grid_opt.solve.tighten import tightened
 from grid_opt.study.progress import Log
 from grid_opt.study.warnings import warnings
@@ -91,17 +93,20 @@ def plan_case(
         world, model, matrix, answer, linear = _in_regions(case, world, options, log, known)
     assert linear.x is not None and linear.row_dual is not None
     size = model_size(matrix)
-    store(matrix, least_flow(matrix, linear.x, options), model)
+    x = least_flow(matrix, linear.x, options)
+    store(matrix, least_billed(matrix, x, world) if case.tariffs.charge else x, model)
     plan = world.assign(variables(model, world)).assign(costs(model, world))
     plan = with_ledgers(plan, case)
     if case.tariffs.charge:
         log.stage("writing the bills")
         plan = plan.assign(bill_arrays(case, plan))
     plan = plan.assign(dual_power=power_price(case, matrix, linear.row_dual, model, world))
-    plan = plan.assign(footprint_prices(case, matrix, linear.row_dual, model, world))
+    if case.tradeoff.cost_weight == 1.0:
+        plan = plan.assign(footprint_prices(case, matrix, linear.row_dual, model, world))
     if case.is_nodal:
         plan = plan.assign(nodal_prices(case, matrix, linear.row_dual, model, world))
-    if case.objective.goal != "most_tokens":  # there, money hardly counts: limits have no price in it
+    # Where money hardly counts, limits have no price in it.
+    if case.objective.goal != "most_tokens" and case.tradeoff.cost_weight == 1.0:
         plan = plan.assign(_prices(case, matrix, linear.x, model, world, options))
     final = replace(answer, objective=linear.objective, bound=min(answer.bound, linear.objective))
     plan.attrs |= provenance(case, final, inputs)
@@ -205,13 +210,24 @@ def _require_plan(answer: Answer, matrix: Matrix, options: Options, case: Case, 
     if answer.interrupted:
         raise InterruptedRunError("interrupted before any plan was found; nothing was written")
     if answer.status == "infeasible":
-        raise explain_infeasible(matrix, options, case, lambda changed: _rebuilt(changed, world))
+        raise explain_infeasible(
+            matrix, options, case, lambda new: _rebuilt(new, _for(new, case, world)),
+            None if case.is_nodal else lambda new: to_matrix(build_model(new, _for(new, case, world)).pyomo),
+        )  # fmt: skip
     if answer.status == "unbounded":
         raise SolverError("the model is unbounded: some cost falls without limit; no plan was read")
     raise SolverError(
         f"no plan within the time limit of {options.time_limit_s:g} s; "
         "raise solve.time_limit_s, or ask for fewer energy.days"
     )
+
+
+def _for(case: Case, old: Case, world: xr.Dataset) -> xr.Dataset:
+    """Return the world of a changed case: with its targets, and read anew where connections come at other dates."""
+    if case.grid.connection_delay_quarters != old.grid.connection_delay_quarters:
+        return build_world(case)
+    targets = [case.target_mw(quarter) for quarter in case.quarters]
+    return world.assign(target=world["target"].copy(data=np.array(targets)))
 
 
 def _rebuilt(case: Case, world: xr.Dataset) -> Matrix:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from grid_opt.plan.explanation import with_explanation
 from grid_opt.plan.io import open_plan, read_outlines
 from grid_opt.report.report_html import write_report
 from grid_opt.verify import Report, verify
@@ -22,7 +23,7 @@ def report(
     """
     plan = Path(plan)
     target = Path(out) if out is not None else plan.with_name("report.html")
-    opened = open_plan(plan)
+    opened = with_explanation(open_plan(plan), plan)
     found = verify(plan, case_folder=None if case_folder is None else Path(case_folder))
     write_report(opened, target, found.to_dict(), read_outlines(plan) or None)
     return target, found

@@ -12,6 +12,7 @@ import xarray as xr
 from grid_opt.config import Case
 from grid_opt.formulation.campus import construction_ready
 from grid_opt.inputs.offers import most_hosted
+from grid_opt.inputs.retail import left_out
 
 _LARGE_CORRECTION_USD_PER_MWH = 10.0
 """Shift of a representative day's prices above which spikes are no longer where they were."""
@@ -41,9 +42,24 @@ def warnings(case: Case, world: xr.Dataset) -> Iterator[str]:
         )
     if left := int(world.attrs.get("power_offers_left_out", 0)):
         yield f"{left:,} offers of power can never pay and were left out; supply.screen = false admits them"
+    yield from closed_to_delivery(world)
     if not case.grid.network:
         yield "grid.network is false: deliverability over the network is not checked"
     yield from idle_knobs(case)
+
+
+def closed_to_delivery(world: xr.Dataset) -> Iterator[str]:
+    """Yield which offers of energy were left out because the campus's tariff bills energy at rates of its own."""
+    shut = left_out(world)
+    if shut:
+        pairs = ", ".join(
+            f"{offer} to {region}" for offer, _, region in (label.partition("@") for label in sorted(shut))
+        )
+        why = "; ".join(sorted(set(shut.values())))
+        yield (
+            f"physical contracts left out, because nobody but the utility may deliver there: {len(shut):,} ({pairs}); "
+            f"energy is not billed at the wholesale price throughout by {why}"
+        )
 
 
 def idle_knobs(case: Case) -> Iterator[str]:

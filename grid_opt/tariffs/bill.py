@@ -18,6 +18,7 @@ from grid_opt.errors import InputError
 from grid_opt.tariffs.clock import Calendar, Floats, RepresentativeDays, hourly_calendar, representative_calendar
 from grid_opt.tariffs.compile import compile_terms
 from grid_opt.tariffs.context import Context
+from grid_opt.tariffs.delivery import check_delivered
 from grid_opt.tariffs.months import month_text, year_of
 from grid_opt.tariffs.schema import Tariff
 from grid_opt.tariffs.terms import Highest, Linear, Term, Terms, cost_of_blocks
@@ -86,6 +87,7 @@ def bill_representative(
 def bill_on(tariff: Tariff, calendar: Calendar, load_mw: Floats, context: Context) -> Bill:
     """Bill a load that lies on a calendar."""
     _check_load(calendar, load_mw)
+    check_delivered(context.delivered_mw, load_mw)
     x = load_mw[calendar.source]
     highest = float(x.max())
     terms = compile_terms(

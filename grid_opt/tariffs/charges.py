@@ -77,7 +77,10 @@ class EnergyCharge(Cited):
 
 
 class IndexedCharge(Cited):
-    r"""Energy at a wholesale price: :math:`\sum_{t \in m} w_t x_t (a \pi_t + b)` with multiplier a and adder b."""
+    r"""Energy at a wholesale price: :math:`\sum_{t \in m} w_t x_t (a \pi_t + b)` with multiplier a and adder b.
+
+    What contracts with others deliver of the load pays the adder alone (:mod:`grid_opt.tariffs.delivery`).
+    """
 
     multiplier: float = Field(ge=0, le=5, description="Times the wholesale price; losses are included here [1]")
     adder_usd_per_mwh: float = Field(default=0.0, ge=-500, le=500, description="Added to it [USD/MWh]")

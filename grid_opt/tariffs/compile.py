@@ -11,6 +11,7 @@ from grid_opt.tariffs.cash import cash_terms
 from grid_opt.tariffs.charges import DemandCharge, EnergyCharge
 from grid_opt.tariffs.clock import Calendar, Floats
 from grid_opt.tariffs.context import Context, ordinal_of
+from grid_opt.tariffs.delivery import delivered_terms
 from grid_opt.tariffs.months import MONTHS_PER_YEAR, days_of, month_text
 from grid_opt.tariffs.peaks import peak_terms
 from grid_opt.tariffs.periods import Mask, one_rate
@@ -70,6 +71,7 @@ def _month_terms(setting: Setting, schedule: Schedule, name: str, index: int) ->
         detail = f"{indexed.multiplier:g} x wholesale + {indexed.adder_usd_per_mwh:g} USD/MWh"
         prices = indexed.multiplier * price + indexed.adder_usd_per_mwh
         yield Term(month, name, "indexed", charge, "", whole, "MWh", prices=prices, detail=detail)
+    yield from delivered_terms(setting, schedule, name, index)
     for charge, rider in schedule.rider.items():
         yield Term(month, name, "rider", charge, "", whole, "MWh", one_rate(rider.usd_per_mwh))
     for charge, demand in schedule.demand.items():

@@ -36,6 +36,8 @@ class Context:
     """Capacity prices by (zone, delivery year ``2026/27``) [USD/(MW day)]."""
     wholesale_usd_per_mwh: Floats | None = None
     """Wholesale price of every hour of the load [USD/MWh]."""
+    delivered_mw: Floats | None = None
+    """Part of the load of every hour that others' contracts bring over the meter [MW]; ``None``: nothing."""
 
     def contract_in(self, month: int, highest_mw: float) -> float:
         """Return the contract demand of a month [MW]; the one named last up to it, the first before that."""

@@ -37,6 +37,7 @@ from grid_opt.verify import (  # noqa: F401
     tables,
     tariffs,
     totals,
+    tradeoff,
 )
 from grid_opt.verify.check import CHECKS, Check, Report
 from grid_opt.verify.evidence import Evidence

@@ -22,7 +22,7 @@ from grid_opt.inputs.schema_fleet import FLEET, declared_arrays
 from grid_opt.inputs.schema_nodal import NODAL
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
 from grid_opt.inputs.schema_supply import SUPPLY
-from grid_opt.inputs.schema_tariffs import TARIFF
+from grid_opt.inputs.schema_tariffs import DELIVERED, TARIFF
 from grid_opt.plan.schema import specs
 from grid_opt.verify.table_files import NotMadeError, TableFiles
 
@@ -38,7 +38,7 @@ def declared_dims(name: str) -> tuple[str, ...] | None:
     spec = specs().get(name)
     if spec is not None:
         return spec.dims
-    declared = {**WORLD, **FOOTPRINT, **FLEET, **NODAL, **MENU, **UPGRADE, **TARIFF, **SUPPLY}.get(name)
+    declared = {**WORLD, **FOOTPRINT, **FLEET, **NODAL, **MENU, **UPGRADE, **TARIFF, **DELIVERED, **SUPPLY}.get(name)
     return None if declared is None else declared.dims
 
 

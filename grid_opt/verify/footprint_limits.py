@@ -119,7 +119,7 @@ def _on(ledger: str, e: Evidence) -> bool:
 
 def _priced_or_capped(e: Evidence) -> bool:
     carbon = e.case.carbon
-    return bool(carbon.cap_t) or any(price > 0 for price in carbon.price_usd_per_t.values())
+    return carbon.count or bool(carbon.cap_t) or any(price > 0 for price in carbon.price_usd_per_t.values())
 
 
 not_negative("carbon.emitted", "Emissions are not negative.", "t", when=_priced_or_capped)
@@ -175,7 +175,7 @@ def cap_year(e: Evidence) -> Excess:
 
 def _counts_water(e: Evidence) -> bool:
     water = e.case.water
-    return bool(water.cap_m3) or any(price > 0 for price in water.price_usd_per_m3.values())
+    return water.count or bool(water.cap_m3) or any(price > 0 for price in water.price_usd_per_m3.values())
 
 
 not_negative("water.consumed", "Water consumed is not negative.", "m3", when=_counts_water)

@@ -46,8 +46,19 @@ def strictness(e: Evidence) -> Excess:
         free = (rows.amount < -ROOM / 1e-6 * size).reindex_like(price, fill_value=True)
         wrong = np.where(free.transpose(*price.dims).values, -abs(price.values), price.values)
         found[name] = _below_zero(wrong)
+    if "dual_carbon_horizon" in e.plan.variables:
+        found["dual_carbon_horizon"] = _horizon(e)
     values = xr.DataArray(list(found.values()), dims="price", coords={"price": list(found)})
     return Excess(values, 1e-2 + 0.0 * values)
+
+
+def _horizon(e: Evidence) -> float:
+    """Return by how much the price of a tonne of all years is below its weight, or beside it where there is room."""
+    price, weight = float(e["dual_carbon_horizon"]), 1e3 * e.case.tradeoff.weights.get("carbon", 0.0)
+    most, emitted = e.case.tradeoff.most.get("carbon", np.inf), float(e["reached"].sel(criterion="carbon"))
+    if emitted < most * (1.0 - ROOM):
+        return abs(price - weight) - ROOM * weight
+    return weight - price - ROOM * weight
 
 
 def _below_zero(price: Values) -> float:
@@ -63,9 +74,11 @@ def emission_price(e: Evidence) -> tuple[Values, Values]:
     """
     nothing = np.zeros_like(e["purchase"].values)
     carbon = e.case.carbon
-    if not (carbon.cap_t or any(price > 0 for price in carbon.price_usd_per_t.values())):
+    horizon = "carbon" in (*e.case.tradeoff.most, *e.case.tradeoff.weights)
+    if not (horizon or carbon.cap_t or any(price > 0 for price in carbon.price_usd_per_t.values())):
         return nothing, nothing
-    if carbon.cap_t and "dual_carbon" not in e.plan.variables:
+    lacks = horizon and "dual_carbon_horizon" not in e.plan.variables
+    if lacks or (carbon.cap_t and "dual_carbon" not in e.plan.variables):
         return nothing - np.inf, nothing + np.inf
     books, season = Books.of(e.case), e["slice_season"].values.astype(int)
     dual = e["dual_carbon"].values if carbon.cap_t else np.zeros(len(e.labels("year")))
@@ -76,5 +89,6 @@ def emission_price(e: Evidence) -> tuple[Values, Values]:
     rate = rate / KILO / (1.0 + e["loss"].values[:, None, None])
     for n, a in enumerate(e.labels("year")):
         worth = np.array([books.bill(int(a), c) for c in (1, 2, 3, 4)])
-        rate[:, n] *= (paid_price(e, int(a)) + dual[n]) * worth.mean() / worth[season - 1]
+        all_years = float(e["dual_carbon_horizon"]) * len(e.case.represented_years(int(a))) if horizon else 0.0
+        rate[:, n] *= ((paid_price(e, int(a)) + dual[n]) * worth.mean() + all_years) / worth[season - 1]
     return (rate if carbon.ledger == "location" else nothing), rate

@@ -11,9 +11,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.ledger import Books
+from grid_opt.verify.supply import metered_mw, wheeled_mw
 from grid_opt.verify.tariff_calendar import (
     day_kinds,
     days_in,
@@ -141,10 +143,16 @@ class Account:
 
     @cached_property
     def _metered(self) -> dict[int, np.ndarray[tuple[int], np.dtype[np.float64]]]:
-        e = self.e
-        bought = e["purchase"].sel(region=self.region)
-        loss = float(e["loss"].sel(region=self.region))
-        return {int(a): bought.sel(year=a).values / (1.0 + loss) for a in e.labels("year")}
+        return self._at_the_meter(metered_mw(self.e))
+
+    @cached_property
+    def _delivered(self) -> dict[int, np.ndarray[tuple[int], np.dtype[np.float64]]]:
+        return self._at_the_meter(wheeled_mw(self.e))
+
+    def _at_the_meter(self, power: xr.DataArray) -> dict[int, np.ndarray[tuple[int], np.dtype[np.float64]]]:
+        """Take the losses of delivery off what comes over the grid [MW], by operating year."""
+        here, loss = power.sel(region=self.region), float(self.e["loss"].sel(region=self.region))
+        return {int(a): here.sel(year=a).values / (1.0 + loss) for a in self.e.labels("year")}
 
     def hours_of(self, month: str) -> dict[tuple[str, int], float]:
         """Return the hours of a month that every slice stands for, by kind of day and slice."""
@@ -208,11 +216,14 @@ class Account:
         year = self.operating[int(month[:4])]
         price = self.e["price"].sel(region=self.region, year=year).values
         up = 1.0 + float(self.e["loss"].sel(region=self.region))
-        usd = 0.0
+        usd, given_back, delivered = 0.0, 0.0, self._delivered[year]
         for (_, s), hours in self.hours_of(month).items():
-            rate = terms["multiplier"] * float(price[s]) * up + terms["adder_usd_per_mwh"]
-            usd += hours * float(self._mw(month)[s]) * rate
+            wholesale = terms["multiplier"] * float(price[s]) * up
+            usd += hours * float(self._mw(month)[s]) * (wholesale + terms["adder_usd_per_mwh"])
+            given_back += hours * float(delivered[s]) * wholesale
         yield "", usd
+        if given_back:
+            yield "delivered", -given_back
 
     def _rider(self, month: str, terms: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         mwh = sum(hours * float(self._mw(month)[s]) for (_, s), hours in self.hours_of(month).items())

@@ -15,7 +15,8 @@ from grid_opt.resources import models_dir
 from grid_opt.verify.check import Excess, at_most, check, equal_money, not_negative, stack
 from grid_opt.verify.evidence import Evidence, NotMadeError
 from grid_opt.verify.ledger import worth_today
-from grid_opt.verify.tariff_bills import accounts, all_lines
+from grid_opt.verify.supply import has_wheeled, metered_mw, wheeled_mw
+from grid_opt.verify.tariff_bills import Account, accounts, all_lines
 from grid_opt.verify.tariff_calendar import later
 
 BOOKED = {
@@ -36,6 +37,10 @@ def _with_menu(e: Evidence) -> bool:
 
 def _with_reserve(e: Evidence) -> bool:
     return pays(e) and (e.case.connection.menu or bool(e.case.supply.onsite))
+
+
+def _with_deliveries(e: Evidence) -> bool:
+    return pays(e) and has_wheeled(e)
 
 
 def recomputed(part: str) -> Callable[[Evidence], xr.DataArray]:
@@ -164,7 +169,7 @@ def peak_limit(e: Evidence) -> Excess:
 )
 def design_day(e: Evidence) -> Excess:
     """Compare the meter in every slice with the least declared peak day of its quarter."""
-    metered = e["purchase"] / (1.0 + e["loss"])
+    metered = metered_mw(e) / (1.0 + e["loss"])
     season = e["slice_season"].values.astype(int)
     limits = np.empty(metered.shape)
     for n, region in enumerate(e.labels("region")):
@@ -174,6 +179,24 @@ def design_day(e: Evidence) -> Excess:
             day = [min(account.demand(f"{first}-{3 * c + k:02d}") for k in (1, 2, 3)) for c in range(4)]
             limits[n, a] = np.array(day)[season - 1]
     return at_most(metered, xr.DataArray(limits, coords=metered.coords, dims=metered.dims))
+
+
+@check("tariff.retail_access", "Contracts deliver only where the tariff bills energy at the wholesale price, "
+       "throughout.", "1", when=_with_deliveries)  # fmt: skip
+def retail_access(e: Evidence) -> Excess:
+    """Look for a schedule in force in any month, for any size, without energy at a multiple of the wholesale price."""
+    region = dict(zip(map(str, e.labels("ppa")), map(str, e["ppa_region"].values), strict=True))
+    wrong = {str(label): float(_is_closed(accounts(e)[region[str(label)]])) for label in e.labels("wheeled")}
+    return Excess(xr.DataArray(list(wrong.values()), dims="wheeled", coords={"wheeled": list(wrong)}), 0.5)
+
+
+def _is_closed(account: Account) -> bool:
+    first, last = f"{account.years[0][0]}-01", f"{account.years[-1][0]}-12"
+    for one in account.tariff["schedules"].values():
+        rules = one["first_month"] <= last and (one["last_month"] or "9999-12") >= first
+        if rules and not any(terms["multiplier"] > 0.0 for terms in one["indexed"].values()):
+            return True
+    return False
 
 
 def _contract_of_sizes(e: Evidence) -> xr.DataArray:
@@ -256,10 +279,11 @@ def _size_lifts(e: Evidence) -> Any:
 def _metered(e: Evidence) -> Any:
     """Return the meter readings of bounds, less other billed quantities that count towards a least bill."""
     reading: dict[str, float] = {"": 0.0}
-    metered = e["purchase"] / (1.0 + e["loss"])
+    flows = [(e["purchase"], "meter_weight")] + ([(wheeled_mw(e), "meter_delivered")] if has_wheeled(e) else [])
     for n, meter in enumerate(e.labels("meter")):
-        here = metered.sel(region=str(e["meter_region"].values[n]), year=int(e["meter_year"].values[n]))
-        reading[str(meter)] = float((here.values * e["meter_weight"].values[n]).sum())
+        region, year = str(e["meter_region"].values[n]), int(e["meter_year"].values[n])
+        read = sum(float((mw.sel(region=region, year=year).values * e[w].values[n]).sum()) for mw, w in flows)
+        reading[str(meter)] = read / (1.0 + float(e["loss"].sel(region=region)))
     counts: dict[str, float] = defaultdict(float)
     billed = dict(zip([str(n) for n in e.labels("line")], e["billed"].values.tolist(), strict=True))
     for bound, line, rate in zip(

@@ -9,7 +9,7 @@ from functools import partial
 import xarray as xr
 
 from grid_opt.plan.schema import FORGONE, PROVENANCE, STATUSES, cost_terms_of, specs
-from grid_opt.verify import bills, capital, footprint_money, nodal, offer_money, supply_money, tariffs, tokens
+from grid_opt.verify import bills, capital, footprint_money, nodal, offer_money, supply_money, tariffs, tokens, tradeoff
 from grid_opt.verify.check import (
     FEASIBILITY,
     MONEY_RELATIVE,
@@ -107,6 +107,8 @@ def objective(e: Evidence) -> Excess:
     if e.case.objective.goal == "most_tokens":
         budget = e.case.budget.present_value_musd or math.nan
         wanted = 1e6 * (tokens.missed_share(e) - 1.0) + 1e3 * wanted / budget
+    elif e.case.tradeoff.weights:
+        wanted = tradeoff.weighed_musd(e, wanted)
     return Excess(whole_plan(abs(e.number("objective") - wanted)), MONEY_RELATIVE * max(1.0, abs(wanted)))
 
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from grid_opt.config import Case  # noqa: E402
+from grid_opt.config.sections_tradeoff import CRITERIA  # noqa: E402
 from grid_opt.formulation import (  # noqa: E402
     bills,
     campus,
@@ -33,12 +34,14 @@ from grid_opt.formulation import (  # noqa: E402
     service,
     supply,
     tariff,
+    tradeoff,
     upgrades,
     water,
 )
 from grid_opt.formulation.block import DIMENSIONS, Declaration  # noqa: E402
 from grid_opt.formulation.model import print_formulas  # noqa: E402
 from grid_opt.formulation.tex_builder import TexBuilder  # noqa: E402
+from grid_opt.inputs.tradeoff import with_criteria  # noqa: E402
 from tests.tiny import tiny_case, tiny_world  # noqa: E402
 from tests.tiny_carbon import FOOTPRINT_BLOCKS, FOOTPRINTS  # noqa: E402
 from tests.tiny_fleet import fleet_case, fleet_tiny_world  # noqa: E402
@@ -69,6 +72,7 @@ BLOCKS = {
     "matching": matching.Matching,
     "carbon": carbon.Carbon,
     "water": water.Water,
+    "tradeoff": tradeoff.Tradeoff,
     "capital": capital.Capital,
     "budget": capital.Capital,
     "tariff": tariff.Tariffs,
@@ -95,10 +99,11 @@ of `capital`. A case without a menu of offers has, of the blocks `connection`, `
 only `connection.headroom`. The blocks `onsite`, `supply`, `contracts`, `forwards`, `plant` and `store` are those of
 sources that a case admits under `[supply]`; without any, their terms drop out of the power balance, of capacity and of
 outlays. `certificates`, `matching`, `carbon` and `water` are there where a case asks something of them; of the three
-ledgers of `carbon` it has one. One whose campuses stand at buses of a network has `nodal` in place of `network` and
-`bills.energy`; `base` is the dispatch without campuses, solved before it with the constraints of `nodal` for no new
-load and limits that may be exceeded. Upper-case letters with a calligraphic hand are sets; an index set's own letter in
-upper case, as in $n_{r,Q}$, is its last element. A variable one step before the first quarter is zero.
+ledgers of `carbon` it has one; `tradeoff` is there where criteria beside money are limited or weighed. One whose
+campuses stand at buses of a network has `nodal` in place of `network` and `bills.energy`; `base` is the dispatch
+without campuses, solved before it with the constraints of `nodal` for no new load and limits that may be exceeded.
+Upper-case letters with a calligraphic hand are sets; an index set's own letter in upper case, as in $n_{r,Q}$, is its
+last element. A variable one step before the first quarter is zero.
 
 | dimension | index | set |
 |---|---|---|
@@ -123,7 +128,7 @@ def declarations() -> dict[str, Declaration]:
         plain = supply_world(one, plain, **rich_sources(plain))
         world = menu_world(one, rich_offers(plain), plain, upgrades=rich_upgrades(one))
         found |= print_formulas(one, world)
-        paying = with_knobs(one, tariffs={"charge": True}, supply={"contracts": ["financial"]})
+        paying = with_knobs(one, tariffs={"charge": True})
         tariffs = [by_size(), *(named(parts, name) for name, parts in charges().items())]
         regions = world["region"].values.tolist()
         found |= print_formulas(paying, tariffs_world(paying, dict(zip(regions, tariffs, strict=False)), world))
@@ -132,7 +137,18 @@ def declarations() -> dict[str, Declaration]:
         plain = tiny_world(one)
         printed = print_formulas(one, supply_world(one, plain, **rich_sources(plain)))
         found |= {name: d for name, d in printed.items() if name.split(".")[0] in FOOTPRINT_BLOCKS}
-    return found
+    return found | trade_offs()
+
+
+def trade_offs() -> dict[str, Declaration]:
+    """Print a case that limits and weighs every criterion; that its objective has weights is told in words."""
+    asked = dict.fromkeys(CRITERIA, 1.0)
+    one = with_knobs(
+        fleet_case(objective={"goal": "least_cost"}), carbon={"count": True}, water={"count": True},
+        tradeoff={"most": asked, "weights": asked, "references": [["Z0"]]},
+    )  # fmt: skip
+    printed = print_formulas(one, with_criteria(one, fleet_tiny_world(one)))
+    return {name: d for name, d in printed.items() if name.startswith("tradeoff.")}
 
 
 def with_knobs(case: Case, **sections: dict[str, object]) -> Case:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,8 @@ from grid_opt.atomic import write_text
 from grid_opt.config.reading import parse_toml
 from grid_opt.report import style, sweep_charts
 from grid_opt.report.sweep_charts import Bar
-from grid_opt.study.sweeps import sensitivity
+from grid_opt.report.tables import to_csv
+from grid_opt.study.sweeps import regret, sensitivity, sites
 from grid_opt.study.sweeps.cases import shown
 from grid_opt.study.sweeps.cube import CUBE, gather, table_of, write_cube, write_tables
 from grid_opt.study.sweeps.design import BASE
@@ -25,6 +26,13 @@ from grid_opt.study.sweeps.schema import Design
 TORNADO: Final = "tornado.png"
 HEAT_MAP: Final = "heat_map.png"
 WHERE: Final = "where.png"
+OFTEN: Final = "chosen.png"
+PARALLEL: Final = "parallel.png"
+_RESULTS: Final = {
+    "objective": "objective", "all_in_usd_per_mwh": "all-in price", "final_it_mw": "IT power at the end",
+    "sites": "campuses",
+}  # fmt: skip
+"""What the lines of the parallel coordinates go through after the axes."""
 ANALYZED: Final = ("sobol", "morris")
 
 
@@ -37,12 +45,13 @@ def write_results(manifest: Manifest, folder: Path, parquet: bool = False) -> di
     notes: list[str] = []
     if manifest.method in ANALYZED:
         notes += _write_sensitivity(manifest, folder, table)
+    notes += _write_sites(manifest, cube, folder)
     drawn = []
     with style.look():
         for name, figure in _pictures(manifest, cube, table):
             style.save(figure, folder / name)
             drawn.append(name)
-    for name in {TORNADO, HEAT_MAP, WHERE} - set(drawn):
+    for name in {TORNADO, HEAT_MAP, WHERE, OFTEN, PARALLEL} - set(drawn):
         (folder / name).unlink(missing_ok=True)  # of an earlier state of the sweep
     return summary_of(manifest, folder, table, notes)
 
@@ -65,6 +74,34 @@ def summary_of(manifest: Manifest, folder: Path, table: pd.DataFrame, notes: lis
         "notes": notes,
         "cases": rows,
     }
+
+
+def write_regrets(manifest: Manifest, folder: Path, most: int, say: Callable[[str], None]) -> list[str]:
+    """Price the ``most`` plans that come most often under every case; write table and picture, and say it in words."""
+    found = regret.regrets(manifest, folder, most, say)
+    write_text(folder / regret.FILE, to_csv(found))
+    if found.empty:
+        return ["no case has a plan, so there is no regret"]
+    unit = str(gather(manifest, folder)["objective"].attrs["units"])
+    plans, cases = (list(dict.fromkeys(found[name])) for name in ("plan", "case"))
+    shape = [(row.plan, row.case) for row in found.itertuples()]
+    values = pd.Series(found["regret"].to_numpy(), index=pd.MultiIndex.from_tuples(shape)).unstack().loc[plans, cases]
+    with style.look():
+        style.save(sweep_charts.regrets(values, unit, manifest.title or manifest.name), folder / regret.PICTURE)
+    return regret.in_words(found, unit)
+
+
+def _write_sites(manifest: Manifest, cube: xr.Dataset, folder: Path) -> list[str]:
+    """Write how often sites are chosen and where they switch; say in words how many switches there are."""
+    if "it_mw" not in cube:
+        for name in (sites.CHOSEN, sites.SWITCHES):
+            (folder / name).unlink(missing_ok=True)  # of an earlier state of the sweep
+        return []
+    power = sites.final_power(manifest, cube)
+    write_text(folder / sites.CHOSEN, to_csv(sites.chosen(power)))
+    found = sites.switches(manifest, cube, power)
+    write_text(folder / sites.SWITCHES, to_csv(found))
+    return [f"{len(found)} times a site enters or leaves from one value of an axis to the next"] if len(found) else []
 
 
 def _write_sensitivity(manifest: Manifest, folder: Path, table: pd.DataFrame) -> list[str]:
@@ -92,15 +129,14 @@ def _pictures(manifest: Manifest, cube: xr.Dataset, table: pd.DataFrame) -> Iter
             cube["objective"].isel(others).transpose(rows, columns), unit,
             f"{title}: objective" + (f" at {at}" if at else ""),
         )  # fmt: skip
-    power = cube["it_mw"].isel(quarter=-1)
-    dims = [dim for dim in power.dims if dim != "region"]
-    values = power.transpose(*dims, "region").values.reshape(len(table), -1)
-    yield (
-        WHERE,
-        sweep_charts.where(
-            pd.DataFrame(values.T, index=power["region"].values.tolist(), columns=table["label"].tolist()), title
-        ),
-    )
+    if len(manifest.axes) > 1 and manifest.method != "tornado":
+        units = {name: str(cube[name].attrs["units"]) for name in _RESULTS if name in cube}
+        measures = {name: _RESULTS[name] + (f"\n[{unit}]" if unit != "1" else "") for name, unit in units.items()}
+        yield PARALLEL, sweep_charts.parallel(table, list(manifest.axes), measures, title)
+    power = sites.final_power(manifest, cube).T
+    power.columns = pd.Index(table["label"])
+    yield WHERE, sweep_charts.where(power, title)
+    yield OFTEN, sweep_charts.how_often(power, title)
 
 
 def _tornado(manifest: Manifest, table: pd.DataFrame, unit: str, title: str) -> Figure | None:

@@ -22,7 +22,7 @@ from grid_opt.study.sweeps.layout import (
 )
 from grid_opt.study.sweeps.lock import locked
 from grid_opt.study.sweeps.manifest import Manifest, Run, read_manifest
-from grid_opt.study.sweeps.results import write_results
+from grid_opt.study.sweeps.results import write_regrets, write_results
 from grid_opt.study.sweeps.schema import Limits
 
 
@@ -130,12 +130,25 @@ def resume(
         return write_results(manifest, there, parquet)
 
 
-def report(folder: str | Path, *, parquet: bool = False) -> dict[str, Any]:
-    """Write the results of a sweep anew from what ran so far. Raises :class:`InputError` while it is at work."""
-    there = Path(folder)
+def report(
+    folder: str | Path, *, parquet: bool = False, regret: int = 0, watcher: Watcher | None = None
+) -> dict[str, Any]:
+    """Write the results of a sweep anew from what ran so far.
+
+    With ``regret`` so many plans, those that come most often, are priced under every case (``regret.csv``).
+
+    Raises: InputError while it is at work, or where plans cannot be priced under other cases.
+    """
+    there, watch = Path(folder), watcher or Quiet()
     read_manifest(there)
     with locked(there):
-        return write_results(read_manifest(there), there, parquet)
+        manifest = read_manifest(there)
+        if regret:
+            check_unchanged(manifest, there)
+        found = write_results(manifest, there, parquet)
+        if regret:
+            found["notes"] += write_regrets(manifest, there, regret, watch.say)
+        return found
 
 
 def dry_run(
