@@ -41,18 +41,22 @@ class Progress:
 
 @dataclass(frozen=True)
 class Options:
-    """How to solve. Tolerances are HiGHS's defaults and cannot be set: tighter ones were measured to mislead."""
+    """How to solve. Tolerances are HiGHS's defaults and cannot be set: tighter ones were measured to mislead.
+
+    A search ends at its gap, at its limit of time, or with a plan whose objective is at the ``target`` or below.
+    """
 
     gap: float = 1e-4
     time_limit_s: float = 600.0
     threads: int = 2
     seed: int = 0
+    target: float = float("-inf")
     progress: Callable[[Progress], None] | None = field(default=None, compare=False)
     stop: threading.Event | None = field(default=None, compare=False)
 
     def quietly(self, time_limit_s: float) -> Options:
         """Return the options of a short solve that follows the search: no news, not to be stopped."""
-        return replace(self, progress=None, stop=None, time_limit_s=time_limit_s)
+        return replace(self, progress=None, stop=None, target=float("-inf"), time_limit_s=time_limit_s)
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ def _engine(options: Options) -> Any:
         "mip_rel_gap": options.gap,
         "mip_abs_gap": 0.0,
         "time_limit": float(options.time_limit_s),
+        "objective_target": options.target,
     }
     for name, value in settings.items():
         if engine.setOptionValue(name, value) != highspy.HighsStatus.kOk:
@@ -297,7 +302,9 @@ def _read(engine: Any, matrix: Matrix) -> Answer:
         return Answer("infeasible", detail)
     if status in (kinds.kUnbounded, kinds.kUnboundedOrInfeasible):
         return _settle_unbounded(matrix, detail)
-    stopped = {kinds.kTimeLimit, kinds.kInterrupt, kinds.kSolutionLimit, kinds.kIterationLimit}
+    stopped = {
+        kinds.kTimeLimit, kinds.kInterrupt, kinds.kSolutionLimit, kinds.kIterationLimit, kinds.kObjectiveTarget
+    }  # fmt: skip
     if status != kinds.kOptimal and status not in stopped:
         raise SolverError(f"HiGHS ended with status {detail!r}")
     is_mip = bool(matrix.integer.any())

@@ -82,6 +82,8 @@ def search_sites(
         stage(f"bound {linear.bound:,.6g}: searching the {len(regions.sites) - len(closed)} regions where it builds")
         search.among(closed, _FEW_SHARE, max(options.gap, _START_GAP))
         if search.wants_better:
+            search.raise_floor(closed)
+        if search.wants_better and not search.done:
             search.between(closed, linear.x)
         if not search.best.interrupted:
             closed = search.hopeless(closed)
@@ -148,7 +150,8 @@ class _Search:
         """Solve a program whose plans are plans of the whole, from the best, and keep what is better."""
         left = share * (self.options.time_limit_s - self.seconds)
         listener = self._listener(closed)
-        chosen = replace(self.options, gap=gap, time_limit_s=max(1.0, left), progress=listener)
+        enough = self.floor + self.options.gap / (1 + self.options.gap) * abs(self.floor)  # proven good enough as it is
+        chosen = replace(self.options, gap=gap, target=enough, time_limit_s=max(1.0, left), progress=listener)
         found = solve(program, chosen, self.best.x)
         self.nodes += found.nodes
         known = replace(self.best, detail=found.detail, interrupted=found.interrupted)
