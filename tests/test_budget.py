@@ -50,7 +50,7 @@ def test_bound_and_plan_enclose_the_optimum_and_the_budget_holds(money: float, s
 def test_the_whole_search_ends_with_whole_systems_within_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("grid_opt.solve.budget.DENSE", 1)
     matrix, counts, _row = _program(200.0, 0)
-    answer = searching.search(matrix, counts, Options(gap=0.05))
+    answer = searching.search(matrix, counts, None, Options(gap=0.05))
     known = solve(matrix, Options(gap=0.0))
     assert answer.x is not None
     np.testing.assert_allclose(answer.x[counts], np.round(answer.x[counts]), atol=1e-6)
