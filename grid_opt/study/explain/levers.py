@@ -18,7 +18,7 @@ from grid_opt.inputs.headroom import headroom_at
 from grid_opt.inputs.offers import offer_world
 from grid_opt.inputs.schema_fleet import declared_arrays
 from grid_opt.inputs.schema_offers import MENU, UPGRADE
-from grid_opt.inputs.schema_tariffs import TARIFF
+from grid_opt.inputs.schema_tariffs import DELIVERED, TARIFF
 from grid_opt.inputs.tables import inputs_sha256, read_tables
 from grid_opt.inputs.tariffs import capacity_table, region_tariffs, tariff_world
 
@@ -82,7 +82,7 @@ def changed(case: Case, world: xr.Dataset, tables: Tables, change: Change) -> xr
         found = offer_world(case, bare, {**tables, "headroom": headroom})
     if case.tariffs.charge and not _pays_the_same(world, found):
         names = region_tariffs(tables["region_tariffs"], found["region"].values.tolist())
-        bare = found.drop_vars([name for name in TARIFF if name in found])
+        bare = found.drop_vars([name for name in (*TARIFF, *DELIVERED) if name in found])
         found = tariff_world(case, bare, names, capacity_table(tables["capacity_prices"]))
     return found
 
