@@ -26,7 +26,7 @@ COST_WORDS = {
     "fixed_om": "Fixed operation and maintenance",
     "energy": "Wholesale energy",
     "generation": "Generation, above that without campuses",
-    "lost_load": "Existing load lost",
+    "lost_load": "Existing load lost, above that without campuses",
     "rider": "Delivery riders",
     "delivery": "Delivery demand charges",
     "capacity": "Capacity obligation",
