@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from grid_opt.solve import recourse
 from grid_opt.solve.highs import Answer, Options, audit, solve
 from grid_opt.solve.recourse import Recourse
+from grid_opt.solve.regions import UNPLACED, Regions
 from grid_opt.solve.standard_form import Array, Flags, Matrix
 
 OPTIONS = Options(gap=0.0)
@@ -188,3 +189,14 @@ def test_a_search_that_the_cuts_misled_is_repeated() -> None:
     answer = parted.solve(parted.master, OPTIONS)
     assert parted.size > before
     assert answer.objective - answer.bound <= 1e-6 * abs(answer.objective)
+
+
+def test_regions_keep_what_may_be_a_fraction_when_cuts_are_added() -> None:
+    matrix, hourly = shop()
+    parted = Recourse(matrix, hourly, OPTIONS)
+    fractions = replace(parted.master, integer=np.zeros_like(parted.master.integer))
+    regions = Regions(fractions, parted.joined(np.array([0, 0, 0, 0, 0, 0]), UNPLACED), {0: [0]}, parted)
+    before = parted.size
+    regions.solve(fractions, OPTIONS)
+    assert parted.size > before and regions.matrix.shape[0] == parted.size
+    assert not regions.matrix.integer.any()

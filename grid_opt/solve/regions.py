@@ -161,7 +161,7 @@ class Regions:
         assert self.recourse is not None
         have = len(self.of_row)
         if self.recourse.size > have:
-            self.matrix = self.recourse.master
+            self.matrix = self.recourse.with_cuts(self.matrix)
             added = _of_rows(sp.csr_array(self.matrix.rows_matrix[have:]), self.of_column)
             self.of_row = np.concatenate([self.of_row, added])
 

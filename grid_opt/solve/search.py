@@ -20,7 +20,7 @@ _FIRST_SHARE = 0.8
 """Share of the asked gap that the first step may use; rounding thousands of systems takes less than the rest."""
 _WHOLE_SHARE = 0.25
 """Share of the asked gap that the second step may use."""
-_WHOLE_S = 30.0
+_WHOLE_S = 60.0
 """Longest search for whole systems in given campuses."""
 _WHOLE_ROUNDING = 1e-6
 _ROUNDING = 1e-7
@@ -147,7 +147,8 @@ class _Search:
         )
         floor = replace(near, col_upper=np.where(counts, down, near.col_upper), integer=np.zeros_like(matrix.integer))
         start = self._solve(floor, options.quietly(_WHOLE_S))
-        return self._solve(near, replace(options.quietly(_WHOLE_S), gap=_WHOLE_SHARE * options.gap), start.x)
+        found = self._solve(near, replace(options.quietly(_WHOLE_S), gap=_WHOLE_SHARE * options.gap), start.x)
+        return found if found.x is not None or start.x is None else replace(start, status="feasible", bound=-np.inf)
 
 
 def _judged(answer: Answer, bound: float, first: Answer, options: Options) -> Answer:
