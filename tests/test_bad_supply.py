@@ -73,13 +73,13 @@ BAD: dict[str, tuple[Spoil, str, int, str, tuple[str, ...]]] = {
         own("battery", "least_storage_h", "0"), OWN, 6, "least_storage_h", ("stores energy", "above 0")
     ),
     "a battery with the most hours below the least": (
-        own("battery", "most_storage_h", "1"), OWN, 6, "most_storage_h", ("below the least", "at least least_storage_h 2")
+        own("battery", "most_storage_h", "1"), OWN, 6, "most_storage_h", ("below the least", "least_storage_h 2")
     ),
     "a battery of which nothing can be used": (
         own("battery", "usable_fraction", "0"), OWN, 6, "usable_fraction", ("stores energy", "above 0")
     ),
     "a battery that fades to nothing": (
-        own("battery", "fade_per_year", "0.07"), OWN, 6, "fade_per_year", ("nothing is left", "15 years", "below 0.06667")
+        own("battery", "fade_per_year", "0.07"), OWN, 6, "fade_per_year", ("nothing is left", "15 years", "0.0667")
     ),
     "a fade in percent": (
         own("battery", "fade_per_year", "2"), OWN, 6, "fade_per_year", ("percentage; divide by 100",)

@@ -255,16 +255,18 @@ def test_what_screening_says_a_battery_is_worth_is_what_it_saves(seed: int) -> N
         BATTERY, cost=float(rng.uniform(1e5, 4e5)), fixed=1e3, most=1.0, fade=0.02, usable=0.95, accredited=0.4,
         energy_cost=float(rng.uniform(5e4, 2e5)), energy_fixed=500.0, backing=6.0, credit=(0.3, 0.0, 0.2, 0.0),
     )  # fmt: skip
-    case = hall_case({"onsite": ["battery"]}, flexibility={"max_curtailment_fraction": 0.0},
-                     horizon={"long_run_until_year": 2030}, finance={"real_discount_rate": 0.07})  # fmt: skip
+    knobs: dict[str, Any] = {
+        "flexibility": {"max_curtailment_fraction": 0.0}, "horizon": {"long_run_until_year": 2030},
+        "finance": {"real_discount_rate": 0.07},
+    }  # fmt: skip
+    case = hall_case({"onsite": ["battery"]}, **knobs)
     plain = one_hall(case, hours=6)
     plain["price"] = plain["price"].copy(data=rng.uniform(5, 120, plain["price"].shape))
     world = supply_world(case, plain, own=[battery])
     saved = (1 + LOSS) * world["price"].transpose("region", "year", "slice").values[0] + RIDER
     worth = battery_worth(case, world, battery.label, saved, capacity_worth(case, world, 0))
     plan = solve_tiny(case, world).plan
-    without = objective(hall_case({}, flexibility={"max_curtailment_fraction": 0.0},
-                                  horizon={"long_run_until_year": 2030}, finance={"real_discount_rate": 0.07}), plain)  # fmt: skip
+    without = objective(hall_case({}, **knobs), plain)
     found = 1e6 * (without - float(plan.attrs["objective"]))
     assert (worth > 0) == (found > 1)
     assert worth >= found - 1

@@ -145,12 +145,14 @@ class Stores:
         before = build.mapping(slice_before(case, world), symbol="s^{-}")
         self.stored = build.variable(
             "store.store_energy", self.over, symbol="e", unit="MWh", domain="nonnegative",
-            bounds=lambda h, a, s: (0, longest[h] * self._most(h, a, s)), meaning="energy stored at the end of the slice",
+            bounds=lambda h, a, s: (0, longest[h] * self._most(h, a, s)),
+            meaning="energy stored at the end of the slice",
         )  # fmt: skip
         build.constraint(
             "store.store_energy_most", self.over,
             lambda h, a, s: self.stored[h, a, s] <= self.available[h] * self.energy.usable[h, a, self.season_of[s]],
-            unit="MWh", meaning="No more than can be used of the battery's energy.", where=lambda h, a, s: self._most(h, a, s) > 0,
+            unit="MWh", meaning="No more than can be used of the battery's energy.",
+            where=lambda h, a, s: self._most(h, a, s) > 0,
         )  # fmt: skip
         build.constraint(
             "store.store_balance", self.over,

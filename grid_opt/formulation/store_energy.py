@@ -126,7 +126,8 @@ class StoreEnergy:
         )  # fmt: skip
         upkeep = build.parameter(
             "battery.store_upkeep_rate", world["store_fixed"] / QUARTERS_PER_YEAR / USD_PER_MUSD, ("store",),
-            symbol=r"\mu^{E}", unit="million USD/MWh", meaning="fixed operation and maintenance of energy for a quarter",
+            symbol=r"\mu^{E}", unit="million USD/MWh",
+            meaning="fixed operation and maintenance of energy for a quarter",
         )  # fmt: skip
         build.cost(
             "battery.store_capex", _DATED,

@@ -12,8 +12,8 @@ from grid_opt.formulation.money import Hours
 from grid_opt.formulation.onsite import OnSite
 from grid_opt.formulation.operation import Operation, quarter_of
 from grid_opt.formulation.own_dispatch import Plants, Stores
-from grid_opt.formulation.store_energy import StoreEnergy
 from grid_opt.formulation.ports import Capacity, Connected, Load
+from grid_opt.formulation.store_energy import StoreEnergy
 from grid_opt.units import MONTHS_PER_QUARTER, USD_PER_MUSD
 
 GWH_PER_MWH = 1e-3

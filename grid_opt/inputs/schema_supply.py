@@ -105,8 +105,8 @@ ONSITE = Table(
         Column("usd_per_kw_year", "float", "USD/(kW year)", "fixed operation and maintenance, of power", 0, 2_000),
         Column("usd_per_kwh_year", "float", "USD/(kWh year)", "the same of a battery's energy, without making good "
                "what fades", 0, 500),
-        Column("usd_per_mwh", "float", "USD/MWh", "running cost without fuel; for a battery per MWh discharged, without "
-               "what cycles take", 0, 500, above=_CENTS),
+        Column("usd_per_mwh", "float", "USD/MWh", "running cost without fuel; for a battery per MWh discharged, "
+               "without what cycles take", 0, 500, above=_CENTS),
         Column("mmbtu_per_mwh", "float", "MMBtu/MWh", "gas burnt, higher heating value; 0 without fuel", 0, 30,
                above="looks like Btu/kWh; divide by 1000"),
         Column("fuel_adder_usd_per_mmbtu", "float", "USD/MMBtu", "pipeline and firm delivery on top of "
@@ -196,7 +196,8 @@ STORE: dict[str, WorldArray] = {
     "store_most_hours": WorldArray(_STORE, "h", "most energy, as installed, per MW of power", 0, 1000),
     "store_left": WorldArray(
         ("store", "quarter", "year", "season"), "1",
-        "share of the energy installed in the quarter that can be used in a calendar quarter of an operating year", 0, 1,
+        "share of the energy installed in the quarter that can be used in a calendar quarter of an operating year",
+        0, 1,
     ),
     "store_cost": WorldArray(_STORE, "USD/MWh", "overnight cost of energy, as installed", 0, 1e8),
     "store_fixed": WorldArray(_STORE, "USD/MWh", "fixed operation and maintenance of energy a year", 0, 1e7),

@@ -1,14 +1,14 @@
 r"""Bound what a MW of a battery can be worth, with the energy beside it and the quarters of its building that pay best.
 
-What shifting power between the hours of year :math:`a` earns is the value of a linear program of that year, with power
-:math:`P_c` and usable energy :math:`U_c` of calendar quarter :math:`c` on its right-hand sides. Its prices at one battery
-bound it for every other:
+What shifting power between the hours of year :math:`a` earns is the value of a linear program of that year, with
+power :math:`P_c` and usable energy :math:`U_c` of calendar quarter :math:`c` on its right-hand sides. Its prices at one
+battery bound it for every other:
 
 .. math:: v_a(P, U) \le \sum_c \alpha_{ac} P_c + \lambda_{ac} U_c .
 
 A small program, the master, chooses power and energy quarter by quarter and pays for them, against such bounds of the
-years; where it would build, the years are asked again for their prices (Benders, Numerische Mathematik 4, 1962). It ends
-when nothing pays, when the battery that it would build does pay, or with the bound that it has.
+years; where it would build, the years are asked again for their prices (Benders, Numerische Mathematik 4, 1962). It
+ends when nothing pays, when the battery that it would build does pay, or with the bound that it has.
 """
 
 from __future__ import annotations
@@ -83,8 +83,10 @@ class _Years:
             raise SolverError(f"the arbitrage of a battery could not be bounded: {found.message}")
         each = -found.upper.marginals * scale * self.there
         of_power, of_energy = each[:count] + each[count : 2 * count], each[2 * count :]
-        by_season = [np.bincount(self.season, one, minlength=len(SEASONS)) for one in (of_power, of_energy)]
-        return by_season[0], by_season[1]
+        return self._by_season(of_power), self._by_season(of_energy)
+
+    def _by_season(self, each: Floats) -> Floats:
+        return np.array([each[self.season == c].sum() for c in range(len(SEASONS))])
 
 
 @dataclass
@@ -128,7 +130,7 @@ class _Master:
             rows=list(table),
             power=power,
             usable=usable,
-            upper=np.concatenate([np.where(ready, np.inf, 0.0), np.where(ready, np.inf, 0.0), np.full(n + years, np.inf)]),
+            upper=np.concatenate([np.tile(np.where(ready, np.inf, 0.0), 2), np.full(n + years, np.inf)]),
             right=[0.0] * len(table),
         )  # fmt: skip
 
@@ -155,7 +157,7 @@ class _Master:
         return earned
 
     def best(self) -> tuple[float, Floats, Floats, float]:
-        """Return what the best battery is worth by the bounds, its power and usable energy, and what it earns by them."""
+        """Return what the best battery is worth by the bounds, its power and usable energy, and what it is let earn."""
         n = (len(self.cost) - self.years) // 3
         one = np.concatenate([np.ones(n), np.zeros(len(self.cost) - n)])
         limits = np.stack([np.zeros(len(self.cost)), self.upper], axis=1)

@@ -1,12 +1,13 @@
 r"""Turn the rows of batteries into the arrays of the world: what their energy costs, and what of it can be used when.
 
-A battery ages twice over, and either way counts once. **Time** takes :math:`f^T` of the energy installed every year, used
-or not. That is no decision, so it is a number: of energy installed in quarter :math:`q'` the share
+A battery ages twice over, and either way counts once. **Time** takes :math:`f^T` of the energy installed every year,
+used or not. That is no decision, so it is a number: of energy installed in quarter :math:`q'` the share
 
 .. math:: \chi^{E} \, (1 - f^T a), \qquad a \text{ its age in the middle of the calendar quarter, in years}
 
-can be used, with :math:`\chi^E` the share that may be used of new energy. At the end of its life a battery is renewed, as
-it is paid for, and its age begins again. The long-run year stands for several: its share is their mean, by present value.
+can be used, with :math:`\chi^E` the share that may be used of new energy. At the end of its life a battery is renewed,
+as it is paid for, and its age begins again. The long-run year stands for several: its share is their mean, by present
+value.
 
 **Use** takes :math:`f^C` of the energy installed with every full cycle, whatever the size: a MWh discharged takes
 :math:`f^C / (\eta^B \chi^E)` MWh. That much is put in again at the price of energy, which makes it a cost by the MWh
@@ -60,7 +61,7 @@ def made_good(row: Any) -> float:
 
 
 def left_of(case: Case, row: Any, years: Mapping[int, Mapping[int, float]]) -> Floats:
-    """Return the share that can be used of energy installed in every quarter (quarter, year, season); 0 before it is."""
+    """Return the share that can be used of energy installed in every quarter (quarter, year, season); 0 before."""
     installed = np.array([quarter_ordinal(q) for q in case.quarters])
     left = np.zeros((len(installed), len(years), len(SEASONS)))
     for a, (year, mine) in enumerate(years.items()):

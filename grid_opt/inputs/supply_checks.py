@@ -90,7 +90,7 @@ def _battery(tables: Tables, number: int, row: Any) -> None:
         raise refusal(
             tables, _OWN, number, "fade_per_year", row.fade_per_year,
             f"nothing is left of the battery before the end of its life of {row.life_years:g} years",
-            f"below {1 / row.life_years:.4g}", "correct the share, or shorten life_years",
+            f"below {1 / row.life_years:.3g}", "correct the share, or shorten life_years",
         )  # fmt: skip
 
 

@@ -135,7 +135,9 @@ PLANT_DECISIONS: Final[dict[str, Spec]] = {
 """The further decision where they may build plant."""
 
 STORE_DECISIONS: Final[dict[str, Spec]] = {
-    "store_capacity": Spec(("store", "quarter"), "MWh", "Energy of batteries in service through the quarter, as installed"),
+    "store_capacity": Spec(
+        ("store", "quarter"), "MWh", "Energy of batteries in service through the quarter, as installed"
+    ),
     "store_usable": Spec(("store", "year", "season"), "MWh", "Energy of a battery that can be used"),
     "store_charge": Spec(("store", *_HOURLY), "MW", "Power that charges batteries"),
     "store_discharge": Spec(("store", *_HOURLY), "MW", "Power that batteries give"),

@@ -136,8 +136,9 @@ def onsite_table(plan: xr.Dataset) -> pd.DataFrame:
     """Return one row per technology on site and quarter in which it stands.
 
     Columns: ``region``, ``technology``, ``quarter``, ``own_mw``, ``own_units`` (0 where any size will do), ``own_mwh``
-    (energy of a battery as installed; 0 for plant), ``given_mwh`` and ``emitted_t`` of the last operating year (on the row of the last quarter; else 0), and
-    ``cost_musd`` of all years (likewise): capital less credits, upkeep, fuel and wear, present value.
+    (energy of a battery as installed; 0 for plant), ``given_mwh`` and ``emitted_t`` of the last operating year (on the
+    row of the last quarter; else 0), and ``cost_musd`` of all years (likewise): capital less credits, upkeep, fuel and
+    wear, present value.
     """
     mw, units = (plan[name].transpose("own", "quarter") for name in ("own_mw", "own_units"))
     quarters, rows = [str(q) for q in plan["quarter"].values], []
@@ -150,9 +151,12 @@ def onsite_table(plan: xr.Dataset) -> pd.DataFrame:
                 rows.append({
                     "region": str(plan["own_region"].values[d]), "technology": str(plan["own_technology"].values[d]),
                     "quarter": quarter, "own_mw": float(mw.values[d, q]), "own_units": float(units.values[d, q]),
-                    "own_mwh": energy[q], "given_mwh": last * given, "emitted_t": last * emitted, "cost_musd": last * cost,
+                    "own_mwh": energy[q], "given_mwh": last * given, "emitted_t": last * emitted,
+                    "cost_musd": last * cost,
                 })  # fmt: skip
-    columns = ("region", "technology", "quarter", "own_mw", "own_units", "own_mwh", "given_mwh", "emitted_t", "cost_musd")
+    columns = (
+        "region", "technology", "quarter", "own_mw", "own_units", "own_mwh", "given_mwh", "emitted_t", "cost_musd",
+    )  # fmt: skip
     return pd.DataFrame(rows, columns=list(columns))
 
 

@@ -70,7 +70,8 @@ def accredited_energy(e: Evidence) -> Excess:
     by_power = own.sel(own=labels).rename(own="store").assign_coords(store=labels).sel(quarter=rows)
     hours = e["store_accredited_hours"]
     by_energy = (_left_mwh(e) / hours.where(hours > 0, 1.0)).where(hours > 0, np.inf)
-    batteries = np.minimum(by_power.drop_vars("quarter"), by_energy)
+    by_power = by_power.drop_vars("quarter")
+    batteries = by_power.where(by_power < by_energy, by_energy)
     plants = own.where(~own["own"].isin(labels), 0.0).sel(quarter=rows).drop_vars("quarter")
     most = to_regions(e, batteries, "store") + to_regions(e, plants, "own")
     taken = e["own_capacity"].sel(quarter=rows).drop_vars("quarter")

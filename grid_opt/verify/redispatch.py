@@ -34,7 +34,8 @@ PLAN: Final = "plan"
 
 _OF_OPERATION: Final = (
     "time.", "operation.", "plant.", "store.", "battery.store_usable", "battery.aged_energy", "service.",
-    "supply.export", "supply.within_connection", "contracts.deliver", "resilience.", "carbon.", "certificates.", "matching.", "water.",
+    "supply.export", "supply.within_connection", "contracts.deliver", "resilience.", "carbon.", "certificates.",
+    "matching.", "water.",
 )  # fmt: skip
 """Beginnings of the names of a plan's checks that its operation must pass in any hours."""
 _NOT_AS_IN_A_PLAN: Final = ("operation.power_balance", "service.ported", "service.port_once")

@@ -6,6 +6,7 @@ Nothing is shared with the code that made them. Prices and weather are those tha
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
@@ -120,7 +121,7 @@ def store_wear(e: Evidence, label: str) -> float:
     The MWh leaves a store that loses on the way; it is so much of a full cycle of what can be used.
     """
     row = _row(e, "store", label)
-    leaves = 1.0 / _number(row, "round_trip_fraction") ** 0.5
+    leaves = 1.0 / math.sqrt(_number(row, "round_trip_fraction"))
     taken = _number(row, "fade_per_cycle") * leaves / _number(row, "usable_fraction")
     return _number(row, "usd_per_mwh") + taken * built("store", "usd_per_kwh", e, label)
 

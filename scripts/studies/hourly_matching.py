@@ -156,7 +156,7 @@ def pypsa_network(case: Case, plan: xr.Dataset, share: float) -> Any:
 
 
 def _add_battery(n: Any, case: Case, plan: xr.Dataset, count: int) -> None:
-    """Add the battery: stores and, on either way, links, a part for every calendar quarter; each is paid from then on."""
+    """Add the battery: stores and links, a part for every calendar quarter; each is paid from then on."""
     quarters, life = len(case.quarters), float(plan["own_life"].values[0])
     there, one_way = float(plan["store_available"].values[0]), float(plan["store_efficiency"].values[0])
     season = plan["slice_season"].values.astype(int) - 1
