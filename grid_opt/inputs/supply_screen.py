@@ -10,13 +10,13 @@ The bounds, by region, year and slice, with the price :math:`\pi`, rider and los
   bills for energy), with every MW used;
 - a battery: the best arbitrage between the hours of every day at :math:`v`, with the energy, and the quarters, that pay
   best (:mod:`grid_opt.inputs.store_screen`);
-- capacity: the price of all that is accredited (with tariffs, what a MW off the declared peaks saves);
+- capacity: the price of all that is accredited (with tariffs, what a MW off the declared peaks saves; of peaks that
+  outlast their year, what it can take off the highest row of every billed quantity);
 - a long contract: its strike against the price at the project, or what delivery saves: the wholesale price of the
   campus (with tariffs, what they make of it; riders and the like are spared by nobody), or what own power earns outside
   that a delivery sets free.
 
-Where a tariff has tiers of energy, a least bill, or peaks that outlast their year, more than a rate is saved on site,
-and all of that stays. What contracts deliver is metered: it moves no tier and no peak, and a least bill can only take
+Where a tariff has tiers of energy or a least bill, nothing here bounds what is saved on site, and all of that stays. What contracts deliver is metered: it moves no tier and no peak, and a least bill can only take
 back what it saves, or pay for what it costs. The bounds hold as long as a campus draws from the grid in the hour and
 its connection is not full. What pays only together, a battery that lives on the surplus of plant beside it, may be
 missed: ``supply.screen = false`` admits everything.
@@ -60,7 +60,7 @@ def screened(case: Case, world: xr.Dataset) -> xr.Dataset:
 
 def _kept(worth: Floats, kind: Floats, every: bool) -> Flags:
     """Return what is kept: all that may pay (all with a campus where ``every``), and the best of every kind."""
-    kept = np.isfinite(worth) & ((worth > -_ROUNDING_USD) | every)
+    kept = (worth > -np.inf) & ((worth > -_ROUNDING_USD) | every)
     for one in np.unique(kind):
         mine = np.flatnonzero(kind == one)
         if not kept[mine].any():
@@ -151,7 +151,7 @@ def capacity_worth(case: Case, world: xr.Dataset, region: int) -> Floats:
     quarters = list(case.quarters)
     if case.tariffs.charge:
         relief = world["tariff_relief"].sum(("part", "year")).transpose("region", "quarter")
-        return np.asarray(relief.values[region], dtype=np.float64)
+        return np.asarray(relief.values[region] + _off_lines(world, region), dtype=np.float64)
     each = world["capacity_charge"].transpose("region", "year", "season").values[region] * money_weights(case)
     worth = np.zeros(len(quarters))
     for a, year in enumerate(case.years):
@@ -160,13 +160,29 @@ def capacity_worth(case: Case, world: xr.Dataset, region: int) -> Floats:
     return worth
 
 
+def _off_lines(world: xr.Dataset, region: int) -> Floats:
+    """Return the most that a MW off the peaks of every quarter takes off billed quantities of a region (quarter) [USD].
+
+    A quantity is the highest of its rows, so that it falls by no more than the row that falls most.
+    """
+    falls = np.maximum(0.0, -world["bound_relief"].transpose("bound", "quarter").values)
+    rate = world["line_rate"].sum("year").values
+    mine = np.flatnonzero(world["line_region"].values == world["region"].values[region])
+    lines, total = world["line"].values, np.zeros(falls.shape[1])
+    for n in mine.tolist():
+        rows = world["bound_line"].values == lines[n]
+        if rows.any():
+            total += max(0.0, float(rate[n])) * falls[rows].max(axis=0)
+    return total
+
+
 def _hangs_on_lines(case: Case, world: xr.Dataset) -> Flags:
-    """Return the regions whose tariff bills energy or peaks by more than a rate, so that nothing bounds a saving."""
+    """Return the regions whose tariff bills energy by more than a rate, so that nothing bounds a saving."""
     regions = np.array(world["region"].values.tolist())
     if not case.tariffs.charge:
         return np.zeros(len(regions), dtype=bool)
     place = dict(zip(world["line"].values.tolist(), world["line_region"].values.tolist(), strict=True))
-    more = (world["bound_relief"] != 0).any("quarter").values | (world["bound_meter"].values != "")
+    more = world["bound_meter"].values != ""
     hang = {place[line] for line, flag in zip(world["bound_line"].values.tolist(), more.tolist(), strict=True) if flag}
     return np.isin(regions, sorted(hang))
 
