@@ -129,7 +129,6 @@ class Stores:
 
     def _energy(self, case: Case, world: xr.Dataset) -> None:
         build = self.build
-        longest = dict(zip(world["store"].values.tolist(), world["store_most_hours"].values.tolist(), strict=True))
         kept = build.parameter(
             "store.store_efficiency", world["store_efficiency"], ("store",), symbol=r"\eta^{B}", unit="1",
             meaning="share of what is taken that is stored, and of what leaves the store that is given",
@@ -145,7 +144,7 @@ class Stores:
         before = build.mapping(slice_before(case, world), symbol="s^{-}")
         self.stored = build.variable(
             "store.store_energy", self.over, symbol="e", unit="MWh", domain="nonnegative",
-            bounds=lambda h, a, s: (0, longest[h] * self._most(h, a, s)),
+            bounds=lambda h, a, s: (0, self.energy.most_hours[h] * self._most(h, a, s)),
             meaning="energy stored at the end of the slice",
         )  # fmt: skip
         build.constraint(

@@ -31,14 +31,16 @@ class StoreEnergy:
 
     def __init__(self, build: Builder, case: Case, world: xr.Dataset, onsite: OnSite) -> None:
         self.build, self.onsite = build, onsite
-        names, longest = world["store"].values.tolist(), world["store_most_hours"].values.tolist()
-        self._longest = dict(zip(names, longest, strict=True))
         self._mine = stores_at(world)
         self.at = build.mapping(self._mine, symbol=r"\mathcal{H}")
         self.when = build.mapping(
             {(a, c): case.capacity_quarter(a, c) for a in case.years for c in world["season"].values.tolist()},
             symbol="q",
         )
+        self.most_hours = build.parameter(
+            "battery.store_most_hours", world["store_most_hours"], ("store",), symbol=r"\overline{h}", unit="h",
+            meaning="most energy, as installed, per power",
+        )  # fmt: skip
         self.mwh = build.variable(
             "battery.store_capacity", _DATED, symbol="E", unit="MWh", domain="nonnegative",
             bounds=lambda h, q: (0, self._most(h, q)), meaning="energy in service through the quarter, as installed",
@@ -49,7 +51,7 @@ class StoreEnergy:
         self._costs(world)
 
     def _most(self, store: Index, quarter: Index) -> Expression:
-        return self._longest[store] * self.onsite.most[store, quarter]
+        return self.most_hours[store] * self.onsite.most[store, quarter]
 
     def _hours(self, world: xr.Dataset) -> None:
         build, mw, may = self.build, self.onsite.mw, self._may
@@ -57,16 +59,12 @@ class StoreEnergy:
             "battery.store_least_hours", world["store_least_hours"], ("store",), symbol=r"\underline{h}", unit="h",
             meaning="least energy, as installed, per power",
         )  # fmt: skip
-        most = build.parameter(
-            "battery.store_most_hours", world["store_most_hours"], ("store",), symbol=r"\overline{h}", unit="h",
-            meaning="most energy, as installed, per power",
-        )  # fmt: skip
         build.constraint(
             "battery.least_energy", _DATED, lambda h, q: self.mwh[h, q] >= least[h] * mw[h, q],
             unit="MWh", meaning="A battery has no less energy than its power asks for.", where=may,
         )  # fmt: skip
         build.constraint(
-            "battery.most_energy", _DATED, lambda h, q: self.mwh[h, q] <= most[h] * mw[h, q],
+            "battery.most_energy", _DATED, lambda h, q: self.mwh[h, q] <= self.most_hours[h] * mw[h, q],
             unit="MWh", meaning="Nor more than its power can use.", where=may,
         )  # fmt: skip
         build.constraint(
@@ -136,7 +134,7 @@ class StoreEnergy:
         )  # fmt: skip
         build.cost(
             "battery.store_upkeep", _DATED, lambda h, q: onsite.standing[q] * upkeep[h] * self.mwh[h, q],
-            meaning="Its fixed operation and maintenance.",
+            meaning="Fixed operation and maintenance of energy of batteries.",
         )  # fmt: skip
 
     def outlay(self, region: Index, quarter: Index) -> Expression:

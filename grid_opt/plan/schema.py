@@ -240,14 +240,14 @@ FORWARD_COSTS: Final[dict[str, Spec]] = {
 }
 OWN_COSTS: Final[dict[str, Spec]] = {
     "own_capex": Spec(("own", "quarter"), MONEY, "Plant, and power of batteries, on site, less tax credits"),
-    "own_upkeep": Spec(("own", "quarter"), MONEY, "Fixed operation and maintenance of them"),
+    "own_upkeep": Spec(("own", "quarter"), MONEY, "Fixed operation and maintenance of plant, and of power of batteries, on site"),
 }
 PLANT_COSTS: Final[dict[str, Spec]] = {
     "own_running": Spec(("plant", "year"), MONEY, "Fuel and other running cost of plant on site"),
 }
 STORE_COSTS: Final[dict[str, Spec]] = {
     "store_capex": Spec(("store", "quarter"), MONEY, "Energy of batteries, less tax credits"),
-    "store_upkeep": Spec(("store", "quarter"), MONEY, "Fixed operation and maintenance of it"),
+    "store_upkeep": Spec(("store", "quarter"), MONEY, "Fixed operation and maintenance of energy of batteries"),
     "store_wear_cost": Spec(("store", "year"), MONEY, "Wear of batteries"),
 }
 EXPORT_COSTS: Final[dict[str, Spec]] = {
