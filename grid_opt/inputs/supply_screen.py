@@ -16,10 +16,11 @@ The bounds, by region, year and slice, with the price :math:`\pi`, rider and los
   campus (with tariffs, what they make of it; riders and the like are spared by nobody), or what own power earns outside
   that a delivery sets free.
 
-Where a tariff has tiers of energy or a least bill, nothing here bounds what is saved on site, and all of that stays. What contracts deliver is metered: it moves no tier and no peak, and a least bill can only take
-back what it saves, or pay for what it costs. The bounds hold as long as a campus draws from the grid in the hour and
-its connection is not full. What pays only together, a battery that lives on the surplus of plant beside it, may be
-missed: ``supply.screen = false`` admits everything.
+Where a tariff has tiers of energy or a least bill, nothing here bounds what is saved on site, and all of that stays.
+What contracts deliver is metered: it moves no tier and no peak, and a least bill can only take back what it saves, or
+pay for what it costs. The bounds hold as long as a campus draws from the grid in the hour and its connection is not
+full. What pays only together, a battery that lives on the surplus of plant beside it, may be missed: ``supply.screen
+= false`` admits everything.
 """
 
 from __future__ import annotations

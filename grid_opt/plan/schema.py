@@ -135,9 +135,7 @@ PLANT_DECISIONS: Final[dict[str, Spec]] = {
 """The further decision where they may build plant."""
 
 STORE_DECISIONS: Final[dict[str, Spec]] = {
-    "store_capacity": Spec(
-        ("store", "quarter"), "MWh", "Energy of batteries in service through the quarter, as installed"
-    ),
+    "store_capacity": Spec(("store", "quarter"), "MWh", "Energy of batteries through the quarter, as installed"),
     "store_usable": Spec(("store", "year", "season"), "MWh", "Energy of a battery that can be used"),
     "store_charge": Spec(("store", *_HOURLY), "MW", "Power that charges batteries"),
     "store_discharge": Spec(("store", *_HOURLY), "MW", "Power that batteries give"),
@@ -240,14 +238,14 @@ FORWARD_COSTS: Final[dict[str, Spec]] = {
 }
 OWN_COSTS: Final[dict[str, Spec]] = {
     "own_capex": Spec(("own", "quarter"), MONEY, "Plant, and power of batteries, on site, less tax credits"),
-    "own_upkeep": Spec(("own", "quarter"), MONEY, "Fixed operation and maintenance of plant, and of power of batteries, on site"),
+    "own_upkeep": Spec(("own", "quarter"), MONEY, "Upkeep of plant, and of power of batteries, on site"),
 }
 PLANT_COSTS: Final[dict[str, Spec]] = {
     "own_running": Spec(("plant", "year"), MONEY, "Fuel and other running cost of plant on site"),
 }
 STORE_COSTS: Final[dict[str, Spec]] = {
     "store_capex": Spec(("store", "quarter"), MONEY, "Energy of batteries, less tax credits"),
-    "store_upkeep": Spec(("store", "quarter"), MONEY, "Fixed operation and maintenance of energy of batteries"),
+    "store_upkeep": Spec(("store", "quarter"), MONEY, "Upkeep of energy of batteries"),
     "store_wear_cost": Spec(("store", "year"), MONEY, "Wear of batteries"),
 }
 EXPORT_COSTS: Final[dict[str, Spec]] = {
