@@ -14,7 +14,7 @@ from scipy.optimize import linprog
 from grid_opt.config import Case, load_case
 from grid_opt.inputs.store_screen import battery_worth
 from grid_opt.inputs.stores import left_of
-from grid_opt.inputs.supply_screen import capacity_worth
+from grid_opt.inputs.supply_screen import capacity_worth, own_worth, screened
 from grid_opt.inputs.world import build_world
 from grid_opt.verify import CHECKS
 from grid_opt.verify.evidence import Evidence
@@ -22,6 +22,7 @@ from tests.test_menu import present, running
 from tests.test_supply import hall_case, musd, one_hall
 from tests.tiny import objective, solve_tiny
 from tests.tiny_supply import Own, supply_case, supply_world
+from tests.tiny_tariffs import charges, named, tariffs_world
 
 DAY = (10.0, 30.0, 60.0, 110.0)
 """USD/MWh in the four parts of six hours of a day."""
@@ -269,4 +270,29 @@ def test_what_screening_says_a_battery_is_worth_is_what_it_saves(seed: int) -> N
     without = objective(hall_case({}, **knobs), plain)
     found = 1e6 * (without - float(plan.attrs["objective"]))
     assert (worth > 0) == (found > 1)
-    assert worth >= found - 1
+    assert max(worth, 0.0) >= found - 1
+
+
+@pytest.mark.parametrize("kind", ["delivery year", "four peaks", "rising tiers"])
+def test_what_plant_saves_by_tariff_is_never_more_than_screening_says(kind: str) -> None:
+    """Peaks that outlast their year are bounded; tiers of energy are not, and all stays on offer there."""
+    knobs: dict[str, Any] = {
+        "flexibility": {"max_curtailment_fraction": 0.0}, "horizon": {"long_run_until_year": 2028},
+        "tariffs": {"charge": True},
+    }  # fmt: skip
+    case = hall_case({"onsite": ["engine"]}, **knobs)
+    plain = one_hall(case)
+    of = {"Z0": named(charges()[kind], "one")}
+    without = objective(hall_case({}, **knobs), tariffs_world(case, of, plain))
+    built = set()
+    for cost in (1e4, 1e6, 8e6):
+        engine = Own("engine", "Z0", most=1.0, cost=cost, running=200.0, accredited=0.9, fixed=1e3)
+        world = supply_world(case, tariffs_world(case, of, plain), own=[engine])
+        worth = float(own_worth(case, world)[0])
+        plan = solve_tiny(case, world).plan
+        saved = 1e6 * (without - float(plan.attrs["objective"]))
+        assert max(worth, 0.0) >= saved - 1
+        assert worth > 0 or float(plan["own_mw"].max()) == 0.0
+        assert screened(case, world).sizes["own"] == 1
+        built.add(bool(worth > 0))
+    assert built == ({True} if kind == "rising tiers" else {True, False})
