@@ -69,8 +69,31 @@ BAD: dict[str, tuple[Spoil, str, int, str, tuple[str, ...]]] = {
     "Btu per kWh for MMBtu per MWh": (
         own("gas_turbine", "mmbtu_per_mwh", "9447"), OWN, 2, "mmbtu_per_mwh", ("Btu/kWh; divide by 1000",)
     ),
-    "a battery without hours": (own("battery", "storage_h", "0"), OWN, 6, "storage_h", ("stores energy", "above 0")),
-    "an engine that stores": (own("engine", "storage_h", "4"), OWN, 3, "storage_h", ("stores no energy",)),
+    "a battery without hours": (
+        own("battery", "least_storage_h", "0"), OWN, 6, "least_storage_h", ("stores energy", "above 0")
+    ),
+    "a battery with the most hours below the least": (
+        own("battery", "most_storage_h", "1"), OWN, 6, "most_storage_h", ("below the least", "least_storage_h 2")
+    ),
+    "a battery of which nothing can be used": (
+        own("battery", "usable_fraction", "0"), OWN, 6, "usable_fraction", ("stores energy", "above 0")
+    ),
+    "a battery that fades to nothing": (
+        own("battery", "fade_per_year", "0.07"), OWN, 6, "fade_per_year", ("nothing is left", "15 years", "0.0667")
+    ),
+    "a fade in percent": (
+        own("battery", "fade_per_year", "2"), OWN, 6, "fade_per_year", ("percentage; divide by 100",)
+    ),
+    "a fade by the cycle in percent": (
+        own("battery", "fade_per_cycle", "0.3"), OWN, 6, "fade_per_cycle", ("percentage; divide by 100",)
+    ),
+    "USD per MWh of energy for USD per kWh": (
+        own("battery", "usd_per_kwh", "318000"), OWN, 6, "usd_per_kwh", ("looks like USD/MWh; divide by 1000",)
+    ),
+    "an engine that stores": (own("engine", "most_storage_h", "4"), OWN, 3, "most_storage_h", ("stores no energy",)),
+    "solar with energy to keep up": (
+        own("solar", "usd_per_kwh_year", "1"), OWN, 5, "usd_per_kwh_year", ("stores no energy",)
+    ),
     "a battery that burns gas": (own("battery", "mmbtu_per_mwh", "8"), OWN, 6, "mmbtu_per_mwh", ("burns no fuel",)),
     "solar that burns gas": (own("solar", "mmbtu_per_mwh", "8"), OWN, 5, "mmbtu_per_mwh", ("solar burns no fuel",)),
     "a unit larger than the campus takes": (

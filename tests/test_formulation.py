@@ -79,7 +79,9 @@ def _footprint_model(asked: dict[str, Any]) -> Model:
     return build_model(case, supply_world(case, world, **rich_sources(world)))
 
 
-SUPPLY_BLOCKS = ("onsite", "supply", "contracts", "forwards", "plant", "store", "capacity", "operation", "budget")
+SUPPLY_BLOCKS = (
+    "onsite", "battery", "supply", "contracts", "forwards", "plant", "store", "capacity", "operation", "budget",
+)  # fmt: skip
 
 
 def _paying_model() -> Model:

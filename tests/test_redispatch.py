@@ -298,6 +298,7 @@ SPOILED = {
     "operation.curtailment_limit": spoil("curtailment", 50.0),
     "plant.within_plant": spoil("own_output", 99.0),
     "store.store_balance": spoil("store_energy", 1.0),
+    "battery.aged_energy": spoil("store_usable", 1.0),
     "contracts.delivery": spoil("delivered_ppa", 99.0),
     "supply.export_limit": spoil("exported", 99.0),
 }

@@ -203,7 +203,7 @@ def dispatch(case: Case, world: xr.Dataset, mw: np.ndarray) -> float:
     count, total = world.sizes["slice"], 0.0
     season, weight = world["slice_season"].values - 1, world["slice_weight"].values
     loss, rider = float(world["loss"][0]), float(world["delivery_rider"][0])
-    one_way, deep = float(world["store_efficiency"][0]), float(world["store_hours"][0])
+    one_way, deep = float(world["store_efficiency"][0]), float(world["store_most_hours"][0])
     wear, day = float(world["store_wear"][0]), world["slice_day"].values
     for a, year in enumerate(case.years):
         cost, rows, right, bounds = np.zeros(5 * count), [], [], []

@@ -22,8 +22,8 @@ from tests.tiny import objective, solve_tiny
 
 pytest_plugins = ["tests.plan_plugin"]
 
-COSTS = ("settlement", "wheeling", "forward_premium", "own_capex", "own_upkeep", "own_running", "store_wear_cost",
-         "export_revenue")  # fmt: skip
+ON_SITE = ("own_capex", "own_upkeep", "own_running", "store_capex", "store_upkeep", "store_wear_cost")
+COSTS = ("settlement", "wheeling", "forward_premium", *ON_SITE, "export_revenue")
 
 
 def test_tables_add_up_to_the_plan(plan: xr.Dataset) -> None:  # noqa: F811
@@ -35,10 +35,11 @@ def test_tables_add_up_to_the_plan(plan: xr.Dataset) -> None:  # noqa: F811
     assert tables["forward_blocks"]["block_mw"].sum() == pytest.approx(float(plan["forward_mw"].sum()))
     last = tables["onsite"].query("quarter == '2026Q4'")
     assert last["own_mw"].sum() == pytest.approx(float(plan["own_mw"].isel(quarter=-1).sum()))
+    assert last["own_mwh"].sum() == pytest.approx(float(plan["store_capacity"].isel(quarter=-1).sum()))
     made = (plan["own_output"].isel(year=-1) * plan["slice_weight"]).sum()
     given = (plan["store_discharge"].isel(year=-1) * plan["slice_weight"]).sum()
     assert last["given_mwh"].sum() == pytest.approx(float(made + given))
-    spent = sum(float(plan[f"cost_{n}"].sum()) for n in ("own_capex", "own_upkeep", "own_running", "store_wear_cost"))
+    spent = sum(float(plan[f"cost_{n}"].sum()) for n in ON_SITE)
     assert last["cost_musd"].sum() * 1e6 == pytest.approx(spent)
     assert tables_of(plan)["costs"]["cost_musd"].sum() == pytest.approx(plan.attrs["objective"])
     assert {"power_contracts", "forward_blocks", "onsite"} <= set(tables_of(plan))

@@ -235,8 +235,9 @@ ONLY_WITH_FOOTPRINT = {
 }  # fmt: skip
 """Checks of a case that asks something of carbon or water: tests/test_verify_footprint.py spoils plans for them."""
 
+_OF_SUPPLY = ("contracts.", "forwards.", "onsite.", "battery.", "plant.", "store.", "supply.")
 ONLY_WITH_SUPPLY = {
-    *(n for n in CHECKS if n.startswith(("contracts.", "forwards.", "onsite.", "plant.", "store.", "supply."))),
+    *(n for n in CHECKS if n.startswith(_OF_SUPPLY)),
     *(f"cost.{term}" for term in SUPPLY_COSTS), *(f"tables.{name}" for name in SUPPLY if name != "ppa_price"),
     "tables.supply",
 }  # fmt: skip

@@ -40,7 +40,8 @@ def plan() -> xr.Dataset:
     assert {check.name for check in report.failed} <= {"time.slice_days", "plan.provenance"}, report.failed
     for name in ("ppa_mw", "delivered_ppa", "forward_mw", "own_output", "store_discharge", "exported", "own_capacity"):
         assert float(found[name].sum()) > 0.1, name
-    assert float(found["own_mw"].sel(own="battery@Z0").max()) > 0.1
+    hours = found["store_capacity"].values[0, -1] / found["own_mw"].sel(own="battery@Z0").values[-1]
+    assert 1.0 < hours < 8.0  # neither bound
     return found
 
 
@@ -64,12 +65,19 @@ MUTATIONS: dict[str, Mutation] = {
     "onsite.accredited_load": knob("connection.coincident_share=0.01"),
     "plant.own_output": add("own_output", -99.0),
     "plant.within_plant": add("own_output", 99.0),
+    "battery.store_capacity": add("store_capacity", -999.0),
+    "battery.store_usable": add("store_usable", -999.0),
+    "battery.least_energy": times("store_least_hours", 50.0),
+    "battery.most_energy": times("store_most_hours", 0.1),
+    "battery.energy_lasting": add("store_capacity", 99.0, quarter="2026Q2"),
+    "battery.aged_energy": times("store_left", 0.99),
+    "battery.accredited_energy": times("store_accredited_hours", 1.1),
     "store.store_charge": add("store_charge", -99.0),
     "store.store_charge_most": add("store_charge", 99.0),
     "store.store_discharge": add("store_discharge", -99.0),
     "store.store_discharge_most": add("store_discharge", 99.0),
     "store.store_energy": add("store_energy", -999.0),
-    "store.store_energy_most": times("store_hours", 0.1),
+    "store.store_energy_most": times("store_usable", 0.1),
     "store.store_balance": times("store_efficiency", 0.9),
     "supply.exported": add("exported", -99.0),
     "supply.export_made": add("exported", 9.0),
@@ -84,6 +92,8 @@ MUTATIONS: dict[str, Mutation] = {
     "cost.own_capex": add("own_credit", 0.01),
     "cost.own_upkeep": times("own_fixed", 1.1),
     "cost.own_running": times("plant_running", 1.01),
+    "cost.store_capex": add("store_cost", 1e3),
+    "cost.store_upkeep": times("store_fixed", 1.1),
     "cost.store_wear_cost": times("store_wear", 1.1),
     "cost.export_revenue": knob("supply.sale_margin_usd_per_mwh=2.0"),
     "cost.rider": add("delivered_ppa", 1.0),

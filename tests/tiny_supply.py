@@ -53,7 +53,11 @@ class Block:
 
 @dataclass(frozen=True)
 class Own:
-    """One technology on site; money in USD per MW."""
+    """One technology on site; money in USD per MW, and per MWh of a battery's energy.
+
+    A battery has ``hours`` of energy, or as many as are worth it between these and ``most_hours``; of new energy
+    ``usable`` may be used, less ``fade`` every year. ``backing`` hours stand behind every MW accredited.
+    """
 
     technology: str
     region: str
@@ -69,6 +73,12 @@ class Own:
     available: float | tuple[float, ...] = 1.0
     emission: float = 0.5
     hours: float = 4.0
+    most_hours: float | None = None
+    energy_cost: float = 0.0
+    energy_fixed: float = 0.0
+    usable: float = 1.0
+    fade: float = 0.0
+    backing: float = 0.0
     one_way: float = 0.9
     wear: float = 1.0
 
@@ -126,7 +136,11 @@ def supply_world(
         if stores:
             coords["store"] = [o.label for o in stores]
             parts |= {
-                "store_hours": [o.hours for o in stores], "store_efficiency": [o.one_way for o in stores],
+                "store_least_hours": [o.hours for o in stores],
+                "store_most_hours": [o.hours if o.most_hours is None else o.most_hours for o in stores],
+                "store_left": [left(case, o) for o in stores], "store_cost": [o.energy_cost for o in stores],
+                "store_fixed": [o.energy_fixed for o in stores],
+                "store_accredited_hours": [o.backing for o in stores], "store_efficiency": [o.one_way for o in stores],
                 "store_available": [1.0] * len(stores), "store_wear": [o.wear for o in stores],
             }  # fmt: skip
     declared = supply_arrays(case)
@@ -134,6 +148,24 @@ def supply_world(
     found = with_sales(case, found)
     for name, array in declared.items():
         found[name].attrs = {"units": array.unit, "long_name": array.meaning}
+    return found
+
+
+def left(case: Case, battery: Own) -> np.ndarray:
+    """Return what can be used of energy of 2026 in its quarters, and in the years after it on average.
+
+    Written out by hand: ages from the middle of one quarter to that of another, money of later years worth less.
+    """
+    found = np.zeros((QUARTERS, len(case.years), 4))
+    worth = [(1 + case.finance.real_discount_rate) ** -y for y in range(case.horizon.long_run_until_year - 2026)]
+    for q in range(QUARTERS):
+        for c in range(4):
+            if q <= c:
+                found[q, 0, c] = battery.usable * (1 - battery.fade * (c - q + 0.5) / 4)
+            for a in range(1, len(case.years)):
+                ages = [((4 * (y + 1) + c - q + 0.5) / 4) % battery.life for y in range(len(worth))]
+                share = [1 - battery.fade * age for age in ages]
+                found[q, a, c] = battery.usable * float(np.dot(share, worth) / np.sum(worth))
     return found
 
 
@@ -201,7 +233,8 @@ def rich_sources(world: xr.Dataset) -> dict[str, list[Any]]:
                    Block("flat", "Z1", inside=(1.0,) * slices, premium=1.5)],
         "own": [engine, Own("solar", "Z0", most=8.0, cost=2e5, running=0.0, available=sun, emission=0.0,
                             credit=(0.3, 0.3, 0.0, 0.0)),
-                Own("battery", "Z0", most=6.0, cost=2e5, fixed=1e3), replace(engine, region="Z1", ready=2)],
+                Own("battery", "Z0", most=6.0, cost=2e5, fixed=1e3, hours=1.0, most_hours=8.0, energy_cost=2e4,
+                    energy_fixed=2e2, usable=0.9, fade=0.02, backing=8.0), replace(engine, region="Z1", ready=2)],
     }  # fmt: skip
     here = world["region"].values.tolist()
     return {kind: [one for one in some if one.region in here] for kind, some in sources.items()}

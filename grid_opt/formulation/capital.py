@@ -11,6 +11,7 @@ from grid_opt.formulation.campus import Campus
 from grid_opt.formulation.connection import Connection
 from grid_opt.formulation.onsite import OnSite
 from grid_opt.formulation.ports import Computers
+from grid_opt.formulation.store_energy import StoreEnergy
 from grid_opt.units import KW_PER_MW, USD_PER_MUSD
 
 
@@ -30,9 +31,10 @@ class Capital:
         computers: Computers,
         connection: Connection | None = None,
         onsite: OnSite | None = None,
+        energy: StoreEnergy | None = None,
     ) -> None:
         self.build, self.campus, self.computers, self.connection = build, campus, computers, connection
-        self.onsite = onsite
+        self.onsite, self.energy = onsite, energy
         self.multiplier = build.parameter(
             "capital.construction_multiplier", world["construction_multiplier"], ("region",), symbol=r"\chi", unit="1",
             meaning="regional multiplier of construction cost",
@@ -73,7 +75,8 @@ class Capital:
         shell = local * self.shell_cost * campus.hall * campus.new_halls(region, quarter)
         works = 0.0 if self.connection is None else self.connection.outlay(region, quarter)
         own = 0.0 if self.onsite is None else self.onsite.outlay(region, quarter)
-        return site + shell + self.computers.outlay(region, quarter) + works + own
+        cells = 0.0 if self.energy is None else self.energy.outlay(region, quarter)
+        return site + shell + self.computers.outlay(region, quarter) + works + own + cells
 
     def _budgets(self, case: Case) -> None:
         build = self.build

@@ -12,7 +12,8 @@ Minimize the goal of the case over
   :class:`~grid_opt.formulation.upgrades.Upgrades` of the network; or
   :class:`~grid_opt.formulation.connection.Headroom` alone;
 * :class:`~grid_opt.formulation.network.Network`: what the network delivers at stress hours;
-* :class:`~grid_opt.formulation.onsite.OnSite`: what plant and batteries stand on site, and
+* :class:`~grid_opt.formulation.onsite.OnSite`: what plant and batteries stand on site,
+  :class:`~grid_opt.formulation.store_energy.StoreEnergy`: how much energy those have, and
   :class:`~grid_opt.formulation.supply.Supply`: what they make and shift, what is contracted
   (:class:`~grid_opt.formulation.contracts.Contracts`) and bought ahead
   (:class:`~grid_opt.formulation.forwards.Forwards`);
@@ -58,6 +59,7 @@ from grid_opt.formulation.pyomo_builder import PyomoBuilder
 from grid_opt.formulation.relief import Relief
 from grid_opt.formulation.resilience import Resilience
 from grid_opt.formulation.service import Service
+from grid_opt.formulation.store_energy import StoreEnergy
 from grid_opt.formulation.supply import Supply
 from grid_opt.formulation.tariff import Tariffs
 from grid_opt.formulation.tex_builder import TexBuilder
@@ -87,6 +89,7 @@ def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
     """Declare the whole model to a builder."""
     campus = Campus(build, case, world)
     onsite = OnSite(build, case, world, campus) if case.supply.onsite else None
+    energy = StoreEnergy(build, case, world, onsite) if onsite is not None and case.supply.stores else None
     upgrades = connection = relief = None
     connected: Connected
     if case.connection.menu:
@@ -110,8 +113,8 @@ def compose(build: Builder, case: Case, world: xr.Dataset) -> None:
             Resilience(build, world, fleet, service)
     else:
         computers, users = OneKind(build, case, world, campus), SteadyUse(build, case, world, campus)
-    Capital(build, case, world, campus, computers, connection, onsite)
-    supply = Supply(build, case, world, users, connected, onsite) if case.supply.has_sources else None
+    Capital(build, case, world, campus, computers, connection, onsite, energy)
+    supply = Supply(build, case, world, users, connected, onsite, energy) if case.supply.has_sources else None
     operation = Operation(build, case, world, load=users, sources=supply)
     if supply is not None:
         supply.limit_draw(operation, campus)

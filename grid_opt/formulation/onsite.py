@@ -22,7 +22,7 @@ class OnSite:
     of its table at the earliest; equipment and permits are waited for side by side, then it is built, so that
     :math:`\overline{o}` is 0 before that. What is built stays. The credit, :math:`\chi`, is that of the quarter of
     entry into service: construction began so many quarters before it, and counts when it began in time or, where the
-    law says so, when service began in time.
+    law says so, when service began in time. The energy of batteries is the block ``store``.
 
     MW on site take away from the load for which capacity is bought, no more than there is. They add nothing to what the
     grid connects: a campus that starts before its connection does so under an offer with supply of its own (block
@@ -33,9 +33,8 @@ class OnSite:
         self.build = build
         names, regions = world["own"].values.tolist(), world["region"].values.tolist()
         region_of = dict(zip(names, world["own_region"].values.tolist(), strict=True))
-        self.own_at = build.mapping(
-            {r: [d for d in names if region_of[d] == r] for r in regions}, symbol=r"\mathcal{D}"
-        )
+        self.names_at = {r: [d for d in names if region_of[d] == r] for r in regions}
+        self.own_at = build.mapping(self.names_at, symbol=r"\mathcal{D}")
         self.has_own: Mapping[Index, bool] = {r: r in set(region_of.values()) for r in regions}
         self.most = build.parameter(
             "onsite.most", world["own_most"], _DATED, symbol=r"\overline{o}", unit="MW",
@@ -80,9 +79,9 @@ class OnSite:
 
     def _accredit(self, case: Case, world: xr.Dataset, campus: Campus) -> None:
         build, has = self.build, self.has_own
-        worth = build.parameter(
+        self.worth = worth = build.parameter(
             "onsite.accredited", world["own_accredited"], ("own",), symbol=r"\alpha^{O}", unit="1",
-            meaning="capacity obligation that a MW takes away",
+            meaning="capacity obligation that a MW takes away, at most",
         )  # fmt: skip
         share = build.parameter(
             "onsite.coincident", case.connection.coincident_share * world["pue_peak"], ("region",),
@@ -116,13 +115,13 @@ class OnSite:
         build = self.build
         self.price = build.parameter(
             "onsite.price", world["own_cost"] / USD_PER_MUSD, ("own",), symbol="K^{O}", unit="million USD/MW",
-            meaning="overnight cost, before the credit",
+            meaning="overnight cost, before the credit; of a battery that of its power",
         )  # fmt: skip
         self.credit = build.parameter(
             "onsite.credit", world["own_credit"], _DATED, symbol=r"\chi", unit="1",
             meaning="share of the cost that a credit pays for service from the quarter on",
         )  # fmt: skip
-        weight = build.parameter(
+        self.weight = weight = build.parameter(
             "onsite.weight", own_weights(case, world), _DATED, symbol="A^{O}", unit="1",
             meaning="present value per USD of what enters service in the quarter",
         )  # fmt: skip
@@ -130,14 +129,14 @@ class OnSite:
             "onsite.upkeep", world["own_fixed"] / QUARTERS_PER_YEAR / USD_PER_MUSD, ("own",), symbol=r"\mu^{O}",
             unit="million USD/MW", meaning="fixed operation and maintenance for a quarter",
         )  # fmt: skip
-        standing = build.parameter(
+        self.standing = standing = build.parameter(
             "onsite.standing", standing_weights(case), ("quarter",), symbol="W^{S}", unit="1",
             meaning="present value of one USD a quarter while the quarter's capacity runs",
         )  # fmt: skip
         build.cost(
             "onsite.own_capex", _DATED,
             lambda d, q: weight[d, q] * (1 - self.credit[d, q]) * self.price[d] * self._new(d, q),
-            meaning="Plant and batteries on site, less tax credits.",
+            meaning="Plant, and power of batteries, on site, less tax credits.",
         )  # fmt: skip
         build.cost(
             "onsite.own_upkeep", _DATED, lambda d, q: standing[q] * upkeep[d] * self.mw[d, q],

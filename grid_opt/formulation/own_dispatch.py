@@ -10,6 +10,7 @@ from grid_opt.formulation.block import Builder, Expression, Index
 from grid_opt.formulation.money import Hours
 from grid_opt.formulation.onsite import OnSite
 from grid_opt.formulation.operation import quarter_of
+from grid_opt.formulation.store_energy import StoreEnergy
 from grid_opt.units import USD_PER_MUSD
 
 HOURS_PER_DAY = 24
@@ -77,10 +78,16 @@ class Stores:
     its losses, for as many hours, :math:`\Delta`, as the slice has in its day. The slice before the first of a
     representative day is its last, so that a day ends as it began; where the case has every hour, days may follow one
     another and the year closes on itself. A battery charges only within the connection of its campus.
+
+    How much energy it has and what of that can be used is decided in :class:`StoreEnergy`. Its wear is what each
+    MWh discharged takes of its cells, which is put in again.
     """
 
-    def __init__(self, build: Builder, case: Case, world: xr.Dataset, onsite: OnSite, hours: Hours) -> None:
+    def __init__(
+        self, build: Builder, case: Case, world: xr.Dataset, onsite: OnSite, energy: StoreEnergy, hours: Hours
+    ) -> None:
         self.build, self.onsite, self.over = build, onsite, ("store", "year", "slice")
+        self.energy, self.season_of = energy, hours.season_of
         self.when = build.mapping(quarter_of(case, world), symbol="q")
         self._mine = by_region(world, "store")
         self.at = build.mapping(self._mine, symbol=r"\mathcal{H}")
@@ -93,7 +100,7 @@ class Stores:
         self._energy(case, world)
         wear = build.parameter(
             "store.wear", world["store_wear"] / USD_PER_MUSD, ("store",), symbol=r"\pi^{W}", unit="million USD/MWh",
-            meaning="wear per MWh discharged",
+            meaning="wear per MWh discharged: cells put in again, and other running cost",
         )  # fmt: skip
         build.cost(
             "store.store_wear_cost", ("store", "year"),
@@ -122,10 +129,6 @@ class Stores:
 
     def _energy(self, case: Case, world: xr.Dataset) -> None:
         build = self.build
-        deep = build.parameter(
-            "store.store_hours", world["store_hours"], ("store",), symbol="h^{B}", unit="h",
-            meaning="hours of full output that are stored",
-        )  # fmt: skip
         kept = build.parameter(
             "store.store_efficiency", world["store_efficiency"], ("store",), symbol=r"\eta^{B}", unit="1",
             meaning="share of what is taken that is stored, and of what leaves the store that is given",
@@ -141,12 +144,14 @@ class Stores:
         before = build.mapping(slice_before(case, world), symbol="s^{-}")
         self.stored = build.variable(
             "store.store_energy", self.over, symbol="e", unit="MWh", domain="nonnegative",
-            bounds=lambda h, a, s: (0, deep[h] * self._most(h, a, s)), meaning="energy stored at the end of the slice",
+            bounds=lambda h, a, s: (0, self.energy.most_hours[h] * self._most(h, a, s)),
+            meaning="energy stored at the end of the slice",
         )  # fmt: skip
         build.constraint(
             "store.store_energy_most", self.over,
-            lambda h, a, s: self.stored[h, a, s] <= deep[h] * self._standing(h, a, s),
-            unit="MWh", meaning="No more than the battery's energy.", where=lambda h, a, s: self._most(h, a, s) > 0,
+            lambda h, a, s: self.stored[h, a, s] <= self.available[h] * self.energy.usable[h, a, self.season_of[s]],
+            unit="MWh", meaning="No more than can be used of the battery's energy.",
+            where=lambda h, a, s: self._most(h, a, s) > 0,
         )  # fmt: skip
         build.constraint(
             "store.store_balance", self.over,

@@ -13,6 +13,7 @@ from grid_opt.formulation.onsite import OnSite
 from grid_opt.formulation.operation import Operation, quarter_of
 from grid_opt.formulation.own_dispatch import Plants, Stores
 from grid_opt.formulation.ports import Capacity, Connected, Load
+from grid_opt.formulation.store_energy import StoreEnergy
 from grid_opt.units import MONTHS_PER_QUARTER, USD_PER_MUSD
 
 GWH_PER_MWH = 1e-3
@@ -29,7 +30,14 @@ class Supply:
     """
 
     def __init__(
-        self, build: Builder, case: Case, world: xr.Dataset, load: Load, connected: Connected, onsite: OnSite | None
+        self,
+        build: Builder,
+        case: Case,
+        world: xr.Dataset,
+        load: Load,
+        connected: Connected,
+        onsite: OnSite | None,
+        energy: StoreEnergy | None,
     ) -> None:
         self.build, self.case, self.world, self.load, self.onsite = build, case, world, load, onsite
         self.hours = hours = Hours(build, case, world)
@@ -49,7 +57,7 @@ class Supply:
         self.stores: Stores | None = None
         if onsite is not None:
             self.plants = Plants(build, case, world, onsite, hours) if case.supply.plants else None
-            self.stores = Stores(build, case, world, onsite, hours) if case.supply.stores else None
+            self.stores = None if energy is None else Stores(build, case, world, onsite, energy, hours)
             if case.supply.exports:
                 self._export(world, onsite)
         self._within_load(world)

@@ -13,6 +13,7 @@ from grid_opt.config import Case, quarter_ordinal
 from grid_opt.errors import InputError
 from grid_opt.inputs.contracts import Floats, Market, Tables
 from grid_opt.inputs.offers import regions_of
+from grid_opt.inputs.stores import store_arrays
 from grid_opt.units import KW_PER_MW
 
 GAS_2024_USD = 0.97466
@@ -48,7 +49,7 @@ def onsite_arrays(
     stores = [(row, r) for row, r in found if row.technology in case.supply.stores]
     arrays = _own_arrays(case, world, found)
     arrays |= _plant_arrays(case, tables, market, plants) if plants else {}
-    arrays |= _store_arrays(stores) if stores else {}
+    arrays |= store_arrays(case, world, market.years, stores) if stores else {}
     named = {"own": found, "plant": plants, "store": stores}
     return arrays, {dim: [f"{row.technology}@{r}" for row, r in some] for dim, some in named.items() if some}
 
@@ -77,11 +78,6 @@ def credit(row: Any, quarter: int) -> float:
     return 0.0 if late and not in_time else float(row.credit_fraction)
 
 
-def overnight(row: Any) -> float:
-    """Return the overnight cost before the regional multiplier [USD/MW], that of stored energy included."""
-    return KW_PER_MW * (float(row.usd_per_kw) + float(row.storage_h) * float(row.usd_per_kwh))
-
-
 def _own_arrays(case: Case, world: xr.Dataset, found: list[tuple[Any, str]]) -> dict[str, Any]:
     quarters = [quarter_ordinal(q) for q in case.quarters]
     multiplier = dict(zip(_regions(world), world["construction_multiplier"].values.tolist(), strict=True))
@@ -90,7 +86,7 @@ def _own_arrays(case: Case, world: xr.Dataset, found: list[tuple[Any, str]]) -> 
         "own_region": [r for _, r in found],
         "own_unit": [float(row.unit_mw) for row, _ in found],
         "own_most": [[float(row.most_mw) * (q >= ready_quarter(case, row)) for q in quarters] for row, _ in found],
-        "own_cost": [overnight(row) * multiplier[r] for row, r in found],
+        "own_cost": [KW_PER_MW * float(row.usd_per_kw) * multiplier[r] for row, r in found],
         "own_credit": [[credit(row, q) for q in quarters] for row, _ in found],
         "own_fixed": [KW_PER_MW * float(row.usd_per_kw_year) for row, _ in found],
         "own_life": [float(row.life_years) for row, _ in found],
@@ -124,12 +120,3 @@ def gas_price(outlook: pd.DataFrame, division: str, years: Mapping[int, Mapping[
     last = max(by_year)
     means = [sum(share * by_year[min(y, last)] for y, share in shares.items()) for shares in years.values()]
     return GAS_2024_USD * np.array(means)
-
-
-def _store_arrays(stores: list[tuple[Any, str]]) -> dict[str, Any]:
-    return {
-        "store_hours": [float(row.storage_h) for row, _ in stores],
-        "store_efficiency": [float(np.sqrt(row.round_trip_fraction)) for row, _ in stores],
-        "store_available": [float(row.availability_fraction) for row, _ in stores],
-        "store_wear": [float(row.usd_per_mwh) for row, _ in stores],
-    }

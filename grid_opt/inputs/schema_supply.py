@@ -92,13 +92,21 @@ ONSITE = Table(
         power("most_mw", "most MW at one campus", 0, 20_000),
         Column("usd_per_kw", "float", "USD/kW", "overnight cost before the regional multiplier", 0, 50_000,
                above="looks like USD/MW; divide by 1000"),
-        Column("usd_per_kwh", "float", "USD/kWh", "overnight cost of stored energy; 0 for plant", 0, 5_000,
-               above="looks like USD/MWh; divide by 1000"),
-        Column("storage_h", "float", "h", "hours of full output that a battery stores; 0 for plant", 0, 1000),
-        Column("usd_per_kw_year", "float", "USD/(kW year)", "fixed operation and maintenance, of the energy too", 0,
-               2_000),
-        Column("usd_per_mwh", "float", "USD/MWh", "running cost without fuel; for a battery wear per MWh discharged", 0,
-               500, above=_CENTS),
+        Column("usd_per_kwh", "float", "USD/kWh", "overnight cost of a battery's energy, as installed; 0 for plant", 0,
+               5_000, above="looks like USD/MWh; divide by 1000"),
+        Column("least_storage_h", "float", "h", "least energy, as installed, per power of a battery; 0 for plant", 0,
+               1000),
+        Column("most_storage_h", "float", "h", "most of it; the same as the least where the ratio is fixed", 0, 1000),
+        share("usable_fraction", "share of a new battery's energy that may be used (depth of discharge); 0 for plant"),
+        Column("fade_per_year", "float", "1/year", "share of the energy installed that time takes every year, used or "
+               "not (calendar fade)", 0, 0.5, above="looks like a percentage; divide by 100"),
+        Column("fade_per_cycle", "float", "1/cycle", "share of it that a full cycle takes (cycle fade); it is made "
+               "good, and paid as wear", 0, 0.01, above="looks like a percentage; divide by 100"),
+        Column("usd_per_kw_year", "float", "USD/(kW year)", "fixed operation and maintenance, of power", 0, 2_000),
+        Column("usd_per_kwh_year", "float", "USD/(kWh year)", "the same of a battery's energy, without making good "
+               "what fades", 0, 500),
+        Column("usd_per_mwh", "float", "USD/MWh", "running cost without fuel; for a battery per MWh discharged, "
+               "without what cycles take", 0, 500, above=_CENTS),
         Column("mmbtu_per_mwh", "float", "MMBtu/MWh", "gas burnt, higher heating value; 0 without fuel", 0, 30,
                above="looks like Btu/kWh; divide by 1000"),
         Column("fuel_adder_usd_per_mmbtu", "float", "USD/MMBtu", "pipeline and firm delivery on top of "
@@ -106,7 +114,9 @@ ONSITE = Table(
         Column("kg_co2_per_mmbtu", "float", "kg/MMBtu", "carbon dioxide from burning the fuel", 0, 200),
         share("availability_fraction", "mean output that is available of what the weather allows"),
         share("round_trip_fraction", "energy that comes out of a battery of what goes in; 0 for plant"),
-        share("accredited_fraction", "MW of capacity obligation that a MW takes away"),
+        share("accredited_fraction", "MW of capacity obligation that a MW takes away, at most"),
+        Column("accredited_h", "float", "h", "usable hours of a battery that stand behind every MW it takes away; 0 "
+               "where none are asked, and for plant", 0, 1000),
         Column("life_years", "float", "yr", "life", 1, 100),
         _quarter("order_quarter", "first quarter in which it can be ordered"),
         _quarters("equipment_lead_quarters", "from order to delivery of the equipment"),
@@ -165,11 +175,11 @@ OWN: dict[str, WorldArray] = {
     "own_most": WorldArray(
         _OWN_DATED, "MW", "most MW in service through the quarter; 0 before it can be ready", 0, 1e5
     ),
-    "own_cost": WorldArray(_OWN, "USD/MW", "overnight cost", 0, 1e9),
+    "own_cost": WorldArray(_OWN, "USD/MW", "overnight cost, without that of a battery's energy", 0, 1e9),
     "own_credit": WorldArray(_OWN_DATED, "1", "share of it that a credit pays for service from the quarter on", 0, 1),
-    "own_fixed": WorldArray(_OWN, "USD/MW", "fixed operation and maintenance a year", 0, 1e7),
+    "own_fixed": WorldArray(_OWN, "USD/MW", "fixed operation and maintenance a year, likewise", 0, 1e7),
     "own_life": WorldArray(_OWN, "yr", "life", 1, 100),
-    "own_accredited": WorldArray(_OWN, "1", "capacity obligation that a MW takes away", 0, 1),
+    "own_accredited": WorldArray(_OWN, "1", "capacity obligation that a MW takes away, at most", 0, 1),
 }
 """The arrays of a world whose campuses may build on site."""
 
@@ -180,12 +190,24 @@ PLANT: dict[str, WorldArray] = {
 }
 """The further arrays where plant may make power."""
 
+_STORE = ("store",)
 STORE: dict[str, WorldArray] = {
-    "store_hours": WorldArray(("store",), "h", "hours of full output that are stored", 0, 1000),
-    "store_efficiency": WorldArray(("store",), "1", "share of energy that is left of each way, in and out", 0.01, 1),
-    "store_available": WorldArray(("store",), "1", "share of power and energy that is available", 0, 1),
-    "store_wear": WorldArray(("store",), "USD/MWh", "wear per MWh discharged", 0, 1e4),
-}
+    "store_least_hours": WorldArray(_STORE, "h", "least energy, as installed, per MW of power", 0, 1000),
+    "store_most_hours": WorldArray(_STORE, "h", "most energy, as installed, per MW of power", 0, 1000),
+    "store_left": WorldArray(
+        ("store", "quarter", "year", "season"), "1",
+        "share of the energy installed in the quarter that can be used in a calendar quarter of an operating year",
+        0, 1,
+    ),
+    "store_cost": WorldArray(_STORE, "USD/MWh", "overnight cost of energy, as installed", 0, 1e8),
+    "store_fixed": WorldArray(_STORE, "USD/MWh", "fixed operation and maintenance of energy a year", 0, 1e7),
+    "store_accredited_hours": WorldArray(
+        _STORE, "h", "usable hours behind every MW of obligation taken away; 0 where none are asked", 0, 1000
+    ),
+    "store_efficiency": WorldArray(_STORE, "1", "share of energy that is left of each way, in and out", 0.01, 1),
+    "store_available": WorldArray(_STORE, "1", "share of power and energy that is available", 0, 1),
+    "store_wear": WorldArray(_STORE, "USD/MWh", "wear per MWh discharged", 0, 1e4),
+}  # fmt: skip
 """The further arrays where batteries may shift it."""
 
 SUPPLY: dict[str, WorldArray] = {**CONTRACT, **WHEELED, **FORWARD, **OWN, **PLANT, **STORE}

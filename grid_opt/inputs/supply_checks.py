@@ -10,6 +10,8 @@ from grid_opt.inputs.offer_checks import Tables, places, refusal, require_known,
 from grid_opt.inputs.schema_supply import AS_PRODUCED
 
 FUELLESS = ("solar", *STORES)
+_NEEDED = ("least_storage_h", "most_storage_h", "usable_fraction", "round_trip_fraction")
+_OF_STORES = ("usd_per_kwh", "fade_per_year", "fade_per_cycle", "usd_per_kwh_year", "accredited_h")
 _OFFERS, _BLOCKS, _OWN = "ppa_offers", "forward_blocks", "onsite_technologies"
 
 
@@ -60,21 +62,36 @@ def _offer(tables: Tables, number: int, row: Any) -> None:
 
 def _technology(tables: Tables, number: int, row: Any) -> None:
     store = row.technology in STORES
-    for field in ("storage_h", "usd_per_kwh", "round_trip_fraction"):
+    for field in (*_NEEDED, *_OF_STORES):
         value = getattr(row, field)
-        wanted = store and field != "usd_per_kwh"
-        if (wanted and value <= 0) or (not store and value > 0):
+        if (store and field in _NEEDED and value <= 0) or (not store and value > 0):
             raise refusal(
                 tables, _OWN, number, field, value,
                 f"{row.technology} {'stores energy' if store else 'stores no energy'}",
                 "above 0" if store else "0", "correct the value or the technology",
             )  # fmt: skip
+    if store:
+        _battery(tables, number, row)
     if row.technology in FUELLESS and row.mmbtu_per_mwh > 0:
         raise refusal(tables, _OWN, number, "mmbtu_per_mwh", row.mmbtu_per_mwh, f"{row.technology} burns no fuel", "0",
                       "write 0")  # fmt: skip
     if row.unit_mw > row.most_mw:
         raise refusal(tables, _OWN, number, "unit_mw", row.unit_mw, "not one unit fits",
                       f"at most most_mw {row.most_mw:g}", "correct one of them")  # fmt: skip
+
+
+def _battery(tables: Tables, number: int, row: Any) -> None:
+    if row.most_storage_h < row.least_storage_h:
+        raise refusal(
+            tables, _OWN, number, "most_storage_h", row.most_storage_h, "the most is below the least",
+            f"at least least_storage_h {row.least_storage_h:g}", "correct one of them",
+        )  # fmt: skip
+    if row.fade_per_year * row.life_years >= 1:
+        raise refusal(
+            tables, _OWN, number, "fade_per_year", row.fade_per_year,
+            f"nothing is left of the battery before the end of its life of {row.life_years:g} years",
+            f"below {1 / row.life_years:.3g}", "correct the share, or shorten life_years",
+        )  # fmt: skip
 
 
 def _credit(tables: Tables, number: int, row: Any) -> None:

@@ -135,6 +135,8 @@ PLANT_DECISIONS: Final[dict[str, Spec]] = {
 """The further decision where they may build plant."""
 
 STORE_DECISIONS: Final[dict[str, Spec]] = {
+    "store_capacity": Spec(("store", "quarter"), "MWh", "Energy of batteries through the quarter, as installed"),
+    "store_usable": Spec(("store", "year", "season"), "MWh", "Energy of a battery that can be used"),
     "store_charge": Spec(("store", *_HOURLY), "MW", "Power that charges batteries"),
     "store_discharge": Spec(("store", *_HOURLY), "MW", "Power that batteries give"),
     "store_energy": Spec(("store", *_HOURLY), "MWh", "Energy stored at the end of the slice"),
@@ -235,13 +237,15 @@ FORWARD_COSTS: Final[dict[str, Spec]] = {
     "forward_premium": Spec(("forward", "year"), MONEY, "Blocks bought ahead, less the wholesale price of their hours"),
 }
 OWN_COSTS: Final[dict[str, Spec]] = {
-    "own_capex": Spec(("own", "quarter"), MONEY, "Plant and batteries on site, less tax credits"),
-    "own_upkeep": Spec(("own", "quarter"), MONEY, "Fixed operation and maintenance on site"),
+    "own_capex": Spec(("own", "quarter"), MONEY, "Plant, and power of batteries, on site, less tax credits"),
+    "own_upkeep": Spec(("own", "quarter"), MONEY, "Upkeep of plant, and of power of batteries, on site"),
 }
 PLANT_COSTS: Final[dict[str, Spec]] = {
     "own_running": Spec(("plant", "year"), MONEY, "Fuel and other running cost of plant on site"),
 }
 STORE_COSTS: Final[dict[str, Spec]] = {
+    "store_capex": Spec(("store", "quarter"), MONEY, "Energy of batteries, less tax credits"),
+    "store_upkeep": Spec(("store", "quarter"), MONEY, "Upkeep of energy of batteries"),
     "store_wear_cost": Spec(("store", "year"), MONEY, "Wear of batteries"),
 }
 EXPORT_COSTS: Final[dict[str, Spec]] = {

@@ -55,7 +55,8 @@ def used_mw(plan: xr.Dataset) -> xr.DataArray:
 
 _BILLS = {
     "settlement": "ppa", "wheeling": "wheeled", "forward_premium": "forward", "own_capex": "own", "own_upkeep": "own",
-    "own_running": "plant", "store_wear_cost": "store", "export_revenue": "region",
+    "own_running": "plant", "store_capex": "store", "store_upkeep": "store", "store_wear_cost": "store",
+    "export_revenue": "region",
 }  # fmt: skip
 """Cost terms of sources beside wholesale, and the dimension that names whose they are."""
 
@@ -134,25 +135,40 @@ def forward_table(plan: xr.Dataset) -> pd.DataFrame:
 def onsite_table(plan: xr.Dataset) -> pd.DataFrame:
     """Return one row per technology on site and quarter in which it stands.
 
-    Columns: ``region``, ``technology``, ``quarter``, ``own_mw``, ``own_units`` (0 where any size will do),
-    ``given_mwh`` and ``emitted_t`` of the last operating year (on the row of the last quarter; else 0), and
-    ``cost_musd`` of all years (likewise): capital less credits, upkeep, fuel and wear, present value.
+    Columns: ``region``, ``technology``, ``quarter``, ``own_mw``, ``own_units`` (0 where any size will do), ``own_mwh``
+    (energy of a battery as installed; 0 for plant), ``given_mwh`` and ``emitted_t`` of the last operating year (on the
+    row of the last quarter; else 0), and ``cost_musd`` of all years (likewise): capital less credits, upkeep, fuel and
+    wear, present value.
     """
     mw, units = (plan[name].transpose("own", "quarter") for name in ("own_mw", "own_units"))
     quarters, rows = [str(q) for q in plan["quarter"].values], []
     for d, label in enumerate(plan["own"].values.tolist()):
         given, emitted = _given(plan, label)
-        cost = _musd(plan, ("own_capex", "own_upkeep", "own_running", "store_wear_cost"), "own", label)
+        energy, cost = _installed(plan, label), _musd(plan, _OF_ONSITE, "own", label)
         for q, quarter in enumerate(quarters):
             if float(mw.values[d, q]) > _NOTHING_MW:
                 last = float(q == len(quarters) - 1)
                 rows.append({
                     "region": str(plan["own_region"].values[d]), "technology": str(plan["own_technology"].values[d]),
                     "quarter": quarter, "own_mw": float(mw.values[d, q]), "own_units": float(units.values[d, q]),
-                    "given_mwh": last * given, "emitted_t": last * emitted, "cost_musd": last * cost,
+                    "own_mwh": energy[q], "given_mwh": last * given, "emitted_t": last * emitted,
+                    "cost_musd": last * cost,
                 })  # fmt: skip
-    columns = ("region", "technology", "quarter", "own_mw", "own_units", "given_mwh", "emitted_t", "cost_musd")
+    columns = (
+        "region", "technology", "quarter", "own_mw", "own_units", "own_mwh", "given_mwh", "emitted_t", "cost_musd",
+    )  # fmt: skip
     return pd.DataFrame(rows, columns=list(columns))
+
+
+_OF_ONSITE = ("own_capex", "own_upkeep", "own_running", "store_capex", "store_upkeep", "store_wear_cost")
+
+
+def _installed(plan: xr.Dataset, label: str) -> list[float]:
+    """Return the energy of a battery in every quarter, as installed [MWh]; 0 for plant."""
+    if "store_capacity" not in plan or label not in plan["store"].values:
+        return [0.0] * plan.sizes["quarter"]
+    energy: list[float] = plan["store_capacity"].sel(store=label).values.tolist()
+    return energy
 
 
 def _given(plan: xr.Dataset, label: str) -> tuple[float, float]:

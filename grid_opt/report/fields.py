@@ -101,6 +101,7 @@ _WORDS = {
     "block_mwh": "Energy of the block",
     "price_usd_per_mwh": "Price of the block",
     "own_mw": "Power that stands on site",
+    "own_mwh": "Energy of a battery, as installed; 0 for plant",
     "own_units": "Units that stand on site; 0 where any size will do",
     "given_mwh": "Energy given in the last operating year, on the row of the last quarter",
     "emitted_t": "CO2 emitted in the last operating year, on the row of the last quarter",

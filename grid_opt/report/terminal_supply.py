@@ -71,12 +71,13 @@ def _contracts(rows: list[dict[str, Any]]) -> Table:
 def _onsite(rows: list[dict[str, Any]]) -> Table:
     table = _table(
         "On site at the end of the build-out",
-        ("What", False), ("Where", False), ("MW", True), ("Units", True), ("GWh a year", True), ("kt CO2 a year", True),
-        ("Million USD", True),
+        ("What", False), ("Where", False), ("MW", True), ("MWh", True), ("Units", True), ("GWh a year", True),
+        ("kt CO2 a year", True), ("Million USD", True),
     )  # fmt: skip
     for one in sorted(rows, key=lambda row: -row["own_mw"]):
         units = f"{one['own_units']:,.0f}" if one["own_units"] else ""
-        cells = [_TECHNOLOGIES[one["technology"]], plain(one["region"], 10), f"{one['own_mw']:,.1f}", units]
+        energy = f"{one['own_mwh']:,.1f}" if one["own_mwh"] else ""
+        cells = [_TECHNOLOGIES[one["technology"]], plain(one["region"], 10), f"{one['own_mw']:,.1f}", energy, units]
         cells += [f"{one['given_mwh'] / MWH_PER_GWH:,.1f}", f"{one['emitted_t'] / 1e3:,.1f}"]
         table.add_row(*map(Text, [*cells, f"{one['cost_musd']:,.1f}"]))
     return table

@@ -15,6 +15,7 @@ from grid_opt.plan.io import open_plan
 
 # Importing a module of checks enters them into CHECKS.
 from grid_opt.verify import (  # noqa: F401
+    batteries,
     connection,
     contents,
     fleet,

@@ -33,8 +33,9 @@ PLAN: Final = "plan"
 """Where the plan is kept among what checks share."""
 
 _OF_OPERATION: Final = (
-    "time.", "operation.", "plant.", "store.", "service.", "supply.export", "supply.within_connection",
-    "contracts.deliver", "resilience.", "carbon.", "certificates.", "matching.", "water.",
+    "time.", "operation.", "plant.", "store.", "battery.store_usable", "battery.aged_energy", "service.",
+    "supply.export", "supply.within_connection", "contracts.deliver", "resilience.", "carbon.", "certificates.",
+    "matching.", "water.",
 )  # fmt: skip
 """Beginnings of the names of a plan's checks that its operation must pass in any hours."""
 _NOT_AS_IN_A_PLAN: Final = ("operation.power_balance", "service.ported", "service.port_once")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from grid_opt.verify.batteries import installed
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.ledger import Books, worth_today
-from grid_opt.verify.supply import has_own
+from grid_opt.verify.supply import has_own, has_stores
 from grid_opt.verify.supply_contracts import contracted_production
 
 
@@ -65,27 +66,56 @@ def own_usd(e: Evidence) -> xr.DataArray:
     return (full - full * e["own_credit"]).transpose("own", "quarter")
 
 
+def cells_usd(e: Evidence) -> xr.DataArray:
+    """Return the overnight money for energy of batteries that enters service, less credits [USD], (store, quarter)."""
+    full, labels = installed(e) * e["store_cost"], e.labels("store")
+    credit = e["own_credit"].sel(own=labels).rename(own="store").assign_coords(store=labels)
+    return (full - full * credit).transpose("store", "quarter")
+
+
 def own_outlay(e: Evidence) -> xr.DataArray:
     """Return all such money by quarter [USD]; 0 in a case without."""
-    return own_usd(e).sum("own") if has_own(e) else xr.zeros_like(e["site"].sum("region"))
+    if not has_own(e):
+        return xr.zeros_like(e["site"].sum("region"))
+    power = own_usd(e).sum("own")
+    return power + cells_usd(e).sum("store") if has_stores(e) else power
 
 
 def recomputed_own(e: Evidence) -> xr.DataArray:
     """Return the present value of owning it [USD], (own, quarter), renewed at the end of its life."""
-    books = Books.of(e.case)
-    rows = [[books.asset(str(q), float(life)) for q in e.labels("quarter")] for life in e["own_life"].values]
-    return own_usd(e) * xr.DataArray(rows, dims=("own", "quarter"), coords={d: e.plan[d] for d in ("own", "quarter")})
+    return _owned(e, own_usd(e), "own")
+
+
+def recomputed_cells(e: Evidence) -> xr.DataArray:
+    """Return the same of the energy of batteries [USD], (store, quarter), renewed with the battery."""
+    return _owned(e, cells_usd(e), "store")
+
+
+def _owned(e: Evidence, usd: xr.DataArray, dim: str) -> xr.DataArray:
+    books, labels = Books.of(e.case), e.labels(dim)
+    lives = e["own_life"].sel(own=labels).values
+    rows = [[books.asset(str(q), float(life)) for q in e.labels("quarter")] for life in lives]
+    return usd * xr.DataArray(rows, dims=(dim, "quarter"), coords={d: e.plan[d] for d in (dim, "quarter")})
 
 
 def recomputed_upkeep(e: Evidence) -> xr.DataArray:
     """Return fixed upkeep on site [USD], (own, quarter): a quarter of the yearly rate while the quarter's MW run."""
+    return (e["own_mw"] * e["own_fixed"] / 4.0 * _runs(e)).transpose("own", "quarter")
+
+
+def recomputed_cells_upkeep(e: Evidence) -> xr.DataArray:
+    """Return the same of the energy of batteries [USD], (store, quarter)."""
+    return (e["store_capacity"] * e["store_fixed"] / 4.0 * _runs(e)).transpose("store", "quarter")
+
+
+def _runs(e: Evidence) -> xr.DataArray:
+    """Return what 1 USD a quarter is worth while the capacity of every quarter runs, (quarter)."""
     books, last = Books.of(e.case), e.last_quarter
     worth = dict.fromkeys([str(q) for q in e.labels("quarter")], 0.0)
     for year, season in books.quarters_from(books.first_quarter):
         name = f"{year}Q{season}"
         worth[name if name in worth else last] += worth_today(books.rate, books.middle(year, season))
-    runs = xr.DataArray(list(worth.values()), dims="quarter", coords={"quarter": e.plan["quarter"]})
-    return (e["own_mw"] * e["own_fixed"] / 4.0 * runs).transpose("own", "quarter")
+    return xr.DataArray(list(worth.values()), dims="quarter", coords={"quarter": e.plan["quarter"]})
 
 
 def recomputed_running(e: Evidence) -> xr.DataArray:

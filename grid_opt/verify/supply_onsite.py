@@ -117,10 +117,12 @@ def store_discharge_most(e: Evidence) -> Excess:
 not_negative("store.store_energy", "What is stored is not negative.", "MWh", when=has_stores)
 
 
-@check("store.store_energy_most", "A battery stores no more than its energy.", "MWh", when=has_stores)
+@check("store.store_energy_most", "A battery stores no more than can be used of its energy.", "MWh", when=has_stores)
 def store_energy_most(e: Evidence) -> Excess:
-    """Multiply what stands by its hours."""
-    return at_most(e["store_energy"], (_battery_mw(e) * e["store_hours"]).transpose("store", "year", "slice"))
+    """Compare with what can be used in the calendar quarter, as far as it is available."""
+    season = xr.DataArray(e["slice_season"].values.astype(int), dims="slice", coords={"slice": e.plan["slice"]})
+    usable = e["store_usable"].sel(season=season).drop_vars("season") * e["store_available"]
+    return at_most(e["store_energy"], usable.transpose("store", "year", "slice"))
 
 
 @check("store.store_balance", "What is stored follows from what goes in and comes out; a day ends as it began.", "MWh",

@@ -6,6 +6,7 @@ Nothing is shared with the code that made them. Prices and weather are those tha
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
@@ -94,12 +95,35 @@ def own_most(e: Evidence, label: str, quarter: str) -> float:
     return _number(row, "most_mw") if quarter_count(row["order_quarter"], quarter) >= wait else 0.0
 
 
-def own_cost(e: Evidence, label: str) -> float:
-    """Return the overnight cost at the region: power, and the energy that it stores."""
-    row = _row(e, "own", label)
+def built(dim: str, column: str, e: Evidence, label: str) -> float:
+    """Return an overnight cost per kW or kWh at the region, per MW or MWh."""
     region = e.tables.row("regions", region=_place(e, label))
-    per_kw = _number(row, "usd_per_kw") + _number(row, "usd_per_kwh") * _number(row, "storage_h")
-    return KILOWATTS * per_kw * float(region["construction_multiplier"])
+    return KILOWATTS * _number(_row(e, dim, label), column) * float(region["construction_multiplier"])
+
+
+def store_left(e: Evidence, label: str, quarter: str, year: int, season: int) -> float:
+    """Return what can be used of energy installed in a quarter: less every year, anew with every life; none before."""
+    row = _row(e, "store", label)
+    if quarter > e.quarter_rows(int(year))[int(season) - 1]:
+        return 0.0
+    life, total = _number(row, "life_years"), 0.0
+    for y, w in present_years(e)[int(year)].items():
+        age = (quarter_count(quarter, f"{y}Q{season}") + 0.5) / 4.0
+        while age >= life:
+            age -= life
+        total += w * (1.0 - age * _number(row, "fade_per_year"))
+    return total * _number(row, "usable_fraction")
+
+
+def store_wear(e: Evidence, label: str) -> float:
+    """Return the running cost and the price of the energy that a MWh discharged takes.
+
+    The MWh leaves a store that loses on the way; it is so much of a full cycle of what can be used.
+    """
+    row = _row(e, "store", label)
+    leaves = 1.0 / math.sqrt(_number(row, "round_trip_fraction"))
+    taken = _number(row, "fade_per_cycle") * leaves / _number(row, "usable_fraction")
+    return _number(row, "usd_per_mwh") + taken * built("store", "usd_per_kwh", e, label)
 
 
 def own_credit(e: Evidence, label: str, quarter: str) -> float:
@@ -148,17 +172,22 @@ MAKERS: dict[str, Maker] = {
     "own_region": _place,
     "own_unit": partial(_cell, "own", "unit_mw", 1.0),
     "own_most": own_most,
-    "own_cost": own_cost,
+    "own_cost": partial(built, "own", "usd_per_kw"),
     "own_credit": own_credit,
     "own_fixed": partial(_cell, "own", "usd_per_kw_year", KILOWATTS),
     "own_life": partial(_cell, "own", "life_years", 1.0),
     "own_accredited": partial(_cell, "own", "accredited_fraction", 1.0),
     "plant_running": plant_running,
     "plant_emission": emission,
-    "store_hours": partial(_cell, "store", "storage_h", 1.0),
+    "store_least_hours": partial(_cell, "store", "least_storage_h", 1.0),
+    "store_most_hours": partial(_cell, "store", "most_storage_h", 1.0),
+    "store_left": store_left,
+    "store_cost": partial(built, "store", "usd_per_kwh"),
+    "store_fixed": partial(_cell, "store", "usd_per_kwh_year", KILOWATTS),
+    "store_accredited_hours": partial(_cell, "store", "accredited_h", 1.0),
     "store_efficiency": lambda e, label: _cell("store", "round_trip_fraction", 1.0, e, label) ** 0.5,
     "store_available": partial(_cell, "store", "availability_fraction", 1.0),
-    "store_wear": partial(_cell, "store", "usd_per_mwh", 1.0),
+    "store_wear": store_wear,
 }
 """Every array that the tables and the case decide, and what makes one element of it."""
 

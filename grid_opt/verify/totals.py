@@ -59,6 +59,8 @@ RECOMPUTED: dict[str, Callable[[Evidence], xr.DataArray]] = {
     "own_capex": supply_money.recomputed_own,
     "own_upkeep": supply_money.recomputed_upkeep,
     "own_running": supply_money.recomputed_running,
+    "store_capex": supply_money.recomputed_cells,
+    "store_upkeep": supply_money.recomputed_cells_upkeep,
     "store_wear_cost": supply_money.recomputed_wear,
     "export_revenue": supply_money.recomputed_exports,
     "idle_hardware": capital.recomputed_idle,

@@ -32,6 +32,7 @@ from grid_opt.formulation import (  # noqa: E402
     relief,
     resilience,
     service,
+    store_energy,
     supply,
     tariff,
     tradeoff,
@@ -62,6 +63,7 @@ BLOCKS = {
     "service": service.Service,
     "resilience": resilience.Resilience,
     "onsite": onsite.OnSite,
+    "battery": store_energy.StoreEnergy,
     "supply": supply.Supply,
     "contracts": contracts.Contracts,
     "forwards": forwards.Forwards,
@@ -96,14 +98,14 @@ What is minimized stands at the end; cost terms are in million USD of present va
 block `tariff` in place of `capacity` and of `bills.energy`, `bills.rider`, `bills.delivery` and `bills.capacity`. A
 case with a fleet has the blocks `fleet` and `service`; one without has `operation.utilization` and the hardware terms
 of `capital`. A case without a menu of offers has, of the blocks `connection`, `relief`, `capacity` and `upgrade`,
-only `connection.headroom`. The blocks `onsite`, `supply`, `contracts`, `forwards`, `plant` and `store` are those of
-sources that a case admits under `[supply]`; without any, their terms drop out of the power balance, of capacity and of
-outlays. `certificates`, `matching`, `carbon` and `water` are there where a case asks something of them; of the three
-ledgers of `carbon` it has one; `tradeoff` is there where criteria beside money are limited or weighed. One whose
-campuses stand at buses of a network has `nodal` in place of `network` and `bills.energy`; `base` is the dispatch
-without campuses, solved before it with the constraints of `nodal` for no new load and limits that may be exceeded.
-Upper-case letters with a calligraphic hand are sets; an index set's own letter in upper case, as in $n_{r,Q}$, is its
-last element. A variable one step before the first quarter is zero.
+only `connection.headroom`. The blocks `onsite`, `battery`, `supply`, `contracts`, `forwards`, `plant` and `store` are
+those of sources that a case admits under `[supply]`; without any, their terms drop out of the power balance, of
+capacity and of outlays. `certificates`, `matching`, `carbon` and `water` are there where a case asks something of
+them; of the three ledgers of `carbon` it has one; `tradeoff` is there where criteria beside money are limited or
+weighed. One whose campuses stand at buses of a network has `nodal` in place of `network` and `bills.energy`; `base`
+is the dispatch without campuses, solved before it with the constraints of `nodal` for no new load and limits that may
+be exceeded. Upper-case letters with a calligraphic hand are sets; an index set's own letter in upper case, as in
+$n_{r,Q}$, is its last element. A variable one step before the first quarter is zero.
 
 | dimension | index | set |
 |---|---|---|

@@ -43,7 +43,8 @@ OFFERS = (
     ("firm", "nuclear", "MN_S", 95.0, 0.92),
 )
 BASIS = 2.0
-COSTS = ("energy", "rider", "settlement", "wheeling", "own_capex", "own_upkeep", "store_wear_cost")
+COSTS = ("energy", "rider", "settlement", "wheeling", "own_capex", "own_upkeep", "store_capex", "store_upkeep",
+         "store_wear_cost")  # fmt: skip
 CONNECTED_MW = 500.0
 """What the grid connects: enough that charging is never in its way."""
 
@@ -90,6 +91,7 @@ def solved(share: float, days: int, tables: Path) -> tuple[dict[str, float], Cas
     point = {"share": share, "usd_per_mwh": usd / mwh, "million_usd": usd / 1e6}
     point |= {f"{name}_mw": float(mw[name]) for name, *_ in OFFERS}
     point["battery_mw"] = float(plan["own_mw"].isel(quarter=-1).sum())
+    point["battery_mwh"] = float(plan["store_capacity"].isel(quarter=-1).sum())
     return point, case, plan
 
 
@@ -109,7 +111,8 @@ def pypsa_cost(case: Case, plan: xr.Dataset, share: float) -> float:
 def pypsa_network(case: Case, plan: xr.Dataset, share: float) -> Any:
     """Return the same problem as a PyPSA network with its linopy model, from the inputs that a plan or world holds.
 
-    Every representative day is an investment period of its own, over which the battery's charge is cyclic.
+    Every representative day is an investment period of its own, over which the battery's charge is cyclic; its energy
+    is a store apart from the links that charge and discharge it.
     """
     import pypsa  # noqa: PLC0415 -- an optional extra, for this comparison alone
 
@@ -147,24 +150,46 @@ def pypsa_network(case: Case, plan: xr.Dataset, share: float) -> Any:
         n.add("Generator", f"{name} sold", bus=f"project {name}", sign=-1, p_nom=5000.0, marginal_cost=series(-sale))
     _add_battery(n, case, plan, count)
     n.optimize.create_model(multi_investment_periods=True)
+    _ask_battery(n, plan)
     _ask_matching(n, plan, load * weight, share)
     return n
 
 
 def _add_battery(n: Any, case: Case, plan: xr.Dataset, count: int) -> None:
-    """Add the battery, a part of it for every calendar quarter in which it may be built; each is paid from then on."""
+    """Add the battery: stores and links, a part for every calendar quarter; each is paid from then on."""
     quarters, life = len(case.quarters), float(plan["own_life"].values[0])
     there, one_way = float(plan["store_available"].values[0]), float(plan["store_efficiency"].values[0])
+    season = plan["slice_season"].values.astype(int) - 1
+    n.add("Bus", "battery")
     for q in range(quarters):
-        overnight = float(plan["own_cost"].values[0]) * (1 - float(plan["own_credit"].values[0, q]))
-        yearly = overnight / (4 * life) * quarters + float(plan["own_fixed"].values[0])
+        paid = (1 - float(plan["own_credit"].values[0, q])) / (4 * life) * quarters
+        since = {"build_year": 1 + q * count // quarters, "lifetime": np.inf}
+        power = {"p_nom_extendable": True, "p_nom_max": 5000.0, "p_max_pu": there, "efficiency": one_way, **since}
         n.add(
-            "StorageUnit", f"battery {q + 1}", bus="site", p_nom_extendable=True, p_nom_max=5000.0,
-            build_year=1 + q * count // quarters, lifetime=np.inf, p_max_pu=there, p_min_pu=-there,
-            max_hours=float(plan["store_hours"].values[0]) * there, capital_cost=yearly / count,
-            efficiency_store=one_way, efficiency_dispatch=one_way,
-            marginal_cost=float(plan["store_wear"].values[0]), cyclic_state_of_charge_per_period=True,
+            "Link", f"charge {q + 1}", bus0="site", bus1="battery", **power,
+            capital_cost=(paid * float(plan["own_cost"].values[0]) + float(plan["own_fixed"].values[0])) / count,
         )  # fmt: skip
+        n.add("Link", f"discharge {q + 1}", bus0="battery", bus1="site", **power,
+              marginal_cost=float(plan["store_wear"].values[0]) * one_way)  # fmt: skip
+        usable = pd.Series(there * plan["store_left"].values[0, q, 0, season], index=n.snapshots)
+        n.add(
+            "Store", f"energy {q + 1}", bus="battery", e_nom_extendable=True, e_max_pu=usable,
+            e_cyclic_per_period=True, **since,
+            capital_cost=(paid * float(plan["store_cost"].values[0]) + float(plan["store_fixed"].values[0])) / count,
+        )  # fmt: skip
+
+
+def _ask_battery(n: Any, plan: xr.Dataset) -> None:
+    """Ask that a battery give what it takes, losses aside, and have the hours that the table allows."""
+    power, energy, one_way = n.model["Link-p_nom"], n.model["Store-e_nom"], float(plan["store_efficiency"].values[0])
+    least, most = (float(plan[f"store_{k}_hours"].values[0]) for k in ("least", "most"))
+    mw = mwh = 0.0
+    for q in range(1, plan.sizes["quarter"] + 1):
+        new = power.loc[f"charge {q}"]
+        n.model.add_constraints(one_way * power.loc[f"discharge {q}"] - new == 0, name=f"both ways {q}")
+        mw, mwh = mw + new, mwh + energy.loc[f"energy {q}"]
+        n.model.add_constraints(mwh - least * mw >= 0, name=f"least energy {q}")
+        n.model.add_constraints(mwh - most * mw <= 0, name=f"most energy {q}")
 
 
 def _ask_matching(n: Any, plan: xr.Dataset, load_mwh: Any, share: float) -> None:
@@ -173,7 +198,9 @@ def _ask_matching(n: Any, plan: xr.Dataset, load_mwh: Any, share: float) -> None
     clean = sum(model["Generator-p_nom"].loc[name] * xr.DataArray(
         plan["ppa_production"].values[i, 0], coords={"snapshot": n.snapshots}, dims="snapshot")
         for i, (name, *_) in enumerate(OFFERS))  # fmt: skip
-    stored = (model["StorageUnit-p_dispatch"] - model["StorageUnit-p_store"]).sum("name")
+    way, parts = model["Link-p"], range(1, plan.sizes["quarter"] + 1)
+    given, taken = (way.loc[:, [f"{word} {q}" for q in parts]].sum("name") for word in ("discharge", "charge"))
+    stored = float(plan["store_efficiency"].values[0]) * given - taken
     left = model.add_variables(lower=0, coords=[n.snapshots], name="left")
     load = xr.DataArray(load_mwh / weight, coords={"snapshot": n.snapshots}, dims="snapshot")
     model.add_constraints(left + clean + stored >= load, name="match")
@@ -207,7 +234,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         upper.set_ylabel("USD per MWh used")
         upper.set_ylim(0.9 * float(table["usd_per_mwh"].min()), 1.08 * float(table["usd_per_mwh"].max()))
         upper.set_title("What matching a site around the clock costs", loc="left", color=INK, fontsize=11)
-        named = {"wind_mw": "Wind", "sun_mw": "Solar", "firm_mw": "Firm clean", "battery_mw": "Battery, 4 h"}
+        named = {"wind_mw": "Wind", "sun_mw": "Solar", "firm_mw": "Firm clean", "battery_mw": "Battery"}
         for (column, label), color in zip(named.items(), REGION_COLORS[1:], strict=False):
             lower.plot(percent, table[column], color=color, marker="o", markersize=3, linewidth=1.4, label=label)
         lower.set_ylabel("MW for 100 MW of IT")
