@@ -14,6 +14,8 @@ from grid_opt.plan.contract_summary import contract_table, upgrade_table
 from grid_opt.plan.footprint_summary import footprint_table, has_ledgers
 from grid_opt.plan.supply_summary import supply_tables
 from grid_opt.report import fleet_frames, frames, nodal_frames
+from grid_opt.report.terminal import COST_WORDS
+from grid_opt.report.words import plain
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A text cell that begins so is run as a formula by spreadsheet programs."""
@@ -65,7 +67,7 @@ def tables_of(plan: xr.Dataset) -> dict[str, pd.DataFrame]:
     found = {
         "sites": frames.sites(plan).reset_index(),
         "build_out": frames.build_out(plan),
-        "costs": frames.costs(plan).query("cost_musd != 0"),
+        "costs": _costs(plan),
         "energy": frames.energy(plan),
         "prices": frames.prices(plan),
         **({"contracts": contract_table(plan)} if "contract" in plan else {}),
@@ -77,6 +79,13 @@ def tables_of(plan: xr.Dataset) -> dict[str, pd.DataFrame]:
         **({"links": frames.links(plan).reset_index()} if "link" in plan.dims else {}),
     }
     return found | ({name: make(plan) for name, make in of_fleet.items()} if "systems" in plan else {})
+
+
+def _costs(plan: xr.Dataset) -> pd.DataFrame:
+    """Return every cost that is not zero, its term also in words."""
+    table = frames.costs(plan).query("cost_musd != 0")
+    table.insert(3, "cost", [COST_WORDS.get(str(term), plain(term, 40)) for term in table["term"]])
+    return table
 
 
 def to_csv(table: pd.DataFrame) -> str:
