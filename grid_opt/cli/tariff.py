@@ -132,6 +132,7 @@ def bill(
     """
     with reporting(as_json):
         from grid_opt.atomic import write_text  # noqa: PLC0415
+        from grid_opt.report.csv_text import to_csv  # noqa: PLC0415
         from grid_opt.study.tariffs import bill_year  # noqa: PLC0415
         from grid_opt.tariffs.context import Context  # noqa: PLC0415
         from grid_opt.tariffs.definitions import load_tariff  # noqa: PLC0415
@@ -143,7 +144,7 @@ def bill(
             contract_mw=contract_mw, start=start, leaves=leaves, before=before.value, peaks_mw=_peaks(peak or [])
         )
         done = bill_year(found, context, mw=mw, file=load, year=year, price=price, wrap=wrap)
-        text = done.lines.to_csv(index=False, lineterminator="\n")
+        text = to_csv(done.lines)
         if out is not None:
             write_text(out, text)
         if as_json:

@@ -15,6 +15,7 @@ from grid_opt.atomic import replacing, write_bytes, write_text
 from grid_opt.compute.frontier import Curve, columns
 from grid_opt.compute.operating import Points
 from grid_opt.errors import InputError
+from grid_opt.report.csv_text import to_csv
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -128,7 +129,7 @@ def _write_csv(curves: list[Curve], path: Path) -> None:
     import pandas as pd  # noqa: PLC0415
 
     table = pd.DataFrame([row for item in curves for row in item.rows()], columns=columns())
-    write_text(path, table.to_csv(index=False))
+    write_text(path, to_csv(table))
 
 
 def _write_netcdf(curves: list[Curve], path: Path) -> None:

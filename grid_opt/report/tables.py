@@ -14,11 +14,9 @@ from grid_opt.plan.contract_summary import contract_table, upgrade_table
 from grid_opt.plan.footprint_summary import footprint_table, has_ledgers
 from grid_opt.plan.supply_summary import supply_tables
 from grid_opt.report import fleet_frames, frames, nodal_frames
+from grid_opt.report.csv_text import to_csv
 from grid_opt.report.terminal import COST_WORDS
 from grid_opt.report.words import plain
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A text cell that begins so is run as a formula by spreadsheet programs."""
 
 
 def write_csv(plan: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -86,18 +84,3 @@ def _costs(plan: xr.Dataset) -> pd.DataFrame:
     table = frames.costs(plan).query("cost_musd != 0")
     table.insert(3, "cost", [COST_WORDS.get(str(term), plain(term, 40)) for term in table["term"]])
     return table
-
-
-def to_csv(table: pd.DataFrame) -> str:
-    """Return ``table`` as CSV text whose text cells no spreadsheet program takes for formulas."""
-    safe = table.copy()
-    for column in safe.columns:
-        if not pd.api.types.is_numeric_dtype(safe[column].dtype):
-            safe[column] = [safe_text(value) for value in safe[column]]
-    return safe.to_csv(index=False, lineterminator="\n")
-
-
-def safe_text(value: object) -> str:
-    """Return a text cell, with an apostrophe before what would be a formula (the way that OWASP advises)."""
-    text = str(value).replace("\0", "")
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text

@@ -19,9 +19,10 @@ from grid_opt.errors import InputError
 from grid_opt.plan.schema import PROVENANCE
 from grid_opt.plan.summary import summarize
 from grid_opt.report import charts
+from grid_opt.report.csv_text import FORMULA_STARTS
 from grid_opt.report.fields import field_of
 from grid_opt.report.style import REGION_COLORS
-from grid_opt.report.tables import FORMULA_STARTS, tables_of
+from grid_opt.report.tables import tables_of
 from grid_opt.report.terminal import facts
 from grid_opt.report.workbook_pen import GREY, INK, LINE_POINTS, PALE, Column, Pen, clean, number_format
 from grid_opt.resources import data_dir

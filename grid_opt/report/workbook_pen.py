@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from grid_opt.report.tables import FORMULA_STARTS
+from grid_opt.report.csv_text import FORMULA_STARTS
 
 MOST_CHARACTERS = 32_767
 """What a cell of a workbook can hold."""
