@@ -204,6 +204,7 @@ def _print_summary(summary: dict[str, Any], quiet: bool, as_json: bool) -> int:
 
 
 _MOST_ROWS = 60
+_MOST_CHARACTERS = 400
 _MOST_AXES = 4
 
 
@@ -216,11 +217,17 @@ def _print_table(rows: list[dict[str, Any]], color_of: Callable[[dict[str, Any]]
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    from grid_opt.report.words import plain  # noqa: PLC0415
+
     table = Table(box=None, pad_edge=False)
     for key in rows[0]:
-        table.add_column(key, justify="right" if isinstance(rows[0][key], float) else "left", overflow="fold")
+        table.add_column(
+            escape(plain(key, 60)), justify="right" if isinstance(rows[0][key], float) else "left", overflow="fold"
+        )
     for row in rows[:_MOST_ROWS]:
-        table.add_row(*(escape(_cell(value)) for value in row.values()), style=color_of(row) or None)
+        table.add_row(
+            *(escape(plain(_cell(value), _MOST_CHARACTERS)) for value in row.values()), style=color_of(row) or None
+        )
     make_console().print(table)
     if len(rows) > _MOST_ROWS:
         tell(f"... and {len(rows) - _MOST_ROWS} more: all of them are in cases.csv or --json")

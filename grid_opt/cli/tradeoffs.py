@@ -124,9 +124,11 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    from grid_opt.report.words import plain  # noqa: PLC0415
+
     table = Table(box=None, pad_edge=False)
     for key, value in rows[0].items():
         table.add_column(key, justify="left" if isinstance(value, str) else "right", overflow="fold")
     for row in rows:
-        table.add_row(*(escape(f"{v:,.6g}" if isinstance(v, float) else str(v)) for v in row.values()))
+        table.add_row(*(escape(f"{v:,.6g}" if isinstance(v, float) else plain(v, 400)) for v in row.values()))
     make_console().print(table)

@@ -92,14 +92,8 @@ def regrets(table: pd.DataFrame, unit: str, title: str) -> Figure:
     plot.set_xticks(range(len(columns)), columns, rotation=60, ha="right", rotation_mode="anchor")
     plot.set_yticks(range(len(rows)), rows)
     _finish(figure, plot, "")
-    figure.text(
-        0.15 / wide,
-        1 - 0.3 / high,
-        f"{_title(title)}: regret [{unit}]",
-        fontsize=11,
-        fontweight="bold",
-        color=style.INK,
-    )
+    head = f"{_title(title)}: regret [{unit}]"
+    figure.text(0.15 / wide, 1 - 0.3 / high, head, fontsize=11, fontweight="bold", color=style.INK)
     how = "the campuses of a plan (row) when a case (column) comes true, above that case's own plan"
     figure.text(0.15 / wide, 1 - 0.52 / high, how, fontsize=8, color=style.MUTED)
     return figure

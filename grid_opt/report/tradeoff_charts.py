@@ -118,8 +118,8 @@ def draw_alternatives(found: xr.Dataset, plan: xr.Dataset, outlines: Outlines | 
         more = 100.0 * float(one["extra_share"])
         told = "the plan" if n == 0 else f"{int(one['differs'])} regions differ, costs {more:+.2f} %"
         plot.set_title(f"{n + 1}: {told}", loc="left", fontsize=9, color=style.INK)
-    figure.text(0.1 / wide, 1 - 0.32 / high, f"{plain(title, 80)}: plans that cost nearly the same", color=style.INK, fontsize=12,
-                fontweight="bold")  # fmt: skip
+    head = f"{plain(title, 80)}: plans that cost nearly the same"
+    figure.text(0.1 / wide, 1 - 0.32 / high, head, color=style.INK, fontsize=12, fontweight="bold")
     figure.text(0.1 / wide, 0.1 / high, "area: IT power at the end", color=style.MUTED, fontsize=8)
     for at, color, words in ((0.30, _SAME, "site of plan 1, too"), (0.62, _NEW, "not a site of plan 1")):
         figure.text(at, 0.1 / high, f"\u25cf {words}", color=color, fontsize=8)

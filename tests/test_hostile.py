@@ -13,6 +13,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from grid_opt.cli.sweep import _print_table as print_sweep
+from grid_opt.cli.tradeoffs import _print_rows as print_rows
 from grid_opt.report import style, sweep_charts, tradeoff_charts
 from tests.plan_fixture import OUTLINES, plan_by_hand
 
@@ -43,6 +45,15 @@ def figures() -> Iterator[Figure]:
     others = xr.Dataset({"it_mw": power.rename(n="alternative"), "extra_share": ("alternative", [0.0, 0.01]),
                          "differs": ("alternative", [0, 1])})  # fmt: skip
     yield tradeoff_charts.draw_alternatives(others, plan, OUTLINES, EVIL)
+
+
+def test_hostile_cells_are_text_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{EVIL: 1.0, "state": "done", "label": f"[red]{EVIL}"}]
+    print_sweep(rows, lambda row: "")
+    print_rows([{"label": f"[red]{EVIL}", "cost": 1.0}])
+    told = capsys.readouterr().out
+    assert "[red]=cmd()" in told
+    assert not any(unicodedata.category(char)[0] == "C" for char in told if char != "\n")
 
 
 @pytest.mark.filterwarnings("error:Glyph")
