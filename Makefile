@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help plan test lint docs clean
+.PHONY: help plan test test-qgis lint docs clean
 
 help:
 	@echo "make plan   solve the default case into outputs/us_750mw"
 	@echo "make test   run the tests"
+	@echo "make test-qgis  open the layers in QGIS, where it is installed (Debian: python3-qgis)"
 	@echo "make lint   ruff, mypy --strict and the import contracts"
 	@echo "make docs   write the generated pages of docs/ anew"
 	@echo "make clean  remove .venv and caches; outputs stay"
@@ -21,6 +22,10 @@ plan: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2
+
+test-qgis: $(STAMP)
+	@/usr/bin/python3 -c 'import qgis.core' 2>/dev/null || { echo "error: PyQGIS was not found by /usr/bin/python3; install QGIS (Debian: apt-get install python3-qgis)"; exit 1; }
+	$(BIN)/python -m pytest -rs tests/test_geopackage.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

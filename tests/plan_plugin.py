@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from tests.plan_fixture import plan_by_hand
+from tests.shared import kept_once, made_once
 
 
 @pytest.fixture
@@ -21,11 +22,11 @@ def quick_plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The plan file of the quick case, solved once."""
     from grid_opt.study.run import run
 
-    return run("quick", out=tmp_path_factory.mktemp("quick")).folder / "plan.nc"
+    return made_once(tmp_path_factory, "quick", lambda folder: run("quick", out=folder)) / "plan.nc"
 
 
 @pytest.fixture(scope="session")
-def quick_supply_plan() -> xr.Dataset:
+def quick_supply_plan(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
     """The quick case solved with every source, its plan as it is written."""
     from grid_opt.config import load_case
     from grid_opt.inputs.world import build_world
@@ -33,8 +34,12 @@ def quick_supply_plan() -> xr.Dataset:
     from grid_opt.study.progress import Log
     from tests.tiny_supply import QUICK_SOURCES
 
-    case = load_case("quick", [*QUICK_SOURCES, "energy.days=4", "solve.gap=0.001"])
-    return plan_case(case, build_world(case), hash_inputs(case), Log(None)).plan
+    def solved() -> xr.Dataset:
+        case = load_case("quick", [*QUICK_SOURCES, "energy.days=4", "solve.gap=0.001"])
+        return plan_case(case, build_world(case), hash_inputs(case), Log(None)).plan
+
+    found: xr.Dataset = kept_once(tmp_path_factory, "quick_supply", solved)
+    return found
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
+from tests.shared import made_once
+
 FAST = """
 name = "fast"
 [objective]
@@ -65,6 +67,15 @@ key = "demand.targets_mw.2026Q4"
 values = [20.0, 900.0]
 """
 """Two prices by two targets, of which the larger cannot be met."""
+PAIR = """
+name = "pair"
+case = "fast.toml"
+
+[axes.target]
+key = "demand.targets_mw.2026Q4"
+values = [20.0, 900.0]
+"""
+"""Two targets, of which the larger cannot be met."""
 THREE = """
 name = "three"
 case = "fast.toml"
@@ -93,11 +104,22 @@ def write_sweep(folder: Path, text: str = FOUR, name: str = "four.toml") -> Path
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the sweep of four cases, run without any disturbance."""
+    return _swept(tmp_path_factory, FOUR, "undisturbed")
+
+
+@pytest.fixture(scope="session")
+def undisturbed_pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the sweep of two cases, run without any disturbance."""
+    return _swept(tmp_path_factory, PAIR, "undisturbed_pair")
+
+
+def _swept(factory: pytest.TempPathFactory, text: str, name: str) -> Path:
     from grid_opt.study.sweeps.study import sweep
 
-    folder = tmp_path_factory.mktemp("undisturbed")
-    sweep(write_sweep(folder), out=folder / "out", workers=2)
-    return folder / "out"
+    def make(folder: Path) -> None:
+        sweep(write_sweep(folder, text), out=folder / "out", workers=2)
+
+    return made_once(factory, name, make) / "out"
 
 
 def cube_of(folder: Path) -> xr.Dataset:

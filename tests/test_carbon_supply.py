@@ -211,11 +211,12 @@ def test_screening_keeps_what_only_carbon_asks_for() -> None:
     from grid_opt.config import load_case
     from grid_opt.inputs.world import build_world
 
-    signed = ["supply.contracts=['financial']", "supply.screen=true"]
+    plainly = ["tariffs.charge=false", "connection.menu=false", "grid.network=false"]
+    signed = ["supply.contracts=['financial']", "supply.screen=true", *plainly]
     plain = build_world(load_case("quick", signed)).sizes.get("ppa", 0)
     asked = build_world(load_case("quick", [*signed, "carbon.annual_share={2028=0.5}"])).sizes["ppa"]
     assert asked >= max(plain, 1)
-    assert asked == build_world(load_case("quick", [signed[0], "supply.screen=false"])).sizes["ppa"]
+    assert asked == build_world(load_case("quick", [signed[0], "supply.screen=false", *plainly])).sizes["ppa"]
 
 
 def test_a_source_more_never_makes_matching_dearer() -> None:

@@ -23,19 +23,27 @@ from typer.testing import CliRunner, Result
 from grid_opt.atomic import PREFIX
 from grid_opt.cli.app import app
 from grid_opt.plan.io import open_plan
+from tests.sweep_fixture import FAST as SMALL
 
 pytest_plugins = ["tests.plan_plugin"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals and limits")
 
 FILES = ("map.html", "map.png", "plan.gpkg", "plan.nc", "report.html", "run.log", "summary.json")
 PATIENCE_S = 120.0
-FAST = ("quick", "--set", "grid.network=false", "--set", "tariffs.charge=false")
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)  # Python ignores SIGXFSZ: writing fails instead
 from grid_opt.cli import main
 main()
 """
+
+
+@pytest.fixture(scope="module")
+def fast(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The file of a case that solves in a moment."""
+    path = tmp_path_factory.mktemp("case") / "fast.toml"
+    path.write_text(SMALL, encoding="utf-8")
+    return str(path)
 
 
 def call(*arguments: str) -> Result:
@@ -77,7 +85,7 @@ def writing(out: Path, name: str) -> Callable[[], bool]:
 def assert_whole(path: Path) -> None:
     """Fail unless the file under a final name can be read to its end."""
     if path.suffix == ".nc":
-        assert open_plan(path).sizes["quarter"] == 8
+        assert open_plan(path).sizes["quarter"] == 4
     elif path.suffix == ".gpkg":
         with closing(sqlite3.connect(path)) as base:
             assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -103,7 +111,7 @@ def finals(folder: Path) -> list[str]:
     return found
 
 
-def test_a_killed_run_leaves_whole_files_and_the_next_one_cleans_up(tmp_path: Path) -> None:
+def test_a_killed_run_leaves_whole_files_and_the_next_one_cleans_up(fast: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
     moments: list[tuple[Callable[[], bool], list[str]]] = [
         (writing(out, "plan.nc"), []),
@@ -111,7 +119,7 @@ def test_a_killed_run_leaves_whole_files_and_the_next_one_cleans_up(tmp_path: Pa
         (writing(out, "plan.gpkg"), ["plan.gpkg", "plan.nc"]),
     ]
     for moment, expected in moments:
-        process = start(out, *FAST)
+        process = start(out, fast)
         wait_for(moment, process)
         os.killpg(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
@@ -120,7 +128,7 @@ def test_a_killed_run_leaves_whole_files_and_the_next_one_cleans_up(tmp_path: Pa
     assert any(name.endswith("-plan.gpkg") for name in left), "a kill leaves its temporary file"
     assert not any(name.endswith("-plan.nc") for name in left), "the next write of a file cleans up after the kill"
 
-    assert call("run", *FAST, "--quiet", "--out", str(out)).exit_code == 0
+    assert call("run", fast, "--quiet", "--out", str(out)).exit_code == 0
     assert names(out) == list(FILES)
     assert finals(out) == list(FILES)
 
@@ -142,9 +150,9 @@ def test_a_file_that_the_system_cuts_short_is_one_line_and_keeps_the_earlier_one
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_a_plan_that_the_system_cuts_short_is_one_line_and_no_file(tmp_path: Path) -> None:
+def test_a_plan_that_the_system_cuts_short_is_one_line_and_no_file(fast: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    arguments = [sys.executable, "-c", LIMITED, "100000", "run", *FAST, "--quiet", "--out", str(out)]
+    arguments = [sys.executable, "-c", LIMITED, "100000", "run", fast, "--quiet", "--out", str(out)]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode == 5, done.stderr
     assert done.stderr.count("\n") == 1
@@ -176,9 +184,9 @@ def is_full(path: Path) -> str:
     return f"error: the disk is full: {path} could not be written; no half-written file was left\n"
 
 
-def test_a_full_disk_is_one_line_and_leaves_no_half_file(tiny_disk: Callable[[int], Path]) -> None:
+def test_a_full_disk_is_one_line_and_leaves_no_half_file(fast: str, tiny_disk: Callable[[int], Path]) -> None:
     out = tiny_disk(200) / "out"
-    told = call("run", *FAST, "--quiet", "--out", str(out))
+    told = call("run", fast, "--quiet", "--out", str(out))
     assert told.exit_code == 5, told.output
     assert told.stderr == is_full(out / "plan.nc")
     assert names(out) == []
@@ -198,9 +206,9 @@ def test_a_full_disk_keeps_the_plan_and_the_earlier_picture(
 
 
 @pytest.mark.parametrize("stage", ["reading the inputs", "\nsolving"])
-def test_interrupting_a_run_exits_130_with_a_clear_line(stage: str, tmp_path: Path) -> None:
+def test_interrupting_a_run_exits_130_with_a_clear_line(stage: str, fast: str, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    process = start(out, "quick")
+    process = start(out, "quick" if "solving" in stage else fast)  # which is solved before it can be interrupted
     wait_for(lambda: stage in said(out), process)
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE_S) == 130

@@ -34,7 +34,8 @@ from grid_opt.report.layers import layers_of
 from grid_opt.report.map_html import write_map_html
 from grid_opt.report.report_html import write_report
 from grid_opt.report.terminal import print_summary
-from grid_opt.report.workbook import MOST_CHARACTERS, clean, write_workbook
+from grid_opt.report.workbook import write_workbook
+from grid_opt.report.workbook_pen import MOST_CHARACTERS, clean, number_format
 from tests.plan_fixture import OUTLINES, plan_by_hand
 
 PLACES = {"regions", "headroom", "prices", "links", "sites", "sites_by_quarter"}
@@ -130,7 +131,7 @@ def sheets_of(path: Path) -> dict[str, pd.DataFrame]:
 def test_the_workbook_has_the_tables_with_units_sources_and_provenance(plan: xr.Dataset, tmp_path: Path) -> None:
     write_workbook(plan, tmp_path / "plan.xlsx")
     read, wanted = sheets_of(tmp_path / "plan.xlsx"), tables.tables_of(plan)
-    assert list(read) == ["summary", *wanted, "fields", "assumptions", "provenance"]
+    assert list(read) == ["contents", *wanted, "fields", "assumptions", "provenance"]
     for name, table in wanted.items():
         assert len(read[name]) == len(table)
     sites = read["sites"].set_index("region")
@@ -155,7 +156,8 @@ def test_no_cell_of_the_workbook_is_a_formula(hostile: xr.Dataset, tmp_path: Pat
         for name in packed.namelist():
             if "worksheets/sheet" in name:
                 assert b"<f" not in re.sub(rb"<formula", b"", packed.read(name)), name
-                assert b"hyperlink" not in packed.read(name)
+                for link in re.findall(rb"<hyperlink [^>]*>", packed.read(name)):
+                    assert b"location=" in link and b"r:id" not in link, "a link leads to a sheet, and nowhere else"
     book = openpyxl.load_workbook(tmp_path / "plan.xlsx")
     found = 0
     for sheet in book:
@@ -168,6 +170,46 @@ def test_no_cell_of_the_workbook_is_a_formula(hostile: xr.Dataset, tmp_path: Pat
                         found += 1
                         assert cell.quotePrefix
     assert found >= 2
+
+
+def test_the_contents_lead_to_every_sheet_and_show_the_build_out(plan: xr.Dataset, tmp_path: Path) -> None:
+    write_workbook(plan, tmp_path / "plan.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "plan.xlsx")
+    cover = book["contents"]
+    assert cover["A1"].value == plan.attrs.get("title", "grid-opt plan")
+    links = {cell.value: cell.hyperlink.location for (cell,) in cover["A1:A60"] if cell.hyperlink}
+    assert links == {name: f"'{name}'!A1" for name in book.sheetnames[1:]}
+    rows = {cell.value: cover.cell(cell.row, 2).value for (cell,) in cover["A1:A60"] if cell.hyperlink}
+    assert rows["sites"] == 2 and rows["build_out"] == 8
+    beside = {cell.value: cell for row in cover["E1:I12"] for cell in row if cell.value is not None}
+    assert [cover.cell(beside["EAST"].row, column).value for column in range(6, 10)] == [10.0, 20.0, 30.0, 30.0]
+    assert len(cover._charts) == 1
+    for sheet in book.worksheets[1:]:
+        assert sheet.freeze_panes is not None and sheet.print_title_rows == "$1:$1", sheet.title
+        assert all(7 < dimension.width <= 62 for dimension in sheet.column_dimensions.values()), sheet.title
+    assert book["build_out"]["B1"].comment.text.startswith("Calendar quarter")
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "values", "form"),
+    [
+        ("it_mw", "MW", [10.0, 20.0], "#,##0"), ("it_mw", "MW", [10.25], "#,##0.0"), ("year", "yr", [2026.0], "0"),
+        ("covered_share", "1", [0.25], "0.0%"), ("binds_summer", "1", [1.0], "0"), ("cost_musd", "million USD", [3.5],
+        "#,##0.00"), ("purchase_mwh", "MWh", [94046.5], "#,##0"), ("tokens_per_year", "tokens/yr", [2e16], "0.000E+00"),
+        ("cost_musd", "million USD", [0.0123], "#,##0.0000"),
+    ],
+)  # fmt: skip
+def test_numbers_are_shown_by_their_unit(name: str, unit: str, values: list[float], form: str) -> None:
+    assert number_format(name, unit, values).split(";")[0] == form
+
+
+def test_a_number_that_its_column_would_show_as_zero_is_shown(plan: xr.Dataset, tmp_path: Path) -> None:
+    small = plan.copy(deep=True)
+    small["cost_rider"].values[0] = 12.0, 0.0  # USD, in a column of million USD
+    write_workbook(small, tmp_path / "plan.xlsx")
+    cells = {row[0].value: row for row in openpyxl.load_workbook(tmp_path / "plan.xlsx")["sites"].iter_rows()}
+    heads = [cell.value for cell in cells["region"]]
+    assert cells["EAST"][heads.index("cost_rider_musd [million USD]")].number_format == "0.0E+00"
 
 
 def test_a_cell_holds_what_it_can() -> None:

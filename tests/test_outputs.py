@@ -23,9 +23,10 @@ from grid_opt.cli.app import app
 from grid_opt.plan.io import write_plan
 from grid_opt.plan.summary import cost_usd, summarize
 from grid_opt.report import frames
+from grid_opt.report.csv_text import safe_text, to_csv
 from grid_opt.report.geopackage import write_geopackage
 from grid_opt.report.map_static import write_map
-from grid_opt.report.tables import safe_text, tables_of, write_csv
+from grid_opt.report.tables import tables_of, write_csv
 from grid_opt.report.terminal import WIDTH, print_summary
 from grid_opt.report.words import plain, short
 from tests.plan_fixture import OUTLINES, plan_by_hand
@@ -245,14 +246,28 @@ def test_no_cell_is_a_formula(hostile_plan: xr.Dataset, tmp_path: Path) -> None:
             assert not cells[~numbers].str.match(r"\s*[=+\-@]").any(), (path.name, column)
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "  =1", "\r=1", "\n=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "  =1", "\r=1", "\n=1", "＝1", "\u200b=1"])
 def test_a_formula_becomes_text(text: str) -> None:
-    assert safe_text(text) == "'" + text
+    made = safe_text(text)
+    assert made[0] == "'" and made[1:].strip() == text.strip(" \t\r\n\u200b") and made.isprintable()
+    assert pd.read_csv(io.StringIO(to_csv(pd.DataFrame({text: [text]}))), dtype=str).loc[0].to_dict() == {made: made}
 
 
 def test_a_name_stays_a_name() -> None:
     assert safe_text("NA") == "NA"
     assert safe_text("EAST>MID") == "EAST>MID"
+
+
+def test_csv_keeps_numbers_and_empty_cells_and_loses_marks() -> None:
+    table = pd.DataFrame({"mixed": [-1.5, "a\x1b[31m\u202eb", None, True, np.float64(-2.0), np.nan], "n": range(6)})
+    assert to_csv(table) == "mixed,n\n-1.5,0\na [31m b,1\n,2\nTrue,3\n-2.0,4\n,5\n"
+    assert to_csv(pd.DataFrame({"x": [1 / 3]}), "%.2f") == "x\n0.33\n"
+
+
+def test_every_table_that_leaves_goes_through_one_door(root: Path) -> None:
+    door = "csv_text.py"
+    found = [path.name for path in (root / "grid_opt").rglob("*.py") if ".to_csv(" in path.read_text(encoding="utf-8")]
+    assert found == [door]
 
 
 # --- terminal

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -69,18 +71,23 @@ TIGHT: dict[str, dict[str, object]] = {
 }  # fmt: skip
 
 
+@cache
+def tight_cost(seed: int) -> float:
+    """Return the cost of the tight case, which is that of every looser one to be compared with."""
+    return cost(tiny_case(**TIGHT), tiny_world(tiny_case(**TIGHT), 5, seed))
+
+
 @pytest.mark.parametrize("limit", LOOSER)
 @pytest.mark.parametrize("seed", [1, 3, 8])
 def test_a_looser_limit_never_costs_more(limit: str, seed: int) -> None:
     loose = {name: TIGHT.get(name, {}) | LOOSER[limit].get(name, {}) for name in {*TIGHT, *LOOSER[limit]}}
-    tight, wide = tiny_case(**TIGHT), tiny_case(**loose)
-    world = tiny_world(tight, 5, seed)
-    assert cost(wide, world) <= cost(tight, world) + CLOSE
+    world = tiny_world(tiny_case(**TIGHT), 5, seed)
+    assert cost(tiny_case(**loose), world) <= tight_cost(seed) + CLOSE
 
 
 def test_the_tight_case_is_feasible_somewhere() -> None:
     """Guard the test above against comparing infinity with infinity only."""
-    assert any(np.isfinite(cost(tiny_case(**TIGHT), tiny_world(tiny_case(**TIGHT), 5, s))) for s in (1, 3, 8))
+    assert any(np.isfinite(tight_cost(seed)) for seed in (1, 3, 8))
 
 
 @few

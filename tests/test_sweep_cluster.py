@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from grid_opt.cli.app import app
 from grid_opt.errors import InputError
 from grid_opt.study.sweeps import cluster, study
-from tests.sweep_fixture import cube_of, processes_with, wait_until, write_sweep
+from tests.sweep_fixture import PAIR, cube_of, processes_with, wait_until, write_sweep
 
 pytest_plugins = ["tests.sweep_fixture"]
 pytest.importorskip("distributed")
@@ -51,25 +51,25 @@ def loopback(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]
 
 def test_a_cluster_gives_the_same_cube_though_a_worker_dies(
     loopback: tuple[str, list[subprocess.Popen[bytes]]],
-    undisturbed: Path,
+    undisturbed_pair: Path,
     tmp_path: Path,
 ) -> None:
     address, workers = loopback
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "grid_opt", "sweep", str(write_sweep(tmp_path)), "--out", str(out)]
+    command = [sys.executable, "-m", "grid_opt", "sweep", str(write_sweep(tmp_path, PAIR)), "--out", str(out)]
     sweep = subprocess.Popen([*command, "--dask", address], stderr=subprocess.PIPE, text=True)
     wait_until(lambda: len(processes_with(WORKER, str(out))) == 2, "both workers at work")
     os.kill(workers[0].pid, signal.SIGKILL)
     _, told = sweep.communicate()
     assert sweep.returncode == 3, told
-    assert cube_of(out).identical(cube_of(undisturbed))
+    assert cube_of(out).identical(cube_of(undisturbed_pair))
     assert not (out / "work").exists()
 
 
 def test_no_scheduler_is_bad_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_PATIENCE_S", 1.0)
     with pytest.raises(InputError, match="no scheduler answers") as error:
-        study.sweep(write_sweep(tmp_path), out=tmp_path / "out", dask="tcp://127.0.0.1:9")
+        study.sweep(write_sweep(tmp_path, PAIR), out=tmp_path / "out", dask="tcp://127.0.0.1:9")
     assert error.value.field == "--dask"
     file = str(tmp_path / "four.toml")
     told = CliRunner().invoke(app, ["sweep", file, "--dask", "tcp://127.0.0.1:9", "-n", "2", "--quiet"])

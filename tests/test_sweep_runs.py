@@ -28,7 +28,7 @@ from grid_opt.study.sweeps.jobs import Job, end, supervise
 from grid_opt.study.sweeps.lock import locked
 from grid_opt.study.sweeps.manifest import Run, read_manifest
 from grid_opt.study.sweeps.schema import RESERVED
-from tests.sweep_fixture import FAST, THREE, cube_of, processes_with, wait_until, write_sweep
+from tests.sweep_fixture import FAST, PAIR, THREE, cube_of, processes_with, wait_until, write_sweep
 
 pytest_plugins = ["tests.sweep_fixture"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
@@ -183,9 +183,19 @@ def test_resume_refuses_an_account_or_a_case_that_was_changed(
     ] in told.stderr
 
 
-def test_a_killed_sweep_is_resumed_to_the_same_cube(undisturbed: Path, tmp_path: Path) -> None:
+def test_a_killed_sweep_is_resumed_to_the_same_cube(undisturbed_pair: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "grid_opt", "sweep", str(write_sweep(tmp_path)), "--out", str(out), "-n", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "grid_opt",
+        "sweep",
+        str(write_sweep(tmp_path, PAIR)),
+        "--out",
+        str(out),
+        "-n",
+        "1",
+    ]
     for ended in (0, 1):  # killed before anything ended, and after something had
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -201,26 +211,28 @@ def test_a_killed_sweep_is_resumed_to_the_same_cube(undisturbed: Path, tmp_path:
         process.send_signal(signal.SIGKILL)
         process.wait()
         wait_until(lambda: not processes_with(WORKER, str(out)), "workers end when their sweep is gone")
-        command = [sys.executable, "-m", "grid_opt", "resume", str(out), "-n", "2"]
+        command = [sys.executable, "-m", "grid_opt", "resume", str(out), "-n", "1"]
     assert read_manifest(out).counts()["pending"] > 0
     assert call("resume", str(out), "--quiet").exit_code == 3
-    same(undisturbed, out)
+    same(undisturbed_pair, out)
 
 
 def test_limits_kill_cases_with_their_reason_and_resume_tries_them_again(
-    undisturbed: Path,
+    undisturbed_pair: Path,
     tmp_path: Path,
 ) -> None:
     out = tmp_path / "out"
-    told = call("sweep", str(write_sweep(tmp_path)), "--out", str(out), "--case-seconds", "0.3", "--json", "--quiet")
+    told = call(
+        "sweep", str(write_sweep(tmp_path, PAIR)), "--out", str(out), "--case-seconds", "0.3", "--json", "--quiet"
+    )
     found = json.loads(told.stdout)
-    assert told.exit_code == 5 == found["exit_code"] and found["counts"] == {"killed": 4}
+    assert told.exit_code == 5 == found["exit_code"] and found["counts"] == {"killed": 2}
     assert "longer than the limit of 0.3 s" in found["cases"][0]["reason"]
     told = call("resume", str(out), "--case-seconds", "500", "--case-memory-mb", "60", "--json", "--quiet")
     found = json.loads(told.stdout)
-    assert found["counts"] == {"killed": 4} and "more than the limit of 60 MB" in found["cases"][0]["reason"]
+    assert found["counts"] == {"killed": 2} and "more than the limit of 60 MB" in found["cases"][0]["reason"]
     assert call("resume", str(out), "--case-memory-mb", "50000", "--quiet").exit_code == 3
-    same(undisturbed, out)
+    same(undisturbed_pair, out)
 
 
 def test_a_killed_process_of_a_case_is_recorded(tmp_path: Path) -> None:
@@ -247,14 +259,24 @@ def test_what_the_process_of_a_case_started_ends_with_it() -> None:
 
 def test_ctrl_c_ends_the_processes_and_says_how_to_go_on(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "grid_opt", "sweep", str(write_sweep(tmp_path)), "--out", str(out), "-n", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "grid_opt",
+        "sweep",
+        str(write_sweep(tmp_path, PAIR)),
+        "--out",
+        str(out),
+        "-n",
+        "1",
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: bool(processes_with(WORKER, str(out))), "the process of a case")
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate()
     assert process.returncode == 130 and f"grid-opt resume {out}" in stderr and "Traceback" not in stderr
     assert not processes_with(WORKER, str(out)) and not (out / "work").exists()
-    assert read_manifest(out).counts() == {"pending": 4}
+    assert read_manifest(out).counts() == {"pending": 2}
 
 
 def test_two_sweeps_cannot_write_one_folder(tmp_path: Path) -> None:
@@ -291,7 +313,7 @@ method = "tornado"
 [axes.price]
 key = "energy.price_scale"
 low = 0.5
-high = 2.0
+high = 1.0
 [axes.gas]
 table = "gas_outlook"
 column = "usd_per_mmbtu"
@@ -301,8 +323,8 @@ values = [1, 2]
 """
     found = study.sweep(write_sweep(tmp_path, text, "t.toml"), out=tmp_path / "out")
     rows = {row["label"]: row for row in found["cases"]}
-    assert list(rows) == ["base", "price=0.5", "price=2", "gas=1", "gas=2"]
-    assert rows["gas=1"]["run"] == rows["base"]["run"], "a scale of one is the base"
+    assert list(rows) == ["base", "price=0.5", "price=1", "gas=1", "gas=2"]
+    assert rows["gas=1"]["run"] == rows["price=1"]["run"] == rows["base"]["run"], "a scale of one is the base"
     assert rows["price=0.5"]["objective"] < rows["base"]["objective"] < rows["gas=2"]["objective"]
     assert (tmp_path / "out" / "tornado.png").stat().st_size > 0
     cube = cube_of(tmp_path / "out")
@@ -349,4 +371,4 @@ def test_an_interrupt_between_runs_is_one_clear_error(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(LocalExecutor, "wait", interrupted)
     with pytest.raises(InterruptedRunError, match="grid-opt resume"):
-        study.sweep(write_sweep(tmp_path), out=tmp_path / "out", workers=1)
+        study.sweep(write_sweep(tmp_path, PAIR), out=tmp_path / "out", workers=1)

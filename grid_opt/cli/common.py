@@ -8,6 +8,7 @@ import math
 import os
 import sys
 import traceback
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -56,12 +57,32 @@ def reporting(as_json: bool) -> Iterator[None]:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object to stdout. Numbers that JSON lacks (NaN, infinities) become null."""
-    typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False))
+    typer.echo(visible(json.dumps(_plain(value), indent=2, ensure_ascii=False)))
+
+
+def tell(text: object, err: bool = False, nl: bool = True) -> None:
+    """Print a text to stdout or stderr, its control and direction marks written out."""
+    typer.echo(visible(text), err=err, nl=nl)
+
+
+def visible(text: object) -> str:
+    """Return a text whose control and direction marks are written out, as JSON does, so that no terminal obeys them."""
+    return "".join(
+        json.dumps(char)[1:-1] if char != "\n" and unicodedata.category(char) in _MARKS else char for char in str(text)
+    )
+
+
+_MARKS = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def has_colors() -> bool:
+    """Return whether colors are welcome, where there is a terminal: NO_COLOR is not set, and it is no dumb one."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def print_path(label: str, path: object) -> None:
     """Print where a file is, on a line of its own that no terminal width breaks."""
-    typer.echo(f"{label}: {path}")
+    typer.echo(visible(f"{label}: {path}"))
 
 
 def make_console() -> Console:
@@ -73,8 +94,8 @@ def make_console() -> Console:
 
 
 def _leave(message: str, code: ExitCode, as_json: bool, place: Mapping[str, Any]) -> None:
-    label = typer.style("error:", fg=typer.colors.RED, bold=True)
-    typer.echo(f"{label} {message}", err=True)
+    label = typer.style("error:", fg=typer.colors.RED, bold=True) if has_colors() else "error:"
+    typer.echo(f"{label} {visible(message)}", err=True)
     if as_json:
         given = {key: value for key, value in place.items() if value is not None}
         print_json({"error": message, **given, "exit_code": int(code)})

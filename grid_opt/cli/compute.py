@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grid_opt.cli.common import JsonOption, print_json, print_path, reporting
+from grid_opt.cli.common import JsonOption, print_json, print_path, reporting, tell
 from grid_opt.errors import InfeasibleError, InputError
 
 if TYPE_CHECKING:
@@ -119,9 +119,9 @@ def point(
         if as_json:
             print_json({"accelerator": machine.name, "workload": work.name, **found, "exit_code": 0})
             return
-        typer.echo(f"{machine.title}, {work.title}")
+        tell(f"{machine.title}, {work.title}")
         for key, label, style in _KEYS:
-            typer.echo(f"  {label:<40}{found[key]:>14{style}}")
+            tell(f"  {label:<40}{found[key]:>14{style}}")
 
 
 @app.command("table")
@@ -147,12 +147,12 @@ def table(as_json: JsonOption = False) -> None:
             print_json({"points": rows, **{g: vars(summarize(items)) for g, items in groups.items()}, "exit_code": 0})
             return
         for group, title in (("fit", "Fitted"), ("held", "Held out")):
-            typer.echo(f"{title}\n{'':<58}{'published':>12}{'model':>12}{'error':>8}")
+            tell(f"{title}\n{'':<58}{'published':>12}{'model':>12}{'error':>8}")
             for item in groups[group]:
                 row = f"{item.point.published:>12,.1f}{item.modeled:>12,.1f}{item.error:>+8.0%}"
-                typer.echo(f"{item.point.name:<58}{row}")
+                tell(f"{item.point.name:<58}{row}")
             s = summarize(groups[group])
-            typer.echo(
+            tell(
                 f"{s.points} points: median error {s.median:.1%}, geometric mean {s.geometric_mean:.1%}, "
                 f"{s.beyond_two} off by more than a factor of two\n"
             )
@@ -200,8 +200,8 @@ def _print_frontier(found: list[Curve]) -> None:
     """Print lines of fixed width, which no terminal breaks into cells."""
     import numpy as np  # noqa: PLC0415
 
-    typer.echo("Output tokens/s per MW at the meter, at full load, at so many tokens/s per user or more\n")
-    typer.echo(f"{'':<34}" + "".join(f"{speed:>12,.0f}" for speed in _SHOWN))
+    tell("Output tokens/s per MW at the meter, at full load, at so many tokens/s per user or more\n")
+    tell(f"{'':<34}" + "".join(f"{speed:>12,.0f}" for speed in _SHOWN))
     for item in found:
         known = np.isfinite(item.tok_s_per_mw)
         cells = []
@@ -209,7 +209,7 @@ def _print_frontier(found: list[Curve]) -> None:
             reached = (item.floors[known] >= speed).any()
             value = np.interp(np.log(speed), np.log(item.floors[known]), item.tok_s_per_mw[known]) if reached else 0.0
             cells.append(f"{value:>12,.0f}" if reached else f"{'-':>12}")
-        typer.echo(f"{item.accelerator.name + ', ' + item.workload.name:<34}" + "".join(cells))
+        tell(f"{item.accelerator.name + ', ' + item.workload.name:<34}" + "".join(cells))
 
 
 def _wishes(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from grid_opt.cli.common import JsonOption, print_json, reporting
+from grid_opt.cli.common import JsonOption, print_json, reporting, tell
 from grid_opt.errors import ExitCode
 
 _OLDEST_PYTHON = (3, 11)
@@ -36,9 +36,9 @@ def doctor(as_json: JsonOption = False) -> None:
             print_json({"ok": well, "checks": checks, "exit_code": int(code)})
         else:
             for finding in findings:
-                mark = "ok  " if finding.ok else typer.style("FAIL", fg=typer.colors.RED, bold=True)
-                typer.echo(f"{mark}  {finding.name:<28} {finding.detail}")
-            typer.echo(
+                mark = "ok  " if finding.ok else "FAIL"
+                tell(f"{mark}  {finding.name:<28} {finding.detail}")
+            tell(
                 "all is well" if well else "grid-opt cannot be trusted here until this is mended",
                 err=not well,
             )

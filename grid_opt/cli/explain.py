@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting
+from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting, tell
 from grid_opt.cli.runs import CaseFolderOption, HoursOption, SetOption
 from grid_opt.errors import ExitCode, InputError
 
@@ -89,7 +89,7 @@ def _explain(
     print_explanation(found.explanation, make_console())
     print_path("written", target)
     if target.parent == plan.parent:
-        typer.echo("`grid-opt map` and `grid-opt report` show it on their pages from now on")
+        tell("`grid-opt map` and `grid-opt report` show it on their pages from now on")
     return code
 
 

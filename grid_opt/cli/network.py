@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grid_opt.cli.common import JsonOption, print_json, print_path, reporting
+from grid_opt.cli.common import JsonOption, print_json, print_path, reporting, tell
 from grid_opt.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def opf(
         code = ExitCode.DONE if flow.status == "optimal" else ExitCode.INFEASIBLE
         if flow.status != "optimal":
             reason = f"{file}: infeasible, no dispatch serves the load within all limits ({flow.reason})"
-            typer.echo(reason, err=True)
+            tell(reason, err=True)
             solved: dict[str, object] = {"status": flow.status, "objective": None, "error": reason}
         else:
             solved = opf_answer(flow)
@@ -147,40 +147,40 @@ def _print_flow(file: Path, flow: PowerFlow) -> None:
     import numpy as np  # noqa: PLC0415
 
     net, lines = flow.net, flow.grid.lines
-    typer.echo(f"{file}: optimal in the convention {flow.convention}")
-    typer.echo(f"  cost of generation  {flow.objective:>16,.4f} USD/h")
-    typer.echo(f"  generation          {flow.dispatch_mw.sum():>16,.2f} MW")
-    typer.echo(f"  load and shunts     {net.demand_mw.sum():>16,.2f} MW")
+    tell(f"{file}: optimal in the convention {flow.convention}")
+    tell(f"  cost of generation  {flow.objective:>16,.4f} USD/h")
+    tell(f"  generation          {flow.dispatch_mw.sum():>16,.2f} MW")
+    tell(f"  load and shunts     {net.demand_mw.sum():>16,.2f} MW")
     low, middle, high = (float(f(flow.price)) for f in (np.min, np.median, np.max))
-    typer.echo(f"  prices              {low:,.3f} to {high:,.3f}, median {middle:,.3f} USD/MWh")
+    tell(f"  prices              {low:,.3f} to {high:,.3f}, median {middle:,.3f} USD/MWh")
     full = (flow.flow_mw >= _LOADED * lines.high_mw) | (flow.flow_mw <= _LOADED * lines.low_mw)
     full &= np.abs(flow.flow_mw) > 0
-    typer.echo(f"  branches at a limit {int(full.sum()):>16,d} of {len(full):,d}")
+    tell(f"  branches at a limit {int(full.sum()):>16,d} of {len(full):,d}")
     for number in np.flatnonzero(full)[:_SHOWN].tolist():
-        typer.echo(f"    {net.branches.name[number]:<30}{flow.flow_mw[number]:>12,.2f} MW")
+        tell(f"    {net.branches.name[number]:<30}{flow.flow_mw[number]:>12,.2f} MW")
     if full.sum() > _SHOWN:
-        typer.echo("    ... --json lists every flow")
+        tell("    ... --json lists every flow")
     for note in net.notes:
-        typer.echo(f"  note: {note}")
+        tell(f"  note: {note}")
 
 
 def _print_hosting(file: Path, study: HostingStudy) -> None:
     secured = ", after any one outage" if study.n_1 else ""
-    typer.echo(f"{file}: largest new load at one bus alone{secured}; convention {study.convention}")
+    tell(f"{file}: largest new load at one bus alone{secured}; convention {study.convention}")
     table = study.table.sort_values("hosting_mw", ascending=False, kind="stable")
-    typer.echo(f"  {'bus':<14}{'hosting MW':>12}{'at most MW':>12}  limited by")
+    tell(f"  {'bus':<14}{'hosting MW':>12}{'at most MW':>12}  limited by")
     for row in table.head(_SHOWN).itertuples():
-        typer.echo(f"  {row.bus:<14}{row.hosting_mw:>12,.1f}{row.at_most_mw:>12,.1f}  {row.limited_by}")
+        tell(f"  {row.bus:<14}{row.hosting_mw:>12,.1f}{row.at_most_mw:>12,.1f}  {row.limited_by}")
     if len(table) > _SHOWN:
-        typer.echo(f"  ... and {len(table) - _SHOWN:,d} more; --out FILE.csv writes all")
-    typer.echo(f"  exact at {study.exact:,d} of {len(table):,d} buses, by {study.solved:,d} linear programs")
+        tell(f"  ... and {len(table) - _SHOWN:,d} more; --out FILE.csv writes all")
+    tell(f"  exact at {study.exact:,d} of {len(table):,d} buses, by {study.solved:,d} linear programs")
     if study.n_1:
-        typer.echo(
+        tell(
             f"  not looked at: outages of {study.bridges:,d} branches that would cut the network in two, and "
             f"{study.already_over:,d} pairs of branch and outage that are over their limit without new load"
         )
     for note in study.notes:
-        typer.echo(f"  note: {note}")
+        tell(f"  note: {note}")
 
 
 def _print_hosting_json(file: Path, study: HostingStudy, out: Path | None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting
+from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting, tell
 from grid_opt.cli.runs import CaseFolderOption, PlanArgument
 from grid_opt.errors import ExitCode, InputError
 
@@ -109,7 +109,7 @@ def report(
             print_json({"written": str(target), "verified": found.ok, "exit_code": int(code)})
         else:
             print_path("written", target)
-            typer.echo(found.closing, err=not found.ok)
+            tell(found.closing, err=not found.ok)
     raise typer.Exit(int(code))
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from typing import TYPE_CHECKING, TextIO
+
+from grid_opt.cli.common import visible
 
 if TYPE_CHECKING:
     from grid_opt.solve.highs import Progress
@@ -17,14 +20,14 @@ class ProgressLine:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._live = self._stream.isatty()
+        self._live = self._stream.isatty() and os.environ.get("TERM") != "dumb"
         self._last_s = -math.inf
         self._open = False
 
     def stage(self, text: str) -> None:
         """Say that a stage of the run began."""
         self.close()
-        self._stream.write(f"{text}\n")
+        self._stream.write(f"{visible(text)}\n")
         self._stream.flush()
 
     def search(self, news: Progress) -> None:

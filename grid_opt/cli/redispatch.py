@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting
+from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting, tell
 from grid_opt.cli.runs import CaseFolderOption, PlanArgument
 
 
@@ -55,12 +55,10 @@ def redispatch(
             print_redispatch(done.summary, make_console())
         if not as_json:
             for check in done.report.failed:
-                typer.echo(
-                    f"BROKEN: {check.name} at {check.place}: off by {check.violation:.6g} {check.unit}", err=True
-                )
+                tell(f"BROKEN: {check.name} at {check.place}: off by {check.violation:.6g} {check.unit}", err=True)
             for warning in done.report.warnings:
-                typer.echo(f"note: {warning}")
-            typer.echo(done.report.closing, err=not done.report.ok)
+                tell(f"note: {warning}")
+            tell(done.report.closing, err=not done.report.ok)
             if add_days:
                 print_path("case with these days", done.folder / "with_days.toml")
             print_path("results", done.folder)

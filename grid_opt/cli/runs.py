@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting
+from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting, tell
 from grid_opt.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -107,10 +107,10 @@ def check(
             return
         for name, value in found.items():
             if name != "warnings":
-                typer.echo(f"{name:<12} {value:>12,}" if isinstance(value, int) else f"{name:<12} {value!s:>12}")
+                tell(f"{name:<12} {value:>12,}" if isinstance(value, int) else f"{name:<12} {value!s:>12}")
         for warning in found.get("warnings", ()):
-            typer.echo(f"warning: {warning}")
-        typer.echo("the case is valid")
+            tell(f"warning: {warning}")
+        tell("the case is valid")
 
 
 def verify(
@@ -165,13 +165,13 @@ def _verify_redispatch(path: Path, second_solver: bool, case_folder: Path | None
 
 def _say_how_it_ended(code: int, report: Report) -> None:
     if code == ExitCode.VERIFICATION_FAILED:
-        typer.echo(f"verification FAILED: {_one_line(report.worst)}", err=True)
+        tell(f"verification FAILED: {_one_line(report.worst)}", err=True)
         return
-    typer.echo(report.closing)
+    tell(report.closing)
     if code == ExitCode.GAP_NOT_REACHED:
-        typer.echo("the plan is feasible, but the search ended before the asked gap was reached (exit 4)", err=True)
+        tell("the plan is feasible, but the search ended before the asked gap was reached (exit 4)", err=True)
     elif code == ExitCode.INTERRUPTED:
-        typer.echo("interrupted: this is the best plan found until then (exit 130)", err=True)
+        tell("interrupted: this is the best plan found until then (exit 130)", err=True)
 
 
 def _one_line(check: Any) -> str:
@@ -188,10 +188,10 @@ def _print_report(report: Report, every: bool) -> None:
         _print_checks(report)
     else:
         for check in report.failed:
-            typer.echo(f"BROKEN: {_one_line(check)}")
+            tell(f"BROKEN: {_one_line(check)}")
     for warning in report.warnings:
-        typer.echo(f"note: {warning}")
-    typer.echo(report.closing, err=not report.ok)
+        tell(f"note: {warning}")
+    tell(report.closing, err=not report.ok)
 
 
 def _print_checks(report: Report) -> None:
@@ -216,7 +216,7 @@ def _print_checks(report: Report) -> None:
 
 def _print_second(second: dict[str, Any]) -> None:
     verdict = "agrees" if second["agrees"] else "DISAGREES"
-    typer.echo(
+    tell(
         f"second solver ({second['solver']}) {verdict}: {second['objective']:,.6f} million USD, "
         f"{second['difference']:+.6f} from the plan"
     )

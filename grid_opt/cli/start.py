@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from grid_opt.cli.common import JsonOption, print_json, print_path, reporting
+from grid_opt.cli.common import JsonOption, print_json, print_path, reporting, tell
 
 _README = """\
 # {name}
@@ -49,7 +49,7 @@ def new(
             print_json({"folder": str(folder), "case": str(folder / "case.toml"), "exit_code": 0})
         else:
             print_path("made", folder)
-            typer.echo(f"next: grid-opt check {folder / 'case.toml'}")
+            tell(f"next: grid-opt check {folder / 'case.toml'}")
 
 
 def starter_case(name: str) -> str:

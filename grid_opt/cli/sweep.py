@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting
+from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting, tell
 from grid_opt.cli.runs import SetOption
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _print_cases(rows: list[dict[str, Any]], as_json: bool) -> int:
     shown = [_narrow(row, set(row) - {"case", "scenario", "run"}) for row in rows]
     _print_table(shown, lambda _: "")
     also = f", {shared} of them the same as another one" if shared else ""
-    typer.echo(f"{len(rows)} cases{also}; everything in the file is valid")
+    tell(f"{len(rows)} cases{also}; everything in the file is valid")
     return 0
 
 
@@ -194,16 +194,17 @@ def _print_summary(summary: dict[str, Any], quiet: bool, as_json: bool) -> int:
         _print_table(rows, _color_of)
         for row in summary["cases"]:
             if row["reason"]:
-                typer.echo(f"{row['label']}: {row['state']}: {row['reason'][:300]}")
+                tell(f"{row['label']}: {row['state']}: {row['reason'][:300]}")
     for note in summary["notes"]:
-        typer.echo(f"note: {note}")
+        tell(f"note: {note}")
     counts = ", ".join(f"{count} {state}" for state, count in summary["counts"].items())
-    typer.echo(f"{len(summary['cases'])} cases, {summary['runs']} different: {counts}")
+    tell(f"{len(summary['cases'])} cases, {summary['runs']} different: {counts}")
     print_path("results", summary["folder"])
     return code
 
 
 _MOST_ROWS = 60
+_MOST_CHARACTERS = 400
 _MOST_AXES = 4
 
 
@@ -216,14 +217,20 @@ def _print_table(rows: list[dict[str, Any]], color_of: Callable[[dict[str, Any]]
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    from grid_opt.report.words import plain  # noqa: PLC0415
+
     table = Table(box=None, pad_edge=False)
     for key in rows[0]:
-        table.add_column(key, justify="right" if isinstance(rows[0][key], float) else "left", overflow="fold")
+        table.add_column(
+            escape(plain(key, 60)), justify="right" if isinstance(rows[0][key], float) else "left", overflow="fold"
+        )
     for row in rows[:_MOST_ROWS]:
-        table.add_row(*(escape(_cell(value)) for value in row.values()), style=color_of(row) or None)
+        table.add_row(
+            *(escape(plain(_cell(value), _MOST_CHARACTERS)) for value in row.values()), style=color_of(row) or None
+        )
     make_console().print(table)
     if len(rows) > _MOST_ROWS:
-        typer.echo(f"... and {len(rows) - _MOST_ROWS} more: all of them are in cases.csv or --json")
+        tell(f"... and {len(rows) - _MOST_ROWS} more: all of them are in cases.csv or --json")
 
 
 def _cell(value: Any) -> str:

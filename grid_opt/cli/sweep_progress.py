@@ -6,6 +6,8 @@ import math
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from grid_opt.cli.common import visible
+
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
@@ -27,7 +29,7 @@ class SweepProgress:
     def say(self, text: str) -> None:
         """Print a stage."""
         self.close()
-        self._stream.write(f"{text}\n")
+        self._stream.write(f"{visible(text)}\n")
         self._stream.flush()
 
     def update(self, status: Status) -> None:
@@ -47,6 +49,7 @@ class SweepProgress:
         line = f"{run.state:<10} {run.seconds:7.1f} s  {label}"
         if run.reason:
             line += f": {run.reason.splitlines()[0][:160]}"
+        line = visible(line)
         if self._live is not None:
             self._live.console.print(line, markup=False, highlight=False)
             return

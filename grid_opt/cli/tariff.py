@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grid_opt.cli.common import JsonOption, print_json, print_path, reporting
+from grid_opt.cli.common import JsonOption, print_json, print_path, reporting, tell
 from grid_opt.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def list_tariffs(as_json: JsonOption = False) -> None:
             print_json({"tariffs": rows, "exit_code": 0})
             return
         for t in found:
-            typer.echo(f"{t.name:<24}{t.market:<14}{t.title}")
-            typer.echo(f"{'':<24}{'':<14}{', '.join(t.regions) or 'no candidate region'}")
+            tell(f"{t.name:<24}{t.market:<14}{t.title}")
+            tell(f"{'':<24}{'':<14}{', '.join(t.regions) or 'no candidate region'}")
 
 
 @app.command("show")
@@ -73,23 +73,23 @@ def _print_tariff(tariff: Tariff) -> None:
     from grid_opt.config.toml_text import toml_literal  # noqa: PLC0415
     from grid_opt.study.tariffs import describe, in_force, size_limits  # noqa: PLC0415
 
-    typer.echo(f"{tariff.title}\n  {tariff.utility}, {tariff.market}; clock of {tariff.timezone}")
-    typer.echo(f"  default for: {', '.join(tariff.regions) or 'no candidate region'}")
+    tell(f"{tariff.title}\n  {tariff.utility}, {tariff.market}; clock of {tariff.timezone}")
+    tell(f"  default for: {', '.join(tariff.regions) or 'no candidate region'}")
     if tariff.notes:
-        typer.echo(f"  notes: {tariff.notes}")
+        tell(f"  notes: {tariff.notes}")
     rows = describe(tariff)
     for name, schedule in tariff.schedules.items():
-        typer.echo(f"\n{name}: {schedule.title} ({in_force(schedule)})")
-        typer.echo(f"  {schedule.source} [{schedule.certainty}, {schedule.date}]")
+        tell(f"\n{name}: {schedule.title} ({in_force(schedule)})")
+        tell(f"  {schedule.source} [{schedule.certainty}, {schedule.date}]")
         for row in (row for row in rows if row["schedule"] == name):
-            typer.echo(f"  {row['kind']} {row['charge']}")
+            tell(f"  {row['kind']} {row['charge']}")
             for key, value in row["terms"].items():
-                typer.echo(f"    {key} = {toml_literal(value)}")
-            typer.echo(f"    {row['source']} [{row['certainty']}, {row['date']}]")
+                tell(f"    {key} = {toml_literal(value)}")
+            tell(f"    {row['source']} [{row['certainty']}, {row['date']}]")
             if row["needs_binaries"]:
-                typer.echo(f"    a model needs binaries: {row['needs_binaries']}")
+                tell(f"    a model needs binaries: {row['needs_binaries']}")
     if limits := size_limits(tariff):
-        typer.echo(f"\nanother schedule begins at {', '.join(f'{mw:g}' for mw in limits)} MW of contract demand")
+        tell(f"\nanother schedule begins at {', '.join(f'{mw:g}' for mw in limits)} MW of contract demand")
 
 
 @app.command("bill")
@@ -132,6 +132,7 @@ def bill(
     """
     with reporting(as_json):
         from grid_opt.atomic import write_text  # noqa: PLC0415
+        from grid_opt.report.csv_text import to_csv  # noqa: PLC0415
         from grid_opt.study.tariffs import bill_year  # noqa: PLC0415
         from grid_opt.tariffs.context import Context  # noqa: PLC0415
         from grid_opt.tariffs.definitions import load_tariff  # noqa: PLC0415
@@ -143,13 +144,13 @@ def bill(
             contract_mw=contract_mw, start=start, leaves=leaves, before=before.value, peaks_mw=_peaks(peak or [])
         )
         done = bill_year(found, context, mw=mw, file=load, year=year, price=price, wrap=wrap)
-        text = done.lines.to_csv(index=False, lineterminator="\n")
+        text = to_csv(done.lines)
         if out is not None:
             write_text(out, text)
         if as_json:
             _print_bill_json(done, out)
         elif as_csv:
-            typer.echo(text, nl=False)
+            tell(text, nl=False)
         else:
             _print_bill(done, out)
 
@@ -171,23 +172,23 @@ def _peaks(texts: list[str]) -> dict[str, float]:
 
 
 def _print_bill(done: Bill, out: Path | None) -> None:
-    typer.echo(f"{done.tariff}: USD by month and charge")
+    tell(f"{done.tariff}: USD by month and charge")
     energy = float(done.energy_mwh.sum())
     costs = done.charges()
     rows = {" ".join(map(str, key)): float(usd) for key, usd in zip(costs.index, costs, strict=True)} | {
         "all": done.usd
     }
     width = max(len(name) for name in rows) + 2
-    typer.echo(f"{'':<{width}}{'USD':>18}{'USD/MWh':>10}")
+    tell(f"{'':<{width}}{'USD':>18}{'USD/MWh':>10}")
     for name, usd in rows.items():
-        typer.echo(f"{name:<{width}}{usd:>18,.2f}" + (f"{usd / energy:>10,.2f}" if energy else f"{'-':>10}"))
-    typer.echo("\nmonth          USD")
+        tell(f"{name:<{width}}{usd:>18,.2f}" + (f"{usd / energy:>10,.2f}" if energy else f"{'-':>10}"))
+    tell("\nmonth          USD")
     for month, usd in done.months().items():
-        typer.echo(f"{month}{usd:>18,.2f}")
+        tell(f"{month}{usd:>18,.2f}")
     for row in done.lines[done.lines["cash"]].itertuples():
-        typer.echo(f"cash: {row.month} {row.charge} {row.part} {row.usd:,.2f}")
+        tell(f"cash: {row.month} {row.charge} {row.part} {row.usd:,.2f}")
     for note in done.notes:
-        typer.echo(f"note: {note}")
+        tell(f"note: {note}")
     if out is not None:
         print_path("written", out)
 
@@ -243,5 +244,5 @@ def import_rate(
             print_json({"written": str(out), "notes": notes, "exit_code": 0})
             return
         for note in notes:
-            typer.echo(f"note: {note}")
+            tell(f"note: {note}")
         print_path("written", out)

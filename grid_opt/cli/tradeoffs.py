@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting
+from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting, tell
 from grid_opt.cli.runs import DEFAULT_CASE, CaseArgument, CaseFolderOption, HoursOption, SetOption
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def pareto(
                 _print_rows([{k: v for k, v in row.items() if k not in hidden} for row in found["front"]])
             left = f", {found['left_out']} beaten by others and left out" if found["left_out"] else ""
             for label, reason in found["without_plan"].items():
-                typer.echo(f"{label}: {reason}", err=True)
-            typer.echo(f"{len(found['front'])} points{left}; largest gap {100 * found['largest_gap']:.2g} %")
+                tell(f"{label}: {reason}", err=True)
+            tell(f"{len(found['front'])} points{left}; largest gap {100 * found['largest_gap']:.2g} %")
             _end(found)
     raise typer.Exit(int(found["exit_code"]))
 
@@ -97,15 +97,13 @@ def alternatives(
             if not quiet:
                 hidden = {"plan", "exit_code", "cost_bound"}
                 _print_rows([{k: v for k, v in row.items() if k not in hidden} for row in found["alternatives"]])
-            typer.echo(
-                f"{len(found['alternatives'])} plans within {100 * found['within']:g} % of the first one's costs"
-            )
+            tell(f"{len(found['alternatives'])} plans within {100 * found['within']:g} % of the first one's costs")
             _end(found)
     raise typer.Exit(int(found["exit_code"]))
 
 
 def _end(found: dict[str, Any]) -> None:
-    typer.echo(f"{found['solved']} programs solved, {found['reused']} taken from the folder")
+    tell(f"{found['solved']} programs solved, {found['reused']} taken from the folder")
     print_path("results", found["folder"])
 
 
@@ -126,9 +124,11 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    from grid_opt.report.words import plain  # noqa: PLC0415
+
     table = Table(box=None, pad_edge=False)
     for key, value in rows[0].items():
         table.add_column(key, justify="left" if isinstance(value, str) else "right", overflow="fold")
     for row in rows:
-        table.add_row(*(escape(f"{v:,.6g}" if isinstance(v, float) else str(v)) for v in row.values()))
+        table.add_row(*(escape(f"{v:,.6g}" if isinstance(v, float) else plain(v, 400)) for v in row.values()))
     make_console().print(table)

@@ -35,6 +35,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ from grid_opt.inputs.hours_latent import (
     correlated_series,
     ranks_to_probabilities,
 )
-from grid_opt.inputs.hours_tables import HOUR_COLUMNS, flat, grouped, table_path
+from grid_opt.inputs.hours_tables import HOUR_COLUMNS, bundled_state, flat, grouped, table_path
 from grid_opt.inputs.table_checks import FIRST_ROW
 
 STANDARD_YEAR = 2023
@@ -122,7 +123,18 @@ def scarcity_together(score: Floats, markets: Sequence[str]) -> Floats:
 
 
 def hub_and_load_series(seed: int, folder: Path | None = None) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """Return hub prices [USD/MWh] and zone demand relative to its mean [1], each (8760,) by id."""
+    """Return hub prices [USD/MWh] and zone demand relative to its mean [1], each (8760,) by id; not to be changed."""
+    return _draw_hub_and_load(seed, folder) if _has_tables(folder) else _hub_and_load(seed, bundled_state())
+
+
+@lru_cache(maxsize=2)
+def _hub_and_load(seed: int, state: object) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Draw from the bundled tables once, for a run makes its inputs twice; ``state`` is that of the tables."""
+    hubs, load = _draw_hub_and_load(seed, None)
+    return _kept(hubs), _kept(load)
+
+
+def _draw_hub_and_load(seed: int, folder: Path | None) -> tuple[dict[str, Floats], dict[str, Floats]]:
     month, hour, season = _calendar()
     hubs, hub_weights = flat("memory", "price", folder)
     zones, zone_weights = flat("memory", "demand", folder)
@@ -144,8 +156,28 @@ def hub_and_load_series(seed: int, folder: Path | None = None) -> tuple[dict[str
     return dict(zip(ids, price.T, strict=True)), dict(zip(names, load.T, strict=True))
 
 
+def _has_tables(folder: Path | None) -> bool:
+    return folder is not None and (folder / "hours").is_dir()
+
+
+def _kept(series: dict[str, Floats]) -> dict[str, Floats]:
+    """Return series that nobody can change, for they are kept for the next caller."""
+    for array in series.values():
+        array.setflags(write=False)
+    return series
+
+
 def wind_series(seed: int, folder: Path | None = None) -> dict[str, Floats]:
-    """Return wind capacity factors [1] (8760,) by profile."""
+    """Return wind capacity factors [1] (8760,) by profile; not to be changed."""
+    return _draw_wind(seed, folder) if _has_tables(folder) else _sun_and_wind(seed, bundled_state())[1]
+
+
+@lru_cache(maxsize=2)
+def _sun_and_wind(seed: int, state: object) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    return _kept(_draw_solar(seed, None)), _kept(_draw_wind(seed, None))
+
+
+def _draw_wind(seed: int, folder: Path | None) -> dict[str, Floats]:
     profiles, weights = flat("memory", "wind", folder)
     _, loadings = flat("factors", "wind", folder)
     latent = correlated_series(_generator(seed, "wind"), loadings, weights)
@@ -155,7 +187,11 @@ def wind_series(seed: int, folder: Path | None = None) -> dict[str, Floats]:
 
 
 def _solar(seed: int, folder: Path | None) -> dict[str, Floats]:
-    """Return solar capacity factors [1] (8760,) by profile; zero at night."""
+    """Return solar capacity factors [1] (8760,) by profile; zero at night; not to be changed."""
+    return _draw_solar(seed, folder) if _has_tables(folder) else _sun_and_wind(seed, bundled_state())[0]
+
+
+def _draw_solar(seed: int, folder: Path | None) -> dict[str, Floats]:
     month, hour, season = _calendar()
     profiles, weights = flat("memory", "solar", folder)
     _, loadings = flat("factors", "solar", folder)

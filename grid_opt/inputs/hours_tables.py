@@ -27,6 +27,12 @@ def table_path(name: str, folder: Path | None) -> Path:
     return bundled_data_dir() / "hours" / f"{name}.csv"
 
 
+def bundled_state() -> tuple[tuple[str, int], ...]:
+    """Return which bundled tables there are, and when each was changed: a key for what is drawn from them."""
+    files = (bundled_data_dir() / "hours").glob("*.csv")
+    return tuple(sorted((str(file), file.stat().st_mtime_ns) for file in files))
+
+
 @lru_cache(maxsize=64)
 def _read(path: Path, modified_ns: int) -> pd.DataFrame:
     # ids such as "NA" must stay text; the time of change in the key keeps the cache honest

@@ -21,10 +21,10 @@ from grid_opt.atomic import write_text
 from grid_opt.plan.geometry import Outlines
 from grid_opt.plan.summary import summarize
 from grid_opt.report import frames
+from grid_opt.report.csv_text import safe_text, to_csv
 from grid_opt.report.map_difference import write_difference_map
 from grid_opt.report.map_static import write_map
 from grid_opt.report.page import asset, number, page, table, text
-from grid_opt.report.tables import safe_text, to_csv
 from grid_opt.report.terminal import CONTRACT_WORDS, COST_WORDS
 from grid_opt.report.terminal_footprint import LEDGER_ROWS
 from grid_opt.report.terminal_supply import SOURCE_WORDS

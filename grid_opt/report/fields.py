@@ -120,6 +120,7 @@ _WORDS = {
     "detail": "How the quantity was found",
     "item": "Accelerator, software or requests that the cost is for; empty where it is for all",
     "term": "Cost term, by its name in the plan",
+    "cost": "The cost term in words",
     "period": "Quarter or operating year of the cost; empty where it has none",
     "purchase_mwh": "Energy bought at wholesale in a year",
     "curtailed_it_mwh": "IT energy not used, because compute was curtailed, in a year",

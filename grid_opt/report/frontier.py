@@ -15,6 +15,8 @@ from grid_opt.atomic import replacing, write_bytes, write_text
 from grid_opt.compute.frontier import Curve, columns
 from grid_opt.compute.operating import Points
 from grid_opt.errors import InputError
+from grid_opt.report.csv_text import to_csv
+from grid_opt.report.words import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,7 +76,7 @@ def draw(curves: list[Curve]) -> Figure:
                 color=COLORS[machines.index(item.accelerator.name) % len(COLORS)],
                 linestyle=DASHES[works.index(item.workload.name) % len(DASHES)],
                 linewidth=2,
-                label=item.label if len(works) > 1 else item.accelerator.title,
+                label=plain(item.label if len(works) > 1 else item.accelerator.title, 60),
             )
         axis.set(title=title, ylabel=label, xlabel="at least so many tokens/s per user", xscale="log", yscale="log")
         axis.grid(True, which="major", color="#dddddd")
@@ -82,7 +84,7 @@ def draw(curves: list[Curve]) -> Figure:
         axis.spines[["top", "right"]].set_visible(False)
     handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    only = f" of {curves[0].workload.title}" if len(works) == 1 else ""
+    only = f" of {plain(curves[0].workload.title, 60)}" if len(works) == 1 else ""
     figure.suptitle(f"Frontiers{only}, at full load and provisioned power: model, see docs/compute.md for its errors")
     return figure
 
@@ -128,7 +130,7 @@ def _write_csv(curves: list[Curve], path: Path) -> None:
     import pandas as pd  # noqa: PLC0415
 
     table = pd.DataFrame([row for item in curves for row in item.rows()], columns=columns())
-    write_text(path, table.to_csv(index=False))
+    write_text(path, to_csv(table))
 
 
 def _write_netcdf(curves: list[Curve], path: Path) -> None:

@@ -18,8 +18,8 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 from grid_opt.atomic import replacing, write_text
 from grid_opt.errors import InputError
 from grid_opt.plan.geometry import Outlines
+from grid_opt.report.csv_text import to_csv
 from grid_opt.report.layers import DESCRIPTIONS, layers_of
-from grid_opt.report.tables import to_csv
 
 GEOPARQUET_VERSION = "1.1.0"
 DIGITS = 6

@@ -11,7 +11,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 
 from grid_opt.atomic import replacing, write_text
 from grid_opt.errors import InputError
-from grid_opt.report.tables import to_csv
+from grid_opt.report.csv_text import to_csv
 
 ENDINGS = (".csv", ".gpkg")
 LAYER = "hosting"

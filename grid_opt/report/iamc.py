@@ -25,7 +25,7 @@ from grid_opt.plan.footprint_summary import has_ledgers
 from grid_opt.plan.schema import FORGONE
 from grid_opt.plan.supply_summary import sources_mw, used_mw
 from grid_opt.report import fleet_frames, frames
-from grid_opt.report.tables import to_csv
+from grid_opt.report.csv_text import to_csv
 from grid_opt.report.terminal import COST_WORDS
 from grid_opt.report.words import plain
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -204,7 +205,7 @@ def _tokens(plan: xr.Dataset, summary: Mapping[str, Any]) -> str:
         more = one["usd_per_million_tokens_more"] or {}
         by = ", ".join(f"{name} {100 * part:.0f} %" for name, part in one["served_by"].items() if part >= 0.005)
         served = [number(None if v is None else 100 * v, 0) for v in one["served_share"].values()]
-        rows.append([plain(one["title"], 60), number(one["tok_s_user"]), *served, number(more.get(years[-1]), 3), by])
+        rows.append([plain(one["title"], 60), number(one["tok_s_user"]), *served, _cents(more.get(years[-1])), by])
     heads = [
         "Class",
         "tok/s a user",
@@ -222,6 +223,11 @@ def _tokens(plan: xr.Dataset, summary: Mapping[str, Any]) -> str:
     )
     drawn = _chart(report_charts.systems(plan), "IT power by accelerator and quarter")
     return f"<p>{text(money, 300)}</p>{drawn}{machines}{classes}"
+
+
+def _cents(value: float | None) -> str:
+    """Return a small price with two digits that count."""
+    return number(value, 0 if not value or abs(value) >= 1 else min(6, 1 - math.floor(math.log10(abs(value)))))
 
 
 def _binds(plan: xr.Dataset, summary: Mapping[str, Any]) -> str:

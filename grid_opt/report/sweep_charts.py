@@ -15,6 +15,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from grid_opt.report import style
+from grid_opt.report.words import plain
 
 LEAST, MOST = "#44aa99", "#cc6677"
 MOST_COLUMNS: Final = 48
@@ -51,9 +52,9 @@ def tornado(base: float, bars: Sequence[Bar], unit: str, title: str) -> Figure:
         for bar in dict.fromkeys((ends[axis][0], ends[axis][-1])):
             change = bar.result - base
             side = "left" if change > 0 else "right"
-            plot.annotate(f" {bar.value} ", (change, row), ha=side, va="center", color=style.INK, fontsize=8)
+            plot.annotate(f" {_label(bar.value)} ", (change, row), ha=side, va="center", color=style.INK, fontsize=8)
     plot.axvline(0, color=style.INK, linewidth=0.9)
-    plot.set_yticks(range(len(axes)), axes)
+    plot.set_yticks(range(len(axes)), [_label(axis) for axis in axes])
     plot.margins(x=0.16)
     plot.set_xlabel(f"change from the base of {base:,.6g} {unit}")
     _finish(figure, plot, title)
@@ -69,9 +70,9 @@ def heat_map(values: xr.DataArray, unit: str, title: str) -> Figure:
     _cells(plot, values.values, "{:,.4g}")
     plot.set_xticks(range(values.sizes[columns]), [_short(v) for v in values[columns].values.tolist()])
     plot.set_yticks(range(values.sizes[rows]), [_short(v) for v in values[rows].values.tolist()])
-    plot.set_xlabel(columns)
-    plot.set_ylabel(rows)
-    _finish(figure, plot, f"{title} [{unit}]")
+    plot.set_xlabel(_label(columns))
+    plot.set_ylabel(_label(rows))
+    _finish(figure, plot, f"{_title(title)} [{unit}]")
     return figure
 
 
@@ -82,7 +83,7 @@ def regrets(table: pd.DataFrame, unit: str, title: str) -> Figure:
     """
     if table.shape[1] > MOST_COLUMNS:
         table = table[table.max().nlargest(MOST_COLUMNS).index]
-    rows, columns = ([str(label)[:_LONGEST] for label in labels] for labels in (table.index, table.columns))
+    rows, columns = ([_label(label) for label in labels] for labels in (table.index, table.columns))
     left, below = (0.35 + 0.078 * max(map(len, labels), default=4) for labels in (rows, columns))
     high, wide = 0.8 + below + 0.36 * len(rows), max(7.0, left + 0.4 + 0.62 * len(columns))
     figure = style.new_figure(wide, high)
@@ -91,9 +92,8 @@ def regrets(table: pd.DataFrame, unit: str, title: str) -> Figure:
     plot.set_xticks(range(len(columns)), columns, rotation=60, ha="right", rotation_mode="anchor")
     plot.set_yticks(range(len(rows)), rows)
     _finish(figure, plot, "")
-    figure.text(
-        0.15 / wide, 1 - 0.3 / high, f"{title}: regret [{unit}]", fontsize=11, fontweight="bold", color=style.INK
-    )
+    head = f"{_title(title)}: regret [{unit}]"
+    figure.text(0.15 / wide, 1 - 0.3 / high, head, fontsize=11, fontweight="bold", color=style.INK)
     how = "the campuses of a plan (row) when a case (column) comes true, above that case's own plan"
     figure.text(0.15 / wide, 1 - 0.52 / high, how, fontsize=8, color=style.MUTED)
     return figure
@@ -115,9 +115,9 @@ def where(power: pd.DataFrame, title: str) -> Figure:
     figure = style.new_figure(max(6.0, 2.0 + 0.42 * power.shape[1]), high)
     plot = figure.add_axes((0.14, below / high, 0.82, 1 - (below + 0.6) / high))
     _cells(plot, power.to_numpy(), "{:.0f}", hide_zero=True)
-    plot.set_xticks(range(power.shape[1]), [str(label)[:48] for label in power.columns], rotation=60, ha="right")
-    plot.set_yticks(range(len(power)), list(power.index))
-    _finish(figure, plot, f"{title}: IT MW through the last quarter")
+    plot.set_xticks(range(power.shape[1]), [plain(label, 48) for label in power.columns], rotation=60, ha="right")
+    plot.set_yticks(range(len(power)), [_label(region) for region in power.index])
+    _finish(figure, plot, f"{_title(title)}: IT MW through the last quarter")
     return figure
 
 
@@ -130,10 +130,10 @@ def how_often(power: pd.DataFrame, title: str) -> Figure:
     figure = style.new_figure(8.0, high)
     plot = figure.add_axes((0.16, 0.7 / high, 0.78, 1 - 1.3 / high))
     plot.barh(range(len(share)), 100 * share.to_numpy(), color=style.REGION_COLORS[4], height=0.7)
-    plot.set_yticks(range(len(share)), [str(label) for label in share.index])
+    plot.set_yticks(range(len(share)), [_label(region) for region in share.index])
     plot.set_xlim(0, 100)
     plot.set_xlabel(f"% of {power.shape[1]} plans that build there")
-    _finish(figure, plot, f"{title}: how often each site is chosen")
+    _finish(figure, plot, f"{_title(title)}: how often each site is chosen")
     return figure
 
 
@@ -158,11 +158,11 @@ def parallel(table: pd.DataFrame, axes: Sequence[str], measures: Mapping[str, st
         for height, label in scale.ticks:
             look: dict[str, Any] = {"boxstyle": "round,pad=0.1", "facecolor": style.PAPER, "edgecolor": "none"}
             plot.text(x + 0.03, height, label, fontsize=7.5, va="center", color=style.INK, bbox={**look, "alpha": 0.8})
-        plot.text(x, -0.07, measures.get(column, column), ha="center", va="top", fontsize=8.5, color=style.INK)
+        plot.text(x, -0.07, _label(measures.get(column, column)), ha="center", va="top", fontsize=8.5, color=style.INK)
     plot.set(xlim=(-0.3, len(columns) - 0.55), ylim=(-0.03, 1.03), xticks=[], yticks=[])
     for side in ("left", "bottom"):
         plot.spines[side].set_visible(False)
-    _finish(figure, plot, f"{title}: {len(whole)} of {len(table)} cases, one line each")
+    _finish(figure, plot, f"{_title(title)}: {len(whole)} of {len(table)} cases, one line each")
     return figure
 
 
@@ -189,7 +189,9 @@ def _scale_of(values: pd.Series) -> _Scale:
         return _Scale((numbers - low) / (high - low), ticks)
     names = list(dict.fromkeys(str(value) for value in values))
     places = {name: (k + 0.5) / len(names) for k, name in enumerate(names)}
-    return _Scale(np.array([places[str(value)] for value in values]), tuple((h, n[:24]) for n, h in places.items()))
+    return _Scale(
+        np.array([places[str(value)] for value in values]), tuple((h, plain(n, 24)) for n, h in places.items())
+    )
 
 
 def _cells(
@@ -208,11 +210,19 @@ def _cells(
 
 
 def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else plain(value, 24)
+
+
+def _label(value: object) -> str:
+    return plain(value, _LONGEST)
+
+
+def _title(title: str) -> str:
+    return plain(title, 80)
 
 
 def _finish(figure: Figure, plot: Axes, title: str) -> None:
     for side in ("top", "right"):
         plot.spines[side].set_visible(False)
     plot.tick_params(length=0)
-    plot.set_title(title, loc="left", color=style.INK, fontsize=11, fontweight="bold")
+    plot.set_title(plain(title, 140), loc="left", color=style.INK, fontsize=11, fontweight="bold")

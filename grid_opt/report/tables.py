@@ -14,9 +14,9 @@ from grid_opt.plan.contract_summary import contract_table, upgrade_table
 from grid_opt.plan.footprint_summary import footprint_table, has_ledgers
 from grid_opt.plan.supply_summary import supply_tables
 from grid_opt.report import fleet_frames, frames, nodal_frames
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A text cell that begins so is run as a formula by spreadsheet programs."""
+from grid_opt.report.csv_text import to_csv
+from grid_opt.report.terminal import COST_WORDS
+from grid_opt.report.words import plain
 
 
 def write_csv(plan: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -65,7 +65,7 @@ def tables_of(plan: xr.Dataset) -> dict[str, pd.DataFrame]:
     found = {
         "sites": frames.sites(plan).reset_index(),
         "build_out": frames.build_out(plan),
-        "costs": frames.costs(plan).query("cost_musd != 0"),
+        "costs": _costs(plan),
         "energy": frames.energy(plan),
         "prices": frames.prices(plan),
         **({"contracts": contract_table(plan)} if "contract" in plan else {}),
@@ -79,16 +79,8 @@ def tables_of(plan: xr.Dataset) -> dict[str, pd.DataFrame]:
     return found | ({name: make(plan) for name, make in of_fleet.items()} if "systems" in plan else {})
 
 
-def to_csv(table: pd.DataFrame) -> str:
-    """Return ``table`` as CSV text whose text cells no spreadsheet program takes for formulas."""
-    safe = table.copy()
-    for column in safe.columns:
-        if not pd.api.types.is_numeric_dtype(safe[column].dtype):
-            safe[column] = [safe_text(value) for value in safe[column]]
-    return safe.to_csv(index=False, lineterminator="\n")
-
-
-def safe_text(value: object) -> str:
-    """Return a text cell, with an apostrophe before what would be a formula (the way that OWASP advises)."""
-    text = str(value).replace("\0", "")
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
+def _costs(plan: xr.Dataset) -> pd.DataFrame:
+    """Return every cost that is not zero, its term also in words."""
+    table = frames.costs(plan).query("cost_musd != 0")
+    table.insert(3, "cost", [COST_WORDS.get(str(term), plain(term, 40)) for term in table["term"]])
+    return table

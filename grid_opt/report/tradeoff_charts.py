@@ -16,6 +16,7 @@ from grid_opt.plan.geometry import Outlines
 from grid_opt.report import style
 from grid_opt.report.map_sites import path_of
 from grid_opt.report.places import zone_outlines, zone_points
+from grid_opt.report.words import plain
 
 _COST, _BOUND = style.REGION_COLORS[0], style.REGION_COLORS[3]
 _SAME, _NEW = style.REGION_COLORS[4], style.REGION_COLORS[3]
@@ -41,7 +42,9 @@ def draw_front(front: xr.Dataset, names: Sequence[str], title: str) -> Figure:
         _costs_over(plot, front, name, connect=len(names) == 1)
     plot = figure.add_axes((share * len(names) + 0.75 / wide, 0.14, share - 1.0 / wide, 0.68))
     _sites(plot, front)
-    figure.text(0.12 / wide, 0.94, f"{title}: what less of it costs", color=style.INK, fontsize=12, fontweight="bold")
+    figure.text(
+        0.12 / wide, 0.94, f"{plain(title, 80)}: what less of it costs", color=style.INK, fontsize=12, fontweight="bold"
+    )
     return figure
 
 
@@ -81,7 +84,7 @@ def _sites(plot: Axes, front: xr.Dataset) -> None:
         mw = power.sel(region=region).values
         color = style.REGION_COLORS[n % len(style.REGION_COLORS)]
         hatch = ("", "////", "....", "xxxx")[(n // len(style.REGION_COLORS)) % 4]
-        plot.bar(front["point"].values, mw, bottom=below, color=color, width=0.8, label=region, hatch=hatch,
+        plot.bar(front["point"].values, mw, bottom=below, color=color, width=0.8, label=plain(region, 24), hatch=hatch,
                  edgecolor=style.PAPER, linewidth=0.4)  # fmt: skip
         below = below + mw
     plot.set_xlabel("point")
@@ -115,8 +118,8 @@ def draw_alternatives(found: xr.Dataset, plan: xr.Dataset, outlines: Outlines | 
         more = 100.0 * float(one["extra_share"])
         told = "the plan" if n == 0 else f"{int(one['differs'])} regions differ, costs {more:+.2f} %"
         plot.set_title(f"{n + 1}: {told}", loc="left", fontsize=9, color=style.INK)
-    figure.text(0.1 / wide, 1 - 0.32 / high, f"{title}: plans that cost nearly the same", color=style.INK, fontsize=12,
-                fontweight="bold")  # fmt: skip
+    head = f"{plain(title, 80)}: plans that cost nearly the same"
+    figure.text(0.1 / wide, 1 - 0.32 / high, head, color=style.INK, fontsize=12, fontweight="bold")
     figure.text(0.1 / wide, 0.1 / high, "area: IT power at the end", color=style.MUTED, fontsize=8)
     for at, color, words in ((0.30, _SAME, "site of plan 1, too"), (0.62, _NEW, "not a site of plan 1")):
         figure.text(at, 0.1 / high, f"\u25cf {words}", color=color, fontsize=8)

@@ -65,7 +65,7 @@
   function scale() { return view.w / (map.clientWidth || 1000); }
 
   const top = Math.max(1, ...data.places.flatMap((place) => place.it || []));
-  const radius = (mw) => 19 * Math.sqrt(mw / top);
+  const radius = (mw) => (map.clientWidth < 560 ? 11 : 19) * Math.sqrt(mw / top);
   const flows = data.links;
   const hourFrames = () => flows.frames[flows.hours[state.hour]];
   const topFlow = Math.max(1, ...Object.values(flows.frames).flat().flatMap((frame) => frame.flow.map((mw) => Math.abs(mw || 0))));
@@ -145,7 +145,8 @@
 
   function label({ place, mw }, unit, taken) {
     const made = svg(labelLayer, "text", { class: "label", "font-size": 12.5 * unit, "stroke-width": 3.4 * unit });
-    const lines = [shortName(place.name, 24), `${number(mw)} MW · ${place.opens}`];
+    const small = map.clientWidth < 560; // a phone has room for one short line
+    const lines = small ? [`${short(place.id, 10)} ${number(mw)}`] : [shortName(place.name, 24), `${number(mw)} MW · ${place.opens}`];
     lines.forEach((words, k) => svg(made, "tspan", { x: 0, dy: k ? 14 * unit : 0, class: k ? "small" : "" }, words));
     const size = made.getBBox();
     const gap = radius(mw) * unit + 5 * unit;
@@ -336,8 +337,15 @@
   }
 
   function tickQuarters() {
-    const every = Math.ceil(data.quarters.length / 16);
-    data.quarters.forEach((quarter, k) => html(byId("ticks"), "span", k % every ? "" : `${quarter.endsWith("Q1") || k === 0 ? `${quarter.slice(0, 4)} ` : ""}${quarter.slice(4)}`));
+    const ticks = byId("ticks");
+    ticks.replaceChildren();
+    const room = ticks.clientWidth / data.quarters.length; // of one quarter [px]
+    if (room < 26) { // a phone: years alone, each over its quarters
+      data.quarters.forEach((quarter, k) => html(ticks, "span", quarter.endsWith("Q1") || k === 0 ? quarter.slice(0, 4) : "", { class: "year" }));
+      return;
+    }
+    const every = Math.ceil(56 / room / 2);
+    data.quarters.forEach((quarter, k) => html(ticks, "span", k % every ? "" : `${quarter.endsWith("Q1") || k === 0 ? `${quarter.slice(0, 4)} ` : ""}${quarter.slice(4)}`));
   }
 
   function move(quarter) {
@@ -446,7 +454,7 @@
   byId("in").addEventListener("click", () => zoom(1 / 1.5));
   byId("out").addEventListener("click", () => zoom(1.5));
   byId("home").addEventListener("click", () => show({ x: 0, y: 0, w: 1000, h: data.height }));
-  window.addEventListener("resize", () => { paint(); paintFlows(); paintCampuses(); });
+  window.addEventListener("resize", () => { tickQuarters(); paint(); paintFlows(); paintCampuses(); });
   const largest = data.places.map((place, k) => [place.it ? place.it[last] : 0, k]).sort((a, b) => b[0] - a[0])[0];
   if (largest && largest[0] > 0) choose(largest[1]);
   paintLegend();

@@ -22,6 +22,7 @@ from grid_opt.errors import ExitCode, InputError
 from grid_opt.inputs.full_year import full_year_case, full_year_world, restrict, standing_days
 from grid_opt.plan.io import open_plan
 from grid_opt.plan.redispatch import write_redispatch
+from grid_opt.report.csv_text import to_csv
 from grid_opt.report.redispatch_charts import write_chart
 from grid_opt.solve.canary import trust_solver
 from grid_opt.study.plan_case import hash_inputs
@@ -89,8 +90,8 @@ def redispatch(
     found = summary(result, effort) | {"plan": path.name, "verification": report.to_dict()}
     found |= _worst_days(result, add_days)
     table = day_table(result)
-    write_text(folder / "days.csv", table.to_csv(index=False, lineterminator="\n", float_format="%.2f"))
-    write_text(folder / "costs.csv", cost_frame(found).to_csv(index=False, lineterminator="\n", float_format="%.2f"))
+    write_text(folder / "days.csv", to_csv(table, "%.2f"))
+    write_text(folder / "costs.csv", to_csv(cost_frame(found), "%.2f"))
     write_chart(result, folder / "redispatch.png")
     if add_days:
         further = _found_from(folder, case, with_days(case, found["add_days"]))

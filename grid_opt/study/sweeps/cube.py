@@ -14,6 +14,7 @@ import xarray as xr
 from grid_opt.atomic import replacing, write_text
 from grid_opt.errors import InputError
 from grid_opt.plan.units import CF_UNITS
+from grid_opt.report.csv_text import to_csv
 from grid_opt.study.sweeps.cases import shown
 from grid_opt.study.sweeps.manifest import CODES, MEANINGS, Manifest
 from grid_opt.study.sweeps.measures import FILE as MEASURES
@@ -168,7 +169,7 @@ def write_tables(table: pd.DataFrame, folder: Path, parquet: bool) -> None:
     Raises:
         InputError: Parquet is asked for, and pyarrow is not installed.
     """
-    write_text(folder / TABLE, table.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / TABLE, to_csv(table))
     if parquet:
         require_parquet()
         texts = table.select_dtypes(exclude="number").columns

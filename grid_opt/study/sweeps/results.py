@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from grid_opt.atomic import write_text
 from grid_opt.config.reading import parse_toml
 from grid_opt.report import style, sweep_charts
+from grid_opt.report.csv_text import to_csv
 from grid_opt.report.sweep_charts import Bar
-from grid_opt.report.tables import to_csv
 from grid_opt.study.sweeps import regret, sensitivity, sites
 from grid_opt.study.sweeps.cases import shown
 from grid_opt.study.sweeps.cube import CUBE, gather, table_of, write_cube, write_tables
@@ -108,7 +108,7 @@ def _write_sensitivity(manifest: Manifest, folder: Path, table: pd.DataFrame) ->
     text = (folder / "sweep.toml").read_text(encoding="utf-8")
     design = Design.model_validate(parse_toml(text, folder / "sweep.toml").get("design", {}))
     found, notes = sensitivity.sensitivity_of(table, design, list(manifest.axes))
-    write_text(folder / sensitivity.FILE, found.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / sensitivity.FILE, to_csv(found))
     return notes
 
 

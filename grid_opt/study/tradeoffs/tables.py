@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import xarray as xr
 
 from grid_opt.config import Case
 from grid_opt.config.sections_tradeoff import MEANINGS, UNITS, Criterion
+from grid_opt.report.csv_text import to_csv
 from grid_opt.study.sweeps.cases import versions
 
 if TYPE_CHECKING:
@@ -68,6 +68,4 @@ def rows_of(found: xr.Dataset) -> list[dict[str, Any]]:
 
 def table_text(rows: Sequence[dict[str, Any]]) -> str:
     """Return rows as CSV."""
-    text = io.StringIO()
-    pd.DataFrame(rows).to_csv(text, index=False, lineterminator="\n")
-    return text.getvalue()
+    return to_csv(pd.DataFrame(rows))
