@@ -7,7 +7,7 @@ from typing import Any
 from grid_opt.config import quarter_ordinal
 from grid_opt.config.sections_supply import STORES
 from grid_opt.inputs.offer_checks import Tables, places, refusal, require_known, rows
-from grid_opt.inputs.schema_supply import AS_PRODUCED
+from grid_opt.inputs.schema_supply import AS_PRODUCED, HUB
 
 FUELLESS = ("solar", *STORES)
 _OFFERS, _BLOCKS, _OWN = "ppa_offers", "forward_blocks", "onsite_technologies"
@@ -49,6 +49,12 @@ def _offer(tables: Tables, number: int, row: Any) -> None:
         raise refusal(
             tables, _OFFERS, number, "capacity_factor", row.capacity_factor,
             f"{row.technology} has a production of its own", "a share above 0", "give its mean production by nameplate",
+        )  # fmt: skip
+    if row.settlement == "physical" and row.settles_at == HUB:
+        raise refusal(
+            tables, _OFFERS, number, "settles_at", row.settles_at,
+            "what a delivering project does not deliver is sold where it stands", "project",
+            'write project, or set settlement to "financial"',
         )  # fmt: skip
     if row.settlement == "financial" and row.basis_usd_per_mwh > 0:
         raise refusal(
