@@ -185,8 +185,9 @@ WEST,2026Q4,40
 """,
     "surplus": "zone,year,stress,surplus_mw\n"
     + "".join(f"{z},2026,{s},{mw}\n" for z, mw in zip(ZONES, (30, 60, 5, 20), strict=True) for s in STRESS),
-    "basis": f"zone,hub,{','.join(f'{hours}_q{c}_usd_per_mwh' for hours in ('peak', 'offpeak') for c in (1, 2, 3, 4))}\n"
-    + "EAST,PJM Western,-4,-3,-2,-1,-5,-6,-7,-8\nWEST,ERCOT North,1,2,3,4,5,6,7,8\n",
+    "basis": "zone,hub,"
+    + ",".join(f"{hours}_q{c}_usd_per_mwh" for hours in ("peak", "offpeak") for c in (1, 2, 3, 4))
+    + "\nEAST,PJM Western,-4,-3,-2,-1,-5,-6,-7,-8\nWEST,ERCOT North,1,2,3,4,5,6,7,8\n",
     "capacity_prices": """
 capacity_zone,delivery_year,usd_per_mw_day
 PJM,2025/26,100

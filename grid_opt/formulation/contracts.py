@@ -23,8 +23,8 @@ class Contracts:
 
     - a *financial* contract settles: the campus is paid the wholesale price at the project, or that of the hub of the
       project's zone where the offer says so, and buys its own power;
-    - under a *physical* one the campus takes what it wants and pays to bring it from project to campus; what it does not
-      take is sold at the project for the wholesale price less a margin, or not made where that would cost money.
+    - under a *physical* one the campus takes what it wants and pays to bring it from project to campus; what it does
+      not take is sold at the project for the wholesale price less a margin, or not made where that would cost money.
 
     The price against which the strike is settled, :math:`\psi`, is that of project or hub, or what the sale brings. No
     more is signed than a project has left, nor over the plan more energy than the region draws, so that a contract

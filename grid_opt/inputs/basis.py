@@ -1,8 +1,9 @@
 r"""Tell the price where a campus stands from that of the hub at which forwards trade.
 
-A campus pays the price of its own place in the grid. Markets quote what is bought ahead at a few hubs. What lies between
-is the basis: :math:`\pi_{z,a,s} = \pi^{H}_{z,a,s} + b_{z,s}`, with the price :math:`\pi` where load or a project of zone
-z stands, that of its hub :math:`\pi^{H}`, and the basis :math:`b` of the calendar quarter and of peak or other hours.
+A campus pays the price of its own place in the grid. Markets quote what is bought ahead at a few hubs. What lies
+between is the basis: :math:`\pi_{z,a,s} = \pi^{H}_{z,a,s} + b_{z,s}`, with the price :math:`\pi` where load or a
+project of zone z stands, that of its hub :math:`\pi^{H}`, and the basis :math:`b` of the calendar quarter and of peak or
+other hours.
 
 The hours, generated or given, are prices of zones: they hold the basis as it was measured, :math:`\hat b`
 (``basis.csv``). A case widens or narrows it by ``energy.basis_scale``, :math:`\sigma`, the hub staying as it is: with a
@@ -47,7 +48,7 @@ def measured_basis(table: pd.DataFrame, zones: pd.DataFrame, names: list[str], s
             rows.loc[zone, [f"{hours}_q{c}_usd_per_mwh" for c in (1, 2, 3, 4)]].to_numpy(dtype=float)[season - 1]
             for hours in ("peak", "offpeak")
         )
-        return np.where(in_peak(hour, float(longitude[zone])) > 0, on, off)
+        return np.asarray(np.where(in_peak(hour, float(longitude[zone])) > 0, on, off))
 
     return np.array([of(zone) for zone in names])
 

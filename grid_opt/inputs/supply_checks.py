@@ -40,6 +40,11 @@ def _offer(tables: Tables, number: int, row: Any) -> None:
             tables, _OFFERS, number, "last_quarter", row.last_quarter, "the offer ends before it begins",
             f"no earlier than first_quarter {row.first_quarter}", "correct one of them",
         )  # fmt: skip
+    if row.most_mw > row.queue_mw:
+        raise refusal(
+            tables, _OFFERS, number, "most_mw", row.most_mw, "more is offered than waits to be connected in the zone",
+            f"at most queue_mw {row.queue_mw:g}", "correct one of them, or clear queue_mw where the project stands",
+        )  # fmt: skip
     if row.technology in AS_PRODUCED and row.capacity_factor > 0:
         raise refusal(
             tables, _OFFERS, number, "capacity_factor", row.capacity_factor,

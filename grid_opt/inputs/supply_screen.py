@@ -10,9 +10,9 @@ The bounds, by region, year and slice, with the price :math:`\pi`, rider and los
   bills for energy), with every MW used;
 - a battery: the best arbitrage between the hours of every day at :math:`v`, a linear program of its own;
 - capacity: the price of all that is accredited (with tariffs, what a MW off the declared peaks saves);
-- a long contract: its strike against the price at the project or its hub, or what delivery saves: the wholesale price of the
-  campus (with tariffs, what they make of it; riders and the like are spared by nobody), or what own power earns outside
-  that a delivery sets free.
+- a long contract: its strike against the price at the project or its hub, or what delivery saves: the wholesale price
+  of the campus (with tariffs, what they make of it; riders and the like are spared by nobody), or what own power earns
+  outside that a delivery sets free.
 
 Where a tariff has tiers of energy, a least bill, or peaks that outlast their year, more than a rate is saved on site,
 and all of that stays. What contracts deliver is metered: it moves no tier and no peak, and a least bill can only take

@@ -277,9 +277,7 @@ def _prices(slices: xr.Dataset, tables: dict[str, pd.DataFrame], regions: list[s
     }
 
 
-def place_prices(
-    slices: xr.Dataset, tables: dict[str, pd.DataFrame], names: list[str], case: Case
-) -> tuple[Any, Any]:
+def place_prices(slices: xr.Dataset, tables: dict[str, pd.DataFrame], names: list[str], case: Case) -> tuple[Any, Any]:
     """Return what load in zones pays (zone, year, slice), and how much that is above the hub's price (zone, slice)."""
     measured = measured_basis(tables["basis"], tables["zones"], names, slices)
     own = zone_prices(slices, tables["zones"], names, case)

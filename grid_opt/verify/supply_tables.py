@@ -214,7 +214,7 @@ def forward_price(e: Evidence) -> Excess:
     return _apart(found, found.copy(data=again))
 
 
-@check("tables.ppa_hub_basis", "`ppa_hub_basis` is the basis of the project's zone where a contract settles at the hub.",
+@check("tables.ppa_hub_basis", "`ppa_hub_basis` is the basis of the project's zone where it settles at the hub.",
        "USD/MWh", when=has_contracts)  # fmt: skip
 def ppa_hub_basis(e: Evidence) -> Excess:
     """Look up the basis of every project that settles at a hub; of the others there is none."""
