@@ -2,8 +2,8 @@ r"""Tell the price where a campus stands from that of the hub at which forwards 
 
 A campus pays the price of its own place in the grid. Markets quote what is bought ahead at a few hubs. What lies
 between is the basis: :math:`\pi_{z,a,s} = \pi^{H}_{z,a,s} + b_{z,s}`, with the price :math:`\pi` where load or a
-project of zone z stands, that of its hub :math:`\pi^{H}`, and the basis :math:`b` of the calendar quarter and of peak or
-other hours.
+project of zone z stands, that of its hub :math:`\pi^{H}`, and the basis :math:`b` of the calendar quarter and of peak
+or other hours.
 
 The hours, generated or given, are prices of zones: they hold the basis as it was measured, :math:`\hat b`
 (``basis.csv``). A case widens or narrows it by ``energy.basis_scale``, :math:`\sigma`, the hub staying as it is: with a
