@@ -185,6 +185,9 @@ WEST,2026Q4,40
 """,
     "surplus": "zone,year,stress,surplus_mw\n"
     + "".join(f"{z},2026,{s},{mw}\n" for z, mw in zip(ZONES, (30, 60, 5, 20), strict=True) for s in STRESS),
+    "basis": "zone,hub,"
+    + ",".join(f"{hours}_q{c}_usd_per_mwh" for hours in ("peak", "offpeak") for c in (1, 2, 3, 4))
+    + "\nEAST,PJM Western,-4,-3,-2,-1,-5,-6,-7,-8\nWEST,ERCOT North,1,2,3,4,5,6,7,8\n",
     "capacity_prices": """
 capacity_zone,delivery_year,usd_per_mw_day
 PJM,2025/26,100
@@ -261,6 +264,8 @@ def _world() -> dict[str, Any]:
         "capacity_charge": _capacity(),
         "hardware_price": HARDWARE_USD_PER_MW,
         "price": price,
+        "region_hub": ["PJM Western", "ERCOT North"],
+        "basis": _basis(hour, season),
         "slice_weight": np.repeat(DAYS, 24).astype(float),
         "slice_season": season,
         "slice_day": np.arange(96) // 24,
@@ -268,6 +273,15 @@ def _world() -> dict[str, Any]:
         "slice_source_day": np.repeat([10, 100, 190, 280], 24),
         "target": [10.0, 30.0, 30.0, 70.0],
     }
+
+
+def _basis(hour: Any, season: Any) -> Any:
+    """EAST is 5 hours behind UTC by the sun, WEST 7: their peaks are 06 to 22 h of then."""
+    east, west = ((hour - behind) % 24 for behind in (5, 7))
+    return np.array([
+        np.where((east >= 6) & (east < 22), season - 5.0, -4.0 - season),
+        np.where((west >= 6) & (west < 22), season, 4.0 + season),
+    ])  # fmt: skip
 
 
 def _footprint() -> dict[str, Any]:

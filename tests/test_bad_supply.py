@@ -15,6 +15,7 @@ from tests.test_bad_input import call, contents, earlier_plan, folder
 __all__ = ["earlier_plan", "folder"]
 
 OFFERS, BLOCKS, OWN = (f"tables/{name}.csv" for name in ("ppa_offers", "forward_blocks", "onsite_technologies"))
+BASIS = "tables/basis.csv"
 CASE = "case.toml"
 ROWS = {"gas_turbine": 2, "engine": 3, "fuel_cell": 4, "solar": 5, "battery": 6}
 
@@ -49,6 +50,19 @@ BAD: dict[str, tuple[Spoil, str, int, str, tuple[str, ...]]] = {
     "negative MW of a contract": (
         cell("ppa_offers", "most_mw", "-20"), OFFERS, 3, "most_mw", ("outside its physical bounds", "-20")
     ),
+    "more on offer than waits in the queue": (
+        cell("ppa_offers", "most_mw", "19000"), OFFERS, 3, "most_mw", ("waits to be connected", "queue_mw 13870")
+    ),
+    "a delivery that settles at a hub": (
+        cell("ppa_offers", "settles_at", "hub", 4), OFFERS, 4, "settles_at", ("sold where it stands", "project")
+    ),
+    "a place of settlement that is none": (
+        cell("ppa_offers", "settles_at", "node"), OFFERS, 3, "settles_at", ("project, hub",)
+    ),
+    "a basis in cents": (
+        cell("basis", "peak_q3_usd_per_mwh", "-732"), BASIS, 3, "peak_q3_usd_per_mwh", ("outside its physical bounds",)
+    ),
+    "a basis of an unknown zone": (cell("basis", "zone", "TX_Z"), BASIS, 3, "zone", ("TX_Z", "did you mean TX_")),
     "a basis without delivery": (
         cell("ppa_offers", "basis_usd_per_mwh", "3"), OFFERS, 3, "basis_usd_per_mwh", ("nothing is delivered",)
     ),

@@ -366,8 +366,10 @@ def test_offers_that_nobody_may_deliver_are_left_out_with_a_note(folder: Path) -
 def test_a_case_whose_tariffs_let_nobody_deliver_is_refused() -> None:
     case = load_case("quick", ['supply.contracts=["physical"]'])
     none = np.zeros(1)
-    market = Market(lambda zone: none, lambda technology, zone: none, none, np.ones(1, dtype=np.int64), none,
-                    {year: {year: 1.0} for year in (2026, 2027, 2028, 2029)})  # fmt: skip
+    market = Market(
+        lambda zone: none, lambda zone: none, lambda technology, zone: none, none, np.ones(1, dtype=np.int64), none,
+        {year: {year: 1.0} for year in (2026, 2027, 2028, 2029)},
+    )  # fmt: skip
     with pytest.raises(InputError, match="nobody but its utility may deliver") as error:
         contract_arrays(case, ["TX_N"], read_tables(None), market, {"TX_N": "tariff mine, schedule later"})
     assert error.value.field == "deliverable_to" and "solar_tx_n_delivered@TX_N" in str(error.value.value)

@@ -30,7 +30,7 @@ from tests.tiny_menu import (
     rich_upgrades,
 )
 from tests.tiny_nodal import watched_world
-from tests.tiny_supply import RICH_SUPPLY, rich_sources, supply_case, supply_world
+from tests.tiny_supply import RICH_SUPPLY, Contract, rich_sources, supply_case, supply_world
 from tests.tiny_tariffs import by_size, charges, named, tariffs_world
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -91,6 +91,20 @@ def _paying_model() -> Model:
     return build_model(case, tariffs_world(case, tariffs, menu_world(case, rich_offers(), threshold=RICH_THRESHOLD)))
 
 
+def _delivered_model() -> Model:
+    """Campuses that pay indexed tariffs, two of them with least bills, take energy under physical contracts."""
+    case = menu_case(tariffs={"charge": True}, supply={"contracts": ["physical"]})
+    world = menu_world(case, rich_offers(), threshold=RICH_THRESHOLD)
+    kinds = charges()
+    tariffs = {"Z0": named(kinds["four peaks"], "four"), "Z1": named(kinds["fixed and least"], "least"),
+               "Z2": named(kinds["fixed and least"], "least")}  # fmt: skip
+    hydro = [Contract("hydro", r, physical=True, technology="hydro", basis=2.0) for r in tariffs]
+    return build_model(case, tariffs_world(case, tariffs, supply_world(case, world, hydro)))
+
+
+DELIVERED_BLOCKS = ("tariff", "contracts", "supply")
+
+
 def _tradeoff_model() -> Model:
     asked = {"most": dict.fromkeys(CRITERIA, 50.0), "weights": dict.fromkeys(CRITERIA, 0.5), "references": [["Z0"]]}
     case = fleet_case(objective={"goal": "least_cost"}, carbon={"count": True}, water={"count": True}, tradeoff=asked)
@@ -121,6 +135,12 @@ def golden_rows() -> str:
         named |= {n: (footprint, d) for n, d in footprint.declarations.items() if n.split(".")[0] in FOOTPRINT_BLOCKS}
     paying = _paying_model()
     named |= {n: (paying, d) for n, d in paying.declarations.items() if n.startswith("tariff.")}
+    delivered = _delivered_model()
+    named |= {
+        f"{n} with deliveries": (delivered, d)
+        for n, d in delivered.declarations.items()
+        if n.split(".")[0] in DELIVERED_BLOCKS
+    }
     weighed = _tradeoff_model()
     named |= {n: (weighed, d) for n, d in weighed.declarations.items() if n.startswith("tradeoff.")}
     lines = []

@@ -9,7 +9,9 @@ import pytest
 import xarray as xr
 from rich.console import Console
 
-from grid_opt.config import load_case
+from grid_opt.config import load_case, quarter_ordinal
+from grid_opt.inputs.onsite import credit, ready_quarter
+from grid_opt.inputs.tables import read_tables
 from grid_opt.inputs.world import build_world
 from grid_opt.plan.summary import summarize
 from grid_opt.plan.supply_summary import sources_mw, supply_bill, supply_tables, used_mw
@@ -107,6 +109,24 @@ def test_a_later_turbine_moves_out_of_the_plan() -> None:
         costs.append(found.attrs["objective"])
     assert built[0] >= 50.0 and built[1] == 0.0
     assert costs[0] < costs[1]
+
+
+@pytest.mark.parametrize("delay", range(-2, 12))
+def test_credits_of_the_bundled_technologies_end_at_their_dates(delay: int) -> None:
+    """Every quarter later may lose a credit and never finds one, and none is paid before a unit can serve."""
+    rows = {row.technology: row for row in read_tables(None)["onsite_technologies"].itertuples(index=False)}
+    case, later = (
+        load_case("quick", [f"supply.delay_quarters={{ solar = {d}, battery = {d}, fuel_cell = {d} }}"])
+        for d in (delay, delay + 1)
+    )
+    for name in ("solar", "battery"):  # their credits have an end; that of fuel cells begins with 2026 and has none
+        assert credit(rows[name], ready_quarter(later, rows[name])) <= credit(
+            rows[name], ready_quarter(case, rows[name])
+        )
+    # solar: started by 2026Q2, or in service by 2027Q4; without delay it starts in 2027Q1 and serves in 2027Q4
+    in_service = ready_quarter(case, rows["solar"])
+    assert in_service == quarter_ordinal("2027Q4") + delay
+    assert credit(rows["solar"], in_service) == (0.3 if delay <= 0 else 0.0)
 
 
 def test_the_quick_plan_tells_of_its_supply(quick_supply_plan: xr.Dataset) -> None:

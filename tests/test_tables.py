@@ -48,6 +48,7 @@ def test_bundled_tables_fit_together() -> None:
         "capacity_prices": 48,
         "gas_outlook": 117,
         "wholesale_outlook": 1170,
+        "basis": 90,
         "offers": 12,
         "calendar": 14,
         "relief": 3,

@@ -129,3 +129,43 @@ def test_import_writes_a_tariff_and_names_what_is_not_in_it(tmp_path: Path) -> N
     assert json.loads(call(*asked, "--overwrite", "--json").stdout)["notes"]
     assert call("import", str(EXAMPLE), "--out", str(tmp_path / "x.toml"), "--timezone", "Nowhere").exit_code == 2
     assert not (tmp_path / "x.toml").exists()
+
+
+def test_what_contracts_deliver_is_a_column_of_the_load(tmp_path: Path) -> None:
+    """Half the hours 20 MW of 50 come from others: they give back the wholesale price, and pay the rest."""
+    times = local_year(2026, "America/Chicago")
+    half = [20.0 * (n % 2) for n in range(len(times))]
+    path = write_load(tmp_path / "load.csv", times, 50.0, price_usd_per_mwh=30.0, delivered_mw=half)
+    found = json.loads(call("bill", "ercot_tsp", "--load", str(path), "--json").stdout)
+    # 438,000 MWh x (30 + 2.5) + 50,000 kW x 70, less 4,380 h x 20 MW x 30
+    assert found["usd"] == pytest.approx(438_000 * 32.5 + 3_500_000 - 87_600 * 30)
+    assert found["delivered_mwh"] == pytest.approx(87_600)
+    assert {row["part"] for row in found["lines"] if row["kind"] == "indexed"} == {"", "delivered"}
+    assert "87,600.0 MWh of 438,000.0 are delivered" in call("bill", "ercot_tsp", "--load", str(path)).stdout
+    flat = ("bill", "ercot_tsp", "--mw", "50", "--price", "30", "--delivered-mw", "10", "--json")
+    assert json.loads(call(*flat).stdout)["usd"] == pytest.approx(found["usd"])
+    # a year out of the file keeps every delivery at its hour
+    same = json.loads(call("bill", "ercot_tsp", "--load", str(path), "--year", "2026", "--json").stdout)
+    assert same["lines"] == found["lines"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [("60", "MW from 0 to the load of the row, 50"), ("-1", "no more can be delivered"), ("much", "row 9")],
+)
+def test_a_bad_delivery_is_told_its_row(cell: str, told: str, tmp_path: Path) -> None:
+    times = local_year(2026, "America/Chicago")
+    delivered = ["5"] * len(times)
+    delivered[7] = cell
+    path = write_load(tmp_path / "load.csv", times, 50.0, delivered_mw=delivered)
+    result = call("bill", "ercot_tsp", "--load", str(path), "--price", "30")
+    assert result.exit_code == 2 and told in result.stderr
+    assert "row 9" in result.stderr and "delivered_mw" in result.stderr and str(path.name) in result.stderr
+
+
+def test_nobody_delivers_where_energy_is_sold_at_rates(tmp_path: Path) -> None:
+    out = tmp_path / "rates.toml"
+    made = call("import", str(EXAMPLE), "--out", str(out), "--timezone", "America/Chicago", "--market", "SPP")
+    assert made.exit_code == 0
+    refused = call("bill", str(out), "--mw", "10", "--year", "2026", "--delivered-mw", "5")
+    assert refused.exit_code == 2 and "indexed" in refused.stderr

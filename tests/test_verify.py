@@ -171,6 +171,8 @@ MUTATIONS: dict[str, Mutation] = {
     "tables.link_susceptance": put("link_susceptance", 1001.0, link="EAST>MID"),
     "tables.region_name": put("region_name", "Eden", region="EAST"),
     "tables.region_market": put("region_market", "MISO", region="EAST"),
+    "tables.region_hub": put("region_hub", "Elsewhere", region="EAST"),
+    "tables.basis": put("basis", -1.0, region="EAST", slice=40),
     "tables.headroom": case("link_available_share = 0.5", "link_available_share = 0.5\nconnection_delay_quarters = 1"),
     "tables.pue": put("pue", 1.11, region="EAST", season=1),
     "tables.pue_stress": put("pue_stress", 1.21, region="EAST", stress="summer"),

@@ -100,7 +100,7 @@ def test_every_input_is_made_again() -> None:
     from grid_opt.verify.contents import GENERATED
     from grid_opt.verify.tables import MAKERS
 
-    assert {*MAKERS, *GENERATED, "target", "hardware_price"} == set(WORLD)
+    assert {*MAKERS, *GENERATED, "target", "hardware_price", "basis"} == set(WORLD)
 
 
 def test_a_file_without_digest_fails(hand_plan: xr.Dataset, tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ def tiny_world(case: Case, regions: int = 3, seed: int = 0) -> xr.Dataset:
         "capacity_charge": rng.uniform(0, 3e4, size=(regions, len(years), 4)),
         "hardware_price": 1e9 / 26,  # one million USD and 26 kW a system
         "price": rng.uniform(20, 60, size=(regions, len(years), len(slices))),
+        "region_hub": [f"Hub {i % 2}" for i in range(regions)],
+        "basis": np.random.default_rng(2000 + seed).uniform(-6, 6, size=(regions, len(slices))),
         "slice_weight": np.repeat(SEASON_HOURS, 2) / 2, "slice_season": np.repeat([1, 2, 3, 4], 2),
         "slice_day": np.repeat([0, 1, 2, 3], 2), "slice_hour": np.tile([0, 12], 4),
         "slice_source_day": np.repeat([10, 100, 200, 300], 2),

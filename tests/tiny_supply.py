@@ -10,6 +10,7 @@ import xarray as xr
 
 from grid_opt.config import Case
 from grid_opt.config.sections_supply import STORES
+from grid_opt.inputs.basis import hub_price
 from grid_opt.inputs.schema_supply import supply_arrays
 from grid_opt.inputs.supply import with_sales
 from tests.tiny import SEASON_HOURS, tiny_case, tiny_world
@@ -37,11 +38,12 @@ class Contract:
     price: float | tuple[float, ...] = 35.0
     basis: float = 0.0
     force: float = 1.0
+    above_hub: float | tuple[float, ...] = 0.0
 
 
 @dataclass(frozen=True)
 class Block:
-    """One forward block; its price by premium [USD/MWh] over the mean of its hours."""
+    """One forward block; its price by premium [USD/MWh] over the hub's mean of its hours."""
 
     block: str
     region: str
@@ -178,6 +180,7 @@ def _contracts(contracts: list[Contract], slices: int, years: int) -> dict[str, 
         "ppa_in_force": [np.full((years, 4), c.force) for c in contracts],
         "ppa_strike": [np.full((years, 4), c.strike) for c in contracts],
         "ppa_basis": [c.basis for c in contracts],
+        "ppa_hub_basis": [np.broadcast_to(c.above_hub, slices) for c in contracts],
         "ppa_price": [np.broadcast_to(c.price, shape) for c in contracts],
         "ppa_production": [np.broadcast_to(c.production, shape) * c.force for c in contracts],
     }  # fmt: skip
@@ -187,7 +190,7 @@ def _blocks(blocks: list[Block], world: xr.Dataset, years: int) -> dict[str, Any
     season, weight = world["slice_season"].values, world["slice_weight"].values
     price = np.zeros((len(blocks), years, 4))
     for n, b in enumerate(blocks):
-        spot = world["price"].sel(region=b.region).transpose("year", "slice").values
+        spot = hub_price(world).sel(region=b.region).transpose("year", "slice").values
         for c in range(4):
             inside = np.array(b.inside) * weight * (season == c + 1)
             price[n, :, c] = (spot * inside).sum(axis=1) / inside.sum() + b.premium

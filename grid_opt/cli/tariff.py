@@ -96,7 +96,8 @@ def _print_tariff(tariff: Tariff) -> None:
 def bill(
     tariff: TariffArgument,
     load: Annotated[
-        Path | None, typer.Option("--load", metavar="FILE", help="CSV: time, load_mw, maybe price_usd_per_mwh.")
+        Path | None,
+        typer.Option("--load", metavar="FILE", help="CSV: time, load_mw, maybe price_usd_per_mwh and delivered_mw."),
     ] = None,
     mw: Annotated[float | None, typer.Option("--mw", min=0, help="A flat load [MW].")] = None,
     year: Annotated[
@@ -118,6 +119,10 @@ def bill(
         list[str] | None, typer.Option("--peak", metavar="MONTH=MW", help="Highest demand of an earlier month.")
     ] = None,
     price: Annotated[float | None, typer.Option("--price", help="Flat wholesale price [USD/MWh].")] = None,
+    delivered_mw: Annotated[
+        float | None,
+        typer.Option("--delivered-mw", min=0, help="A flat part of the load that contracts with others deliver [MW]."),
+    ] = None,
     wrap: Annotated[bool, typer.Option("--wrap", help="Fill the local year from the other end of FILE.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the lines of the bill as CSV.")
@@ -143,7 +148,7 @@ def bill(
         context = Context(
             contract_mw=contract_mw, start=start, leaves=leaves, before=before.value, peaks_mw=_peaks(peak or [])
         )
-        done = bill_year(found, context, mw=mw, file=load, year=year, price=price, wrap=wrap)
+        done = bill_year(found, context, mw=mw, file=load, year=year, price=price, delivered_mw=delivered_mw, wrap=wrap)
         text = to_csv(done.lines)
         if out is not None:
             write_text(out, text)
@@ -182,6 +187,8 @@ def _print_bill(done: Bill, out: Path | None) -> None:
     tell(f"{'':<{width}}{'USD':>18}{'USD/MWh':>10}")
     for name, usd in rows.items():
         tell(f"{name:<{width}}{usd:>18,.2f}" + (f"{usd / energy:>10,.2f}" if energy else f"{'-':>10}"))
+    if delivered := _delivered_mwh(done):
+        tell(f"\n{delivered:,.1f} MWh of {energy:,.1f} are delivered under contracts with others")
     tell("\nmonth          USD")
     for month, usd in done.months().items():
         tell(f"{month}{usd:>18,.2f}")
@@ -193,6 +200,12 @@ def _print_bill(done: Bill, out: Path | None) -> None:
         print_path("written", out)
 
 
+def _delivered_mwh(done: Bill) -> float:
+    """Return the energy on the lines that give back wholesale energy [MWh]; those of one hour are told once."""
+    lines = done.lines[(done.lines["kind"] == "indexed") & (done.lines["part"] == "delivered")]
+    return float(lines.groupby(["month", "charge"])["quantity"].sum().groupby("month").max().sum())
+
+
 def _print_bill_json(done: Bill, out: Path | None) -> None:
     rows = [{str(key): value for key, value in row.items()} for row in done.lines.to_dict("records")]
     print_json(
@@ -200,6 +213,7 @@ def _print_bill_json(done: Bill, out: Path | None) -> None:
             "tariff": done.tariff,
             "usd": done.usd,
             "energy_mwh": float(done.energy_mwh.sum()),
+            "delivered_mwh": _delivered_mwh(done),
             "months": {str(month): usd for month, usd in done.months().items()},
             "lines": rows,
             "columns": done.lines.attrs["columns"],

@@ -300,6 +300,14 @@ class Energy(Knobs):
         le=1e5,
     )
     price_scale: float = knob(1.0, "Factor on all wholesale prices.", unit="1", ge=0, le=100)
+    basis_scale: float = knob(
+        1.0,
+        "Factor on the basis of data/basis.csv, what the price of a zone is above that of its hub; the hub stays. At 0 "
+        "every load pays its hub's price. Without effect in a case of buses.",
+        unit="1",
+        ge=-20,
+        le=20,
+    )
     hours_file: str | None = knob(
         None,
         "Real hours to take instead of the generated ones (NetCDF or CSV, UTC), relative to the case file.",

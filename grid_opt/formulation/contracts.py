@@ -21,11 +21,12 @@ class Contracts:
     A project makes :math:`\gamma_{n,a,s}` MW per MW signed, after the weather or flat, while the contract is in force;
     it makes nothing where its price is below its floor. All of it is paid for at the strike. Then
 
-    - a *financial* contract settles: the campus is paid the wholesale price at the project, and buys its own power;
-    - under a *physical* one the campus takes what it wants and pays the basis from hub to hub; what it does not take is
-      sold at the project for the wholesale price less a margin, or not made where that would cost money.
+    - a *financial* contract settles: the campus is paid the wholesale price at the project, or that of the hub of the
+      project's zone where the offer says so, and buys its own power;
+    - under a *physical* one the campus takes what it wants and pays to bring it from project to campus; what it does
+      not take is sold at the project for the wholesale price less a margin, or not made where that would cost money.
 
-    The price against which the strike is settled, :math:`\psi`, is the one at the project or what the sale brings. No
+    The price against which the strike is settled, :math:`\psi`, is that of project or hub, or what the sale brings. No
     more is signed than a project has left, nor over the plan more energy than the region draws, so that a contract
     hedges a load. Nothing here can grow without bound at any price.
     """
@@ -97,14 +98,14 @@ class Contracts:
         )  # fmt: skip
         paid = build.parameter(
             "contracts.paid", settled_against(world) / USD_PER_MUSD, _HOURLY, symbol=r"\psi",
-            unit="million USD/MWh", meaning="price at the project, or what a sale there brings",
+            unit="million USD/MWh", meaning="price at the project or its hub, or what a sale there brings",
         )  # fmt: skip
         build.cost(
             "contracts.settlement", ("ppa", "year"),
             lambda n, a: self.mw[n] * hours.over_year(
                 a, lambda s: (strike[n, a, hours.season_of[s]] - paid[n, a, s]) * self.production[n, a, s]
             ),
-            meaning="Strike of long contracts, less the price at the project or what a sale there brings.",
+            meaning="Strike of long contracts, less the price at the project or its hub, or what a sale there brings.",
         )  # fmt: skip
 
     def _deliver(self, world: xr.Dataset) -> None:
@@ -116,7 +117,7 @@ class Contracts:
         )  # fmt: skip
         basis = build.parameter(
             "contracts.basis", world["ppa_basis"] / USD_PER_MUSD, ("ppa",), symbol=r"\beta", unit="million USD/MWh",
-            meaning="cost of bringing a MWh from the project's hub to the campus's",
+            meaning="cost of bringing a MWh from project to campus",
         )  # fmt: skip
         self.delivered = build.variable(
             "contracts.delivered_ppa", _DELIVERED, symbol="d", unit="MW", domain="nonnegative",
@@ -145,8 +146,8 @@ def _by_region(world: xr.Dataset, chosen: list[str]) -> dict[str, list[str]]:
 
 
 def settled_against(world: xr.Dataset) -> xr.DataArray:
-    """Return what the strike is settled against [USD/MWh]: the price at the project, or what a sale there brings."""
-    price = world["ppa_price"].transpose(*_HOURLY)
+    """Return what the strike is settled against [USD/MWh]: the price at project or hub, or what a sale brings."""
+    price = (world["ppa_price"] - world["ppa_hub_basis"]).transpose(*_HOURLY)
     if "wheeled" not in world.dims:
         return price
     found, names = price.copy(deep=True), world["ppa"].values.tolist()

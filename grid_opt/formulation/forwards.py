@@ -7,6 +7,7 @@ import xarray as xr
 
 from grid_opt.formulation.block import Builder, Expression, Index
 from grid_opt.formulation.money import Hours
+from grid_opt.inputs.basis import hub_price
 from grid_opt.units import USD_PER_MUSD
 
 _OVER = ("forward", "year", "season")
@@ -15,8 +16,11 @@ _OVER = ("forward", "year", "season")
 class Forwards:
     """Choose the MW of blocks bought ahead: flat or peak, by the calendar quarter or by the year.
 
-    A block settles in money: its price is paid and the wholesale price of its hours received, so that what it costs on
-    expectation is the premium. It is bought where the case asks that some of the energy have its price fixed.
+    A block settles in money: its price is paid and the price of the region's hub in its hours received, so that what it
+    costs on expectation is the premium. It is bought where the case asks that some of the energy have its price fixed.
+
+    The campus itself pays the price of its own place, :math:`\\pi = \\pi^{H} + b`. With a block of all its load it pays
+    the price of the block and the basis :math:`b`, whatever the hub does: a hedge leaves the basis open.
     """
 
     def __init__(self, build: Builder, world: xr.Dataset, hours: Hours) -> None:
@@ -32,7 +36,7 @@ class Forwards:
         )  # fmt: skip
         premium = build.parameter(
             "forwards.premium", (world["forward_price"] * in_block - spot_usd(world)) / USD_PER_MUSD, _OVER,
-            symbol=r"\rho", unit="million USD/MW", meaning="price of the block less wholesale prices, over its hours",
+            symbol=r"\rho", unit="million USD/MW", meaning="price of the block less those of the hub, over its hours",
         )  # fmt: skip
         self.mw = build.variable(
             "forwards.forward_mw", _OVER, symbol="m^{Y}", unit="MW", domain="nonnegative",
@@ -51,7 +55,7 @@ class Forwards:
         build.cost(
             "forwards.forward_premium", ("forward", "year"),
             lambda y, a: build.total("season", lambda c: hours.worth[a, c] * premium[y, a, c] * self.mw[y, a, c]),
-            meaning="Blocks bought ahead, less the wholesale price of their hours.",
+            meaning="Blocks bought ahead, less the price of the hub in their hours.",
         )  # fmt: skip
 
     def fixed_mwh(self, region: Index, year: Index) -> Expression:
@@ -69,8 +73,8 @@ def block_hours(world: xr.Dataset) -> xr.DataArray:
 
 
 def spot_usd(world: xr.Dataset) -> xr.DataArray:
-    """Return what a MW in the hours of every block costs at wholesale (forward, year, season) [USD]."""
-    price = world["price"].sel(region=xr.DataArray(world["forward_region"].values, dims="forward"))
+    """Return what a MW in the hours of every block costs at the hub (forward, year, season) [USD]."""
+    price = hub_price(world).sel(region=xr.DataArray(world["forward_region"].values, dims="forward"))
     each = (price.drop_vars("region") * world["forward_in"] * world["slice_weight"]).transpose(
         "forward", "year", "slice"
     )

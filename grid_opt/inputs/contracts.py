@@ -12,17 +12,15 @@ from numpy.typing import NDArray
 
 from grid_opt.config import Case, quarter_ordinal
 from grid_opt.errors import InputError
+from grid_opt.inputs.basis import in_peak
 from grid_opt.inputs.offers import regions_of
-from grid_opt.inputs.schema_supply import AS_PRODUCED, SHAPED
+from grid_opt.inputs.schema_supply import AS_PRODUCED, HUB, SHAPED
 from grid_opt.units import QUARTERS_PER_YEAR
 
 Floats = NDArray[np.float64]
 Tables = Mapping[str, pd.DataFrame]
 
 SEASONS = (1, 2, 3, 4)
-PEAK_HOURS = range(6, 22)
-"""Hours of the day, by the sun, of peak blocks. Representative days have no weekday, so that every day has them."""
-DEGREES_PER_HOUR = 15.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,8 @@ class Market:
 
     price: Callable[[str], Floats]
     """Wholesale price of a zone (year, slice) [USD/MWh]."""
+    basis: Callable[[str], Floats]
+    """What that is above the price of the zone's hub (slice) [USD/MWh]."""
     factor: Callable[[str, str], Floats]
     """Capacity factor of wind or solar in a zone (slice)."""
     hour: Floats
@@ -45,8 +45,7 @@ class Market:
 
 def peak(market: Market, longitude_deg: float) -> Floats:
     """Return 1 in the slices of the peak block at a longitude, else 0."""
-    local = (market.hour + round(longitude_deg / DEGREES_PER_HOUR)) % 24
-    return np.isin(local, list(PEAK_HOURS)).astype(float)
+    return in_peak(market.hour, longitude_deg)
 
 
 # --- long contracts
@@ -95,6 +94,9 @@ def contract_arrays(
         "ppa_strike": np.array([strike(row, market.years) for row, _ in found]),
         "ppa_basis": [float(row.basis_usd_per_mwh) for row, _ in found],
         "ppa_price": price,
+        "ppa_hub_basis": np.array(
+            [float(row.settles_at == HUB) * market.basis(str(row.project_zone)) for row, _ in found]
+        ),
         "ppa_production": made[:, None, :] * stays * force[:, :, market.season - 1],
     }
     return arrays, [f"{row.offer}@{r}" for row, r in found], shut
@@ -192,7 +194,8 @@ def forward_arrays(case: Case, regions: list[str], tables: Tables, market: Marke
         )
     flat = np.ones(len(market.hour))
     inside = np.array([peak(market, float(longitude[r])) if row.hours == "peak" else flat for row, r in found])
-    expected = np.array([_expected(market.price(r), one, market) for (_, r), one in zip(found, inside, strict=True)])
+    hub = {r: market.price(r) - market.basis(r) for _, r in found}
+    expected = np.array([_expected(hub[r], one, market) for (_, r), one in zip(found, inside, strict=True)])
     share = np.array([row.premium_fraction for row, _ in found])[:, None, None]
     added = np.array([row.premium_usd_per_mwh for row, _ in found])[:, None, None]
     arrays = {
@@ -207,7 +210,7 @@ def forward_arrays(case: Case, regions: list[str], tables: Tables, market: Marke
 
 
 def _expected(price: Floats, inside: Floats, market: Market) -> Floats:
-    """Return the mean price of the block's hours (year, season) [USD/MWh]."""
+    """Return the mean price of the hub in the block's hours (year, season) [USD/MWh]."""
     hours = market.weight * inside
     of_season = np.array([hours * (market.season == c) for c in SEASONS])
     return np.asarray(price @ of_season.T / of_season.sum(axis=1))

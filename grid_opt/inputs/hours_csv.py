@@ -7,6 +7,7 @@ import gzip
 import warnings
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -77,12 +78,29 @@ def read_csv_series(path: Path, zones: Sequence[str]) -> list[ZoneSeries]:
 
 
 LOAD_NAMES = ("load mw", "load", "demand mw", "demand", "mw")
+DELIVERED_NAMES = ("delivered mw", "delivered")
 
 
-def read_load_csv(path: Path) -> tuple[pd.DatetimeIndex, Floats, Floats | None]:
-    """Read a load from a CSV file: times (UTC, or with an offset), MW, and prices [USD/MWh] if they are there.
+@dataclass(frozen=True)
+class LoadHours:
+    """A load by time: MW, and where the file has them prices [USD/MWh] and the MW of it that contracts deliver."""
 
-    Raises :class:`InputError` naming the row and column of a cell that is no time, no number, or a negative load.
+    times: pd.DatetimeIndex
+    mw: Floats
+    price: Floats | None
+    delivered_mw: Floats | None
+
+    def at(self, times: pd.DatetimeIndex, rows: NDArray[np.int64]) -> LoadHours:
+        """Return the hours of some rows under other times."""
+        price, delivered = (None if one is None else one[rows] for one in (self.price, self.delivered_mw))
+        return LoadHours(times, self.mw[rows], price, delivered)
+
+
+def read_load_csv(path: Path) -> LoadHours:
+    """Read a load from a CSV file: times (UTC, or with an offset), MW, prices and deliveries if they are there.
+
+    Raises :class:`InputError` naming the row and column of a cell that is no time, no number, a negative load, or more
+    delivered than is used.
     """
     frame = _read_text(path)
     names = {_plain(column): str(column) for column in reversed(list(frame.columns))}
@@ -104,7 +122,30 @@ def read_load_csv(path: Path) -> tuple[pd.DatetimeIndex, Floats, Floats | None]:
         row, value = int(bad[0]) + 2, frame[load].iloc[int(bad[0])]
         raise InputError("not a load", file=path, row=row, field=load, value=value, expected="MW, 0 or more")
     price = next((names[n] for n in VALUE_NAMES["price"] if n in names), None)
-    return times, mw, None if price is None else _numbers(path, frame, price)
+    return LoadHours(
+        times, mw, None if price is None else _numbers(path, frame, price), _delivered(path, frame, names, mw)
+    )
+
+
+def _delivered(path: Path, frame: pd.DataFrame, names: dict[str, str], mw: Floats) -> Floats | None:
+    """Return the MW that contracts deliver, where the file has them; never more than the load of their row."""
+    column = next((names[n] for n in DELIVERED_NAMES if n in names), None)
+    if column is None:
+        return None
+    delivered = _numbers(path, frame, column)
+    bad = np.flatnonzero(~((delivered >= 0) & (delivered <= mw)))
+    if len(bad):
+        row, value = int(bad[0]) + 2, frame[column].iloc[int(bad[0])]
+        raise InputError(
+            "no more can be delivered than is used",
+            file=path,
+            row=row,
+            field=column,
+            value=value,
+            expected=f"MW from 0 to the load of the row, {mw[bad[0]]:g}",
+            fix="correct the cell, or the load beside it",
+        )
+    return delivered
 
 
 def _read_text(path: Path) -> pd.DataFrame:

@@ -63,7 +63,9 @@ WORLD: dict[str, WorldArray] = {
         ("region", "year", "season"), "USD/MW", "capacity obligation for the calendar quarter", 0, 1e6
     ),
     "hardware_price": WorldArray((), "USD/MW", "price of the computers that fill one MW of IT", 0, 1e9),
-    "price": WorldArray(("region", "year", "slice"), "USD/MWh", "wholesale price", -2e3, 2e4),
+    "price": WorldArray(("region", "year", "slice"), "USD/MWh", "wholesale price where campuses stand", -2e3, 2e4),
+    "region_hub": text("region", "hub at which power for the region trades ahead"),
+    "basis": WorldArray(("region", "slice"), "USD/MWh", "what that price is above the hub's", -2e3, 2e4),
     "slice_weight": WorldArray(("slice",), "h", "hours of the year that the slice stands for", 0, 8760),
     "slice_season": WorldArray(("slice",), "1", "calendar quarter of the slice", 1, 4),
     "slice_day": WorldArray(("slice",), "1", "number of the representative day", 0, 365),

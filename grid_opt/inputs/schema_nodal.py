@@ -47,7 +47,7 @@ _OF_ZONES = (
     "surplus", "redispatch", "link_from", "link_to", "link_kind", "link_base_flow", "link_forward", "link_reverse",
     "link_susceptance",
 )  # fmt: skip
-_OF_DAYS = ("price", "slice_day", "slice_hour", "slice_source_day")
+_OF_DAYS = ("price", "region_hub", "basis", "slice_day", "slice_hour", "slice_source_day")
 
 NODAL: dict[str, WorldArray] = {
     "bus_lat": WorldArray(("bus",), "degrees_north", "latitude of the bus", -90, 90),

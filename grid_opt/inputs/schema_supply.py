@@ -12,6 +12,8 @@ PROFILES = ("wind", "solar", "nuclear", "hydro", "geothermal", "shaped")
 AS_PRODUCED = ("wind", "solar")
 SHAPED = "shaped"
 """Not counted as carbon-free: what firms it comes from the market."""
+HUB = "hub"
+PLACES = ("project", HUB)
 BLOCKS = ("flat", "peak")
 PERIODS = ("quarter", "year")
 
@@ -42,17 +44,21 @@ PPA_OFFERS = Table(
              "out"),
         text("settlement", "financial: a contract for differences at the project's price; physical: energy delivered",
              choices=SETTLEMENTS),
+        text("settles_at", "whose price the strike is settled against: the project's own, or that of the hub of its "
+             "zone (basis.csv), so that what lies between is the seller's", choices=PLACES),
         Column("price_usd_per_mwh", "float", "USD/MWh", "strike in the first year of delivery", 0, 1000, above=_CENTS),
         Column("real_escalator_fraction", "float", "1/year",
                "yearly change of the strike above inflation; a strike fixed in nominal dollars falls by inflation",
                -0.1, 0.1, above="looks like a percentage; divide by 100"),
         _quarter("first_quarter", "first quarter of delivery"),
         _quarter("last_quarter", "last quarter of delivery"),
-        power("most_mw", "nameplate that the project has left to sell, by its place in the queue", 0, 20_000),
+        power("most_mw", "nameplate that the project has left to sell; of a new one no more than queue_mw", 0, 20_000),
+        Column("queue_mw", "float", "MW", "what stands in the interconnection queue of its zone and technology by the "
+               "end of the year of first_quarter; empty where nothing is still to be built", 0, 1e6, optional=True),
         share("capacity_factor", "production per nameplate where it is the same in every hour of the profile; 0 for "
               "wind and solar, which follow the weather of the project's zone"),
-        Column("basis_usd_per_mwh", "float", "USD/MWh", "paid to bring a delivered MWh from the project's hub to the "
-               "campus's; 0 for financial ones", 0, 500, above=_CENTS),
+        Column("basis_usd_per_mwh", "float", "USD/MWh", "paid to bring a delivered MWh from project to campus; 0 "
+               "for financial ones", 0, 500, above=_CENTS),
         Column("floor_usd_per_mwh", "float", "USD/MWh", "price at the project below which it does not produce; empty "
                "where it always does", -2000, 1000, optional=True),
         _SOURCE,
@@ -70,8 +76,8 @@ FORWARD_BLOCKS = Table(
         text("applies_to", 'a region, a market (as in zones.csv), or "all"; "-" leaves out'),
         text("hours", "flat: every hour; peak: 06 to 22 h of every day, by the sun", choices=BLOCKS),
         text("period", "whether MW are bought by the calendar quarter or by the year", choices=PERIODS),
-        share("premium_fraction", "how much more than the expected price of its hours it costs, as a share of that", 0,
-              5),
+        share("premium_fraction", "how much more than the hub's expected price of its hours it costs, as a share of "
+              "that", 0, 5),
         Column("premium_usd_per_mwh", "float", "USD/MWh", "and how much more on top", -100, 500, above=_CENTS),
         _quarter("last_quarter", "last quarter for which it is traded", optional=True),
         power("most_mw", "most MW in one region at a time", 0, 20_000),
@@ -79,7 +85,7 @@ FORWARD_BLOCKS = Table(
         _ASSUMPTION,
     ),
     "one row per block",
-    "Blocks of power that may be bought ahead, and what that costs more than waiting.",
+    "Blocks of power that may be bought ahead at the hub of a region, and what that costs more than waiting.",
 )  # fmt: skip
 
 ONSITE = Table(
@@ -146,8 +152,15 @@ CONTRACT: dict[str, WorldArray] = {
         _DATED, "1", "share of the years, by their present value, in which the contract is in force", 0, 1
     ),
     "ppa_strike": WorldArray(_DATED, "USD/MWh", "strike, mean over the years in which it is in force", 0, 1e4),
-    "ppa_basis": WorldArray(_PPA, "USD/MWh", "paid to bring a delivered MWh to the campus's hub", 0, 1e3),
+    "ppa_basis": WorldArray(_PPA, "USD/MWh", "paid to bring a delivered MWh from project to campus", 0, 1e3),
     "ppa_price": WorldArray(_HOURLY, "USD/MWh", "wholesale price at the project", -2e3, 2e4),
+    "ppa_hub_basis": WorldArray(
+        ("ppa", "slice"),
+        "USD/MWh",
+        "price at the project less that of the hub it settles at; 0 where at the project",
+        -2e3,
+        2e4,
+    ),
     "ppa_production": WorldArray(_HOURLY, "1", "production per nameplate while in force", 0, 1),
 }
 """The arrays of a world whose campuses may sign long contracts."""
@@ -159,7 +172,7 @@ WHEELED: dict[str, WorldArray] = {"wheeled_sale": WorldArray(
 
 FORWARD: dict[str, WorldArray] = {
     "forward_block": text_array("forward", "row of forward_blocks.csv"),
-    "forward_region": text_array("forward", "region at whose price it settles"),
+    "forward_region": text_array("forward", "region at the price of whose hub it settles"),
     "forward_yearly": WorldArray(("forward",), "1", "1 where MW are bought by the year", 0, 1),
     "forward_in": WorldArray(("forward", "slice"), "1", "1 in the hours of the block", 0, 1),
     "forward_most": WorldArray(("forward", "year", "season"), "MW", "most MW", 0, 1e5),

@@ -242,6 +242,31 @@ WHOLESALE_OUTLOOK = Table(
     "Outlook of the wholesale price; used as a ratio between years.",
 )
 
+BASIS = Table(
+    "basis",
+    ("zone",),
+    (
+        ident("zone", "zone"),
+        text("hub", "hub at which power for the zone trades ahead"),
+        *(
+            Column(
+                f"{hours}_q{c}_usd_per_mwh",
+                "float",
+                "USD/MWh",
+                f"price of the zone less that of the hub, mean over {said} hours of calendar quarter {c}",
+                -200.0,
+                200.0,
+                below=PER_KWH_TIMES_1000,
+                above=PER_KWH_TIMES_1000,
+            )
+            for hours, said in (("peak", "peak (06 to 22 h by the sun)"), ("offpeak", "the other"))
+            for c in (1, 2, 3, 4)
+        ),
+    ),
+    "one row per zone, 90 as bundled",
+    "Basis: how far the price of every zone is above that of its hub.",
+)
+
 SOURCES = Table(
     "SOURCES",
     ("table", "column"),
@@ -270,6 +295,7 @@ TABLES: dict[str, Table] = {
         CAPACITY_PRICES,
         GAS_OUTLOOK,
         WHOLESALE_OUTLOOK,
+        BASIS,
         OFFERS,
         CALENDAR,
         RELIEF,

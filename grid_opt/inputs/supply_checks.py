@@ -7,7 +7,7 @@ from typing import Any
 from grid_opt.config import quarter_ordinal
 from grid_opt.config.sections_supply import STORES
 from grid_opt.inputs.offer_checks import Tables, places, refusal, require_known, rows
-from grid_opt.inputs.schema_supply import AS_PRODUCED
+from grid_opt.inputs.schema_supply import AS_PRODUCED, HUB
 
 FUELLESS = ("solar", *STORES)
 _NEEDED = ("least_storage_h", "most_storage_h", "usable_fraction", "round_trip_fraction")
@@ -42,6 +42,11 @@ def _offer(tables: Tables, number: int, row: Any) -> None:
             tables, _OFFERS, number, "last_quarter", row.last_quarter, "the offer ends before it begins",
             f"no earlier than first_quarter {row.first_quarter}", "correct one of them",
         )  # fmt: skip
+    if row.most_mw > row.queue_mw:
+        raise refusal(
+            tables, _OFFERS, number, "most_mw", row.most_mw, "more is offered than waits to be connected in the zone",
+            f"at most queue_mw {row.queue_mw:g}", "correct one of them, or clear queue_mw where the project stands",
+        )  # fmt: skip
     if row.technology in AS_PRODUCED and row.capacity_factor > 0:
         raise refusal(
             tables, _OFFERS, number, "capacity_factor", row.capacity_factor,
@@ -51,6 +56,12 @@ def _offer(tables: Tables, number: int, row: Any) -> None:
         raise refusal(
             tables, _OFFERS, number, "capacity_factor", row.capacity_factor,
             f"{row.technology} has a production of its own", "a share above 0", "give its mean production by nameplate",
+        )  # fmt: skip
+    if row.settlement == "physical" and row.settles_at == HUB:
+        raise refusal(
+            tables, _OFFERS, number, "settles_at", row.settles_at,
+            "what a delivering project does not deliver is sold where it stands", "project",
+            'write project, or set settlement to "financial"',
         )  # fmt: skip
     if row.settlement == "financial" and row.basis_usd_per_mwh > 0:
         raise refusal(

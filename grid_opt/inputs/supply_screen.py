@@ -12,9 +12,9 @@ The bounds, by region, year and slice, with the price :math:`\pi`, rider and los
   best (:mod:`grid_opt.inputs.store_screen`);
 - capacity: the price of all that is accredited (with tariffs, what a MW off the declared peaks saves; of peaks that
   outlast their year, what it can take off the highest row of every billed quantity);
-- a long contract: its strike against the price at the project, or what delivery saves: the wholesale price of the
-  campus (with tariffs, what they make of it; riders and the like are spared by nobody), or what own power earns outside
-  that a delivery sets free.
+- a long contract: its strike against the price at the project or its hub, or what delivery saves: the wholesale price
+  of the campus (with tariffs, what they make of it; riders and the like are spared by nobody), or what own power earns
+  outside that a delivery sets free.
 
 Where a tariff has tiers of energy or a least bill, nothing here bounds what is saved on site, and all of that stays.
 What contracts deliver is metered: it moves no tier and no peak, and a least bill can only take back what it saves, or
@@ -30,6 +30,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from grid_opt.config import Case, quarter_ordinal
+from grid_opt.inputs.basis import hub_price
 from grid_opt.inputs.offers import most_hosted
 from grid_opt.inputs.present_worth import SEASONS, Floats, capital_weight, money_weights, worth_of_hours
 from grid_opt.inputs.store_screen import battery_worth
@@ -86,7 +87,8 @@ def contract_worth(case: Case, world: xr.Dataset) -> Floats:
     """Return the most that a MW of every long contract can be worth [USD, present value]."""
     season = world["slice_season"].values.astype(int)
     paid = world["ppa_strike"].transpose("ppa", "year", "season").values[:, :, season - 1]
-    gained = world["ppa_price"].transpose("ppa", "year", "slice").values.copy()
+    above_hub = world["ppa_hub_basis"].transpose("ppa", "slice").values[:, None, :]
+    gained = world["ppa_price"].transpose("ppa", "year", "slice").values - above_hub
     physical = world["ppa_physical"].values > 0
     if physical.any():
         at_campus = _spared_by_delivery(case, world)[_at(world, "ppa_region")]
@@ -118,7 +120,7 @@ def _spared_by_delivery(case: Case, world: xr.Dataset) -> Floats:
 def forward_worth(case: Case, world: xr.Dataset) -> Floats:
     """Return the most that a MW of every forward block can be worth in a calendar quarter [USD, present value]."""
     season = world["slice_season"].values.astype(int)
-    price = world["price"].transpose("region", "year", "slice").values[_at(world, "forward_region")]
+    price = hub_price(world).values[_at(world, "forward_region")]
     paid = world["forward_price"].transpose("forward", "year", "season").values[:, :, season - 1]
     gain = (price - paid) * world["forward_in"].values[:, None, :] * worth_of_hours(case, world)
     by_season = np.stack([gain[:, :, season == c].sum(axis=2) for c in SEASONS], axis=2)

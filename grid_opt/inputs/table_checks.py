@@ -41,6 +41,7 @@ def check_tables(tables: Tables) -> None:
     _known(tables, "region_tariffs", "region", regions, "regions")
     _known(tables, "surplus", "zone", zones, "zones")
     _known(tables, "wholesale_outlook", "zone", zones, "zones")
+    _known(tables, "basis", "zone", zones, "zones")
     _known(tables, "regions", "capacity_zone", tables["capacity_prices"]["capacity_zone"], "capacity_prices")
     _known(tables, "zones", "census_division", tables["gas_outlook"]["census_division"], "gas_outlook")
     _complete(tables, "headroom", {"region": regions, "quarter": QUARTERS})
@@ -49,6 +50,7 @@ def check_tables(tables: Tables) -> None:
     _complete(tables, "region_tariffs", {"region": regions})
     _complete(tables, "surplus", {"zone": zones, "year": SURPLUS_YEARS, "stress": STRESSES})
     _complete(tables, "wholesale_outlook", {"zone": zones, "year": OUTLOOK_YEARS})
+    _complete(tables, "basis", {"zone": zones})
     _complete(tables, "gas_outlook", {"census_division": zones_divisions(tables), "year": OUTLOOK_YEARS})
     _complete(
         tables,

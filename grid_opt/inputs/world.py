@@ -13,6 +13,7 @@ import xarray as xr
 from grid_opt.compute.definitions import load_accelerator
 from grid_opt.config import Case, nearest
 from grid_opt.errors import InputError
+from grid_opt.inputs.basis import at_place, basis_of, measured_basis
 from grid_opt.inputs.contracts import Market
 from grid_opt.inputs.environment import footprint_world
 from grid_opt.inputs.fleet import fleet_world
@@ -105,12 +106,12 @@ def _zonal_arrays(
         **_link_arrays(tables["links"], case),
         "surplus": _surplus(tables["surplus"], zones["zone"].tolist(), case),
         "redispatch": case.grid.redispatch_share * zones[[f"base_output_{stress}_mw" for stress in STRESS]].to_numpy(),
-        **_prices(slices, zones, regions, case),
+        **_prices(slices, tables, regions, case),
     }
     correction = slices["price"].attrs["largest_correction_usd_per_mwh"]
     attrs = {"hours_source": note, "largest_price_correction_usd_per_mwh": correction}
     labels = {"link": _link_ids(tables["links"]), "slice": slices["slice"].values}
-    return arrays, labels, attrs, _market(slices, zones, case)
+    return arrays, labels, attrs, _market(slices, tables, case)
 
 
 def _nodal_notes(case: Case, system: System) -> dict[str, Any]:
@@ -264,17 +265,27 @@ def _quarterly_capacity(usd_per_mw_day: dict[int, float], year: int) -> list[flo
     return [old * before + (days - old) * after for old, days in zip(old_days, DAYS_PER_QUARTER, strict=True)]
 
 
-def _prices(slices: xr.Dataset, zones: pd.DataFrame, regions: list[str], case: Case) -> dict[str, Any]:
-    """Return prices (region, year, slice) [USD/MWh] and what describes the slices."""
+def _prices(slices: xr.Dataset, tables: dict[str, pd.DataFrame], regions: list[str], case: Case) -> dict[str, Any]:
+    """Return prices (region, year, slice) and the basis (region, slice) [USD/MWh], and what describes the slices."""
     names = ("slice_weight", "slice_season", "slice_day", "slice_hour", "slice_source_day")
+    price, basis = place_prices(slices, tables, regions, case)
     return {
-        "price": zone_prices(slices, zones, regions, case),
+        "price": price,
+        "basis": basis,
+        "region_hub": tables["basis"].set_index("zone").loc[regions, "hub"].to_numpy(),
         **{name: slices[name].values for name in names},
     }
 
 
+def place_prices(slices: xr.Dataset, tables: dict[str, pd.DataFrame], names: list[str], case: Case) -> tuple[Any, Any]:
+    """Return what load in zones pays (zone, year, slice), and how much that is above the hub's price (zone, slice)."""
+    measured = measured_basis(tables["basis"], tables["zones"], names, slices)
+    own = zone_prices(slices, tables["zones"], names, case)
+    return at_place(case, own, measured), basis_of(case, measured)
+
+
 def zone_prices(slices: xr.Dataset, zones: pd.DataFrame, names: list[str], case: Case) -> Any:
-    r"""Return wholesale prices of zones (zone, year, slice) [USD/MWh].
+    r"""Return wholesale prices of zones as the hours have them (zone, year, slice) [USD/MWh].
 
     Fuel moves the part of a price that fuel makes: with the outlook's factor :math:`f` and the ceiling
     :math:`\bar p`, :math:`p' = p + (f - 1) \min(\max(p, 0), \bar p)`. Scarcity prices are set by rule and
@@ -286,10 +297,10 @@ def zone_prices(slices: xr.Dataset, zones: pd.DataFrame, names: list[str], case:
     return price.transpose("zone", "year", "slice").values
 
 
-def _market(slices: xr.Dataset, zones: pd.DataFrame, case: Case) -> Market:
+def _market(slices: xr.Dataset, tables: dict[str, pd.DataFrame], case: Case) -> Market:
     """Return what contracts and plant may know of any zone: its prices and its weather in the slices."""
     known = slices["zone"].values.tolist()
-    prices = dict(zip(known, zone_prices(slices, zones, known, case), strict=True))
+    prices, basis = (dict(zip(known, one, strict=True)) for one in place_prices(slices, tables, known, case))
 
     def require(zone: str) -> None:
         if zone not in known:
@@ -306,12 +317,17 @@ def _market(slices: xr.Dataset, zones: pd.DataFrame, case: Case) -> Market:
         require(zone)
         return prices[zone]
 
+    def above_hub(zone: str) -> Any:
+        require(zone)
+        return basis[zone]
+
     def factor(technology: str, zone: str) -> Any:
         require(zone)
         return slices[f"{technology}_cf"].sel(zone=zone).values
 
     return Market(
         price=price,
+        basis=above_hub,
         factor=factor,
         hour=slices["slice_hour"].values.astype(float),
         season=slices["slice_season"].values.astype(np.int64),

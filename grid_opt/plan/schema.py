@@ -228,13 +228,13 @@ UPGRADE_COSTS: Final[dict[str, Spec]] = {
 """The further cost term where upgrades may be built."""
 
 CONTRACT_COSTS: Final[dict[str, Spec]] = {
-    "settlement": Spec(("ppa", "year"), MONEY, "Long contracts: strike less the price at the project, or of a sale"),
+    "settlement": Spec(("ppa", "year"), MONEY, "Long contracts: strike less the price at project or hub, or of a sale"),
 }
 WHEELED_COSTS: Final[dict[str, Spec]] = {
     "wheeling": Spec(("wheeled", "year"), MONEY, "Sales forgone for energy that is delivered, and its basis"),
 }
 FORWARD_COSTS: Final[dict[str, Spec]] = {
-    "forward_premium": Spec(("forward", "year"), MONEY, "Blocks bought ahead, less the wholesale price of their hours"),
+    "forward_premium": Spec(("forward", "year"), MONEY, "Blocks bought ahead, less the hub's price of their hours"),
 }
 OWN_COSTS: Final[dict[str, Spec]] = {
     "own_capex": Spec(("own", "quarter"), MONEY, "Plant, and power of batteries, on site, less tax credits"),

@@ -87,6 +87,27 @@ def _musd(plan: xr.Dataset, terms: Iterable[str], dim: str, label: str) -> float
     return total / USD_PER_MUSD
 
 
+def hub_and_basis(plan: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return what the energy bought at wholesale costs at the hubs, and the basis on it [USD], (region, year).
+
+    Of a year of 8,760 h, undiscounted. A hedge at the hub fixes the first and leaves the second open.
+    """
+    mwh = plan["purchase"] * plan["slice_weight"]
+    basis = (mwh * plan["basis"]).sum("slice").transpose("region", "year")
+    return (mwh * plan["price"]).sum("slice").transpose("region", "year") - basis, basis
+
+
+def _by_place(plan: xr.Dataset, years: list[str]) -> dict[str, dict[str, float | None]]:
+    """Return the mean price paid at wholesale by year, in its two parts [USD/MWh]; ``None`` where nothing is bought."""
+    mwh = (plan["purchase"] * plan["slice_weight"]).sum(("region", "slice")).values
+    parts = zip(("hub", "basis"), hub_and_basis(plan), strict=True)
+    return {
+        name: {year: float(paid) / float(n) if n > 0 else None
+               for year, paid, n in zip(years, usd.sum("region").values, mwh, strict=True)}
+        for name, usd in parts
+    }  # fmt: skip
+
+
 def _last_mwh(plan: xr.Dataset, mw: xr.DataArray) -> float:
     return float((mw.isel(year=-1) * plan["slice_weight"]).sum())
 
@@ -206,6 +227,7 @@ def summarize_supply(plan: xr.Dataset, case: Case) -> dict[str, Any]:
     bill = supply_bill(plan)
     return {
         "energy_mwh_by_year": energy,
+        "wholesale_usd_per_mwh_by_year": _by_place(plan, years),
         "power_contracts": [] if "power_contracts" not in tables else tables["power_contracts"].to_dict("records"),
         "forward_mwh_by_year": {} if blocks is None else {
             year: float(blocks.loc[blocks["year"] == int(year), "block_mwh"].sum()) for year in years

@@ -45,6 +45,7 @@ _WORDS = {
     "wholesale_usd_per_mwh": "Mean price of energy over the hours of the operating year",
     "local_price_usd_per_mwh": "Mean local price of energy over the hours of the operating year",
     "wholesale_paid_usd_per_mwh": "Mean price of energy, weighted by what is bought",
+    "basis_paid_usd_per_mwh": "Part of it that is basis: what the region's price is above its hub's",
     "headroom_mw": "What headroom and offers of the grid hold, peak draw",
     "headroom_left_mw": "What headroom and offers of the grid hold beyond the campus, peak draw",
     "hostable_it_mw": "IT power in whole halls that headroom and offers hold in the last quarter",

@@ -14,7 +14,7 @@ from grid_opt.inputs.offers import most_hosted
 from grid_opt.plan.schema import COSTS, FLEET_COSTS, MENU_COSTS, NODAL_COSTS, UPGRADE_COSTS, VALUE_COSTS
 from grid_opt.plan.schema_footprint import FOOTPRINT_COSTS
 from grid_opt.plan.summary import BINDING_USD_PER_MW, BUILT_MW, cost_usd, power_bill, worth
-from grid_opt.plan.supply_summary import used_mw
+from grid_opt.plan.supply_summary import hub_and_basis, used_mw
 from grid_opt.units import USD_PER_MUSD
 
 FULL_LINK = 0.999
@@ -269,7 +269,7 @@ def costs(plan: xr.Dataset) -> pd.DataFrame:
 
 
 def energy(plan: xr.Dataset) -> pd.DataFrame:
-    """Return what each built region buys in each year of 8760 h, and at what mean wholesale price."""
+    """Return what each built region buys in each year of 8760 h, and at what mean price; how much of it is basis."""
     hours = plan["slice_weight"]
     chosen = list(sites(plan).index)
     bought = (plan["purchase"] * hours).sum("slice").sel(region=chosen).transpose("region", "year")
@@ -278,10 +278,11 @@ def energy(plan: xr.Dataset) -> pd.DataFrame:
     index = pd.MultiIndex.from_product([chosen, plan["year"].values.tolist()], names=["region", "year"])
     mwh, usd = bought.values.ravel(), spent.values.ravel()
     paid = np.divide(usd, mwh, out=np.full_like(mwh, np.nan), where=mwh > 0)
-    return pd.DataFrame(
-        {"purchase_mwh": mwh, "curtailed_it_mwh": cut.values.ravel(), "wholesale_paid_usd_per_mwh": paid},
-        index=index,
-    ).reset_index()
+    found = {"purchase_mwh": mwh, "curtailed_it_mwh": cut.values.ravel(), "wholesale_paid_usd_per_mwh": paid}
+    if "basis" in plan:
+        above = hub_and_basis(plan)[1].sel(region=chosen).values.ravel()
+        found["basis_paid_usd_per_mwh"] = np.divide(above, mwh, out=np.full_like(mwh, np.nan), where=mwh > 0)
+    return pd.DataFrame(found, index=index).reset_index()
 
 
 def prices(plan: xr.Dataset) -> pd.DataFrame:

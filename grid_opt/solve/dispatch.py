@@ -17,6 +17,7 @@ from grid_opt.formulation.calendar import operating_weights
 from grid_opt.formulation.contracts import settled_against
 from grid_opt.formulation.dispatch import build_dispatch
 from grid_opt.formulation.model import Model
+from grid_opt.inputs.basis import hub_price
 from grid_opt.solve.extract import as_array, store
 from grid_opt.solve.highs import Options, solve
 from grid_opt.solve.standard_form import Array, Matrix, to_matrix
@@ -155,7 +156,7 @@ def _of_contracts(case: Case, world: xr.Dataset, plan: xr.Dataset, costs: dict[s
         total = total + _at_home(each, world, "ppa", costs["settlement"])
     if case.supply.forwards:
         home = xr.DataArray(world["forward_region"].values, dims="forward")
-        spot = world["price"].sel(region=home).drop_vars("region")
+        spot = hub_price(world).sel(region=home).drop_vars("region")
         mw, price = (one.sel(season=season).drop_vars("season") for one in (plan["forward_mw"], world["forward_price"]))
         each = mw * world["forward_in"] * (price - spot) * worth
         total = total + _at_home(each, world, "forward", costs["forward_premium"])

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from grid_opt.errors import InputError
-from grid_opt.inputs.hours_csv import read_load_csv
+from grid_opt.inputs.hours_csv import LoadHours, read_load_csv
 from grid_opt.inputs.tables import read_table
 from grid_opt.tariffs.bill import Bill, bill
-from grid_opt.tariffs.clock import Floats, local_year
+from grid_opt.tariffs.clock import local_year
 from grid_opt.tariffs.context import Context
 from grid_opt.tariffs.periods import EnergyPeriod
 from grid_opt.tariffs.schema import Schedule, Tariff
@@ -41,37 +41,37 @@ def bill_year(
     file: Path | None = None,
     year: int | None = None,
     price: float | None = None,
+    delivered_mw: float | None = None,
     wrap: bool = False,
 ) -> Bill:
     """Bill a flat load or one from a CSV file, at the bundled capacity prices.
 
     ``year`` is a calendar year by the tariff's clock: of a flat load the year itself (2026 if absent), of a file the
     part of it that is billed (all if absent). ``wrap`` fills hours of the year that the file lacks from its other end.
-    ``price`` is a flat wholesale price [USD/MWh]; without it the file's column of prices is taken, if it has one.
+    ``price`` is a flat wholesale price [USD/MWh], ``delivered_mw`` a flat delivery under contracts with others [MW];
+    without them the file's columns of prices and deliveries are taken, if it has them.
     """
     if (mw is None) == (file is None):
         raise InputError("what load?", field="--load", expected="either --load FILE.csv or --mw FLAT")
-    prices: Floats | None = None
     if file is not None:
-        times, load, prices = read_load_csv(file)
+        load = read_load_csv(file)
         if year is not None:
-            times, load, prices = _of_year(file, times, load, prices, local_year(year, tariff.timezone), wrap)
+            load = _of_year(file, load, local_year(year, tariff.timezone), wrap)
         elif wrap:
             raise InputError("wrap into which year?", field="--wrap", expected="--year beside it")
     else:
         times = local_year(year or 2026, tariff.timezone)
-        load = np.full(len(times), mw, dtype=float)
-    if price is not None:
-        prices = np.full(len(times), price)
+        load = LoadHours(times, np.full(len(times), mw, dtype=float), None, None)
+    prices = load.price if price is None else np.full(len(load.times), price)
+    delivered = load.delivered_mw if delivered_mw is None else np.full(len(load.times), delivered_mw)
     known = {**capacity_prices(), **context.capacity_usd_per_mw_day}
-    given = replace(context, wholesale_usd_per_mwh=prices, capacity_usd_per_mw_day=known)
-    return bill(tariff, pd.Series(load, index=times), given)
+    given = replace(context, wholesale_usd_per_mwh=prices, delivered_mw=delivered, capacity_usd_per_mw_day=known)
+    return bill(tariff, pd.Series(load.mw, index=load.times), given)
 
 
-def _of_year(
-    file: Path, times: pd.DatetimeIndex, load: Floats, prices: Floats | None, year: pd.DatetimeIndex, wrap: bool
-) -> tuple[pd.DatetimeIndex, Floats, Floats | None]:
+def _of_year(file: Path, load: LoadHours, year: pd.DatetimeIndex, wrap: bool) -> LoadHours:
     """Cut a year out of a file, or fill it from the file's other end."""
+    times = load.times
     place = pd.Series(np.arange(len(times)), index=times)
     if not place.index.is_unique:
         twice = place.index[place.index.duplicated()][0]
@@ -95,8 +95,7 @@ def _of_year(
             expected=f"{wanted[0]} to {wanted[-1]} (UTC)",
             fix="give these hours, or --wrap to take them from the other end of the file",
         )
-    rows = at.astype(np.int64)
-    return wanted, load[rows], None if prices is None else prices[rows]
+    return load.at(wanted, at.astype(np.int64))
 
 
 def describe(tariff: Tariff) -> list[dict[str, Any]]:

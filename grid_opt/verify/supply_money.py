@@ -28,12 +28,13 @@ def _by_slice(e: Evidence, by_season: xr.DataArray) -> xr.DataArray:
 def recomputed_settlement(e: Evidence) -> xr.DataArray:
     """Return what long contracts settle [USD], (ppa, year): paid at the strike for all that is made.
 
-    Received for it is the price at the project; under a physical contract that of a sale, less the margin, as if
-    nothing were delivered: what is delivered gives it back (:func:`recomputed_wheeling`).
+    Received for it is the price at the project, less what that is above its hub where it settles there; under a
+    physical contract that of a sale, less the margin, as if nothing were delivered: what is delivered gives it back
+    (:func:`recomputed_wheeling`).
     """
     price, margin = e["ppa_price"], e.case.supply.sale_margin_usd_per_mwh
     sale = (price - margin).clip(min=0.0)
-    received = sale.where(e["ppa_physical"] > 0, price)
+    received = sale.where(e["ppa_physical"] > 0, price - e["ppa_hub_basis"])
     each = contracted_production(e) * (_by_slice(e, e["ppa_strike"]) - received)
     return (each * _worth_by_slice(e)).sum("slice").transpose("ppa", "year")
 
@@ -51,10 +52,12 @@ def recomputed_wheeling(e: Evidence) -> xr.DataArray:
 
 
 def recomputed_forwards(e: Evidence) -> xr.DataArray:
-    """Return what blocks cost [USD], (forward, year): their price less that of every hour in them."""
+    """Return what blocks cost [USD], (forward, year): their price less that of the hub in every hour of them."""
     regions = [str(r) for r in e.labels("region")]
     at = [regions.index(str(r)) for r in e["forward_region"].values]
-    spot = e["price"].isel(region=xr.DataArray(at, dims="forward", coords={"forward": e.plan["forward"]}))
+    spot = (e["price"] - e["basis"]).isel(
+        region=xr.DataArray(at, dims="forward", coords={"forward": e.plan["forward"]})
+    )
     each = _by_slice(e, e["forward_mw"] * e["forward_price"]) - _by_slice(e, e["forward_mw"]) * spot.drop_vars("region")
     return (each * e["forward_in"] * _worth_by_slice(e)).sum("slice").transpose("forward", "year")
 

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from grid_opt.inputs.schema_supply import CONTRACT, FORWARD, OWN, PLANT, STORE, SUPPLY
+from grid_opt.verify.basis import basis, in_peak
 from grid_opt.verify.check import Excess, check
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.ledger import quarter_count
@@ -214,37 +215,44 @@ def wheeled_sale(e: Evidence) -> Excess:
     return _apart(e["wheeled_sale"].sel(wheeled=labels), (price - e.case.supply.sale_margin_usd_per_mwh).clip(min=0.0))
 
 
-def _peak(e: Evidence, zone: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return 1 from 06 to 22 h by the sun of the zone, every 15 degrees an hour."""
-    shift = round(float(e.tables.row("zones", zone=zone)["longitude_deg"]) / 15.0)
-    local = [(int(hour) + shift) % 24 for hour in e["slice_hour"].values]
-    return np.array([float(6 <= hour < 22) for hour in local])
-
-
 @check("tables.forward_in", "`forward_in` marks the hours of the block.", "1", when=has_forwards)
 def forward_in(e: Evidence) -> Excess:
     """Mark every hour of flat blocks, and the hours of the day of the others."""
     rows = [
-        _peak(e, _place(e, label)) if _row(e, "forward", label)["hours"] == "peak" else np.ones(e.plan.sizes["slice"])
+        in_peak(e, _place(e, label)) if _row(e, "forward", label)["hours"] == "peak" else np.ones(e.plan.sizes["slice"])
         for label in map(str, e.labels("forward"))
     ]
     found = e["forward_in"]
     return _apart(found, found.copy(data=np.array(rows)))
 
 
-@check("tables.forward_price", "`forward_price` is the mean price of the block's hours and the premium.", "USD/MWh",
-       when=has_forwards)  # fmt: skip
+@check("tables.forward_price", "`forward_price` is the hub's mean price in the block's hours and the premium.",
+       "USD/MWh", when=has_forwards)  # fmt: skip
 def forward_price(e: Evidence) -> Excess:
-    """Average the prices of the hours of every block, quarter by quarter."""
+    """Average the prices of the hub in the hours of every block, quarter by quarter."""
     found, hours = e["forward_price"], e["slice_weight"].values
     season, regions = e["slice_season"].values.astype(int), [str(r) for r in e.labels("region")]
     again = np.zeros(found.shape)
     for n, label in enumerate(map(str, e.labels("forward"))):
-        row, price = _row(e, "forward", label), e["price"].values[regions.index(_place(e, label))]
+        row, place = _row(e, "forward", label), _place(e, label)
+        price = e["price"].values[regions.index(place)] - basis(e, place)
         for k, c in enumerate(e.labels("season")):
             weight = hours * e["forward_in"].values[n] * (season == int(c))
             mean = (price * weight).sum(axis=1) / weight.sum()
             again[n, :, k] = mean + abs(mean) * _number(row, "premium_fraction") + _number(row, "premium_usd_per_mwh")
+    return _apart(found, found.copy(data=again))
+
+
+@check("tables.ppa_hub_basis", "`ppa_hub_basis` is the basis of the project's zone where it settles at the hub.",
+       "USD/MWh", when=has_contracts)  # fmt: skip
+def ppa_hub_basis(e: Evidence) -> Excess:
+    """Look up the basis of every project that settles at a hub; of the others there is none."""
+    found = e["ppa_hub_basis"]
+    again = np.zeros(found.shape)
+    for n, label in enumerate(map(str, e.labels("ppa"))):
+        row = _row(e, "ppa", label)
+        if row["settles_at"] == "hub":
+            again[n] = basis(e, row["project_zone"])
     return _apart(found, found.copy(data=again))
 
 
@@ -263,7 +271,7 @@ def ppa_production(e: Evidence) -> Excess:
         if row["technology"] in ("wind", "solar"):
             beyond[n] = np.maximum(values - most, -values)
         else:
-            shape = _peak(e, row["project_zone"]) if row["technology"] == "shaped" else 1.0
+            shape = in_peak(e, row["project_zone"]) if row["technology"] == "shaped" else 1.0
             beyond[n] = abs(values - most * shape * _number(row, "capacity_factor"))
     return Excess(found.copy(data=beyond), SAME_NUMBER)
 

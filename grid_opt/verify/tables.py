@@ -43,6 +43,10 @@ def candidate(e: Evidence, bus: str) -> list[Row]:
     return [row for row in e.tables.rows_at(e.case.nodal_paths["candidates"]) if row["bus"] == bus]
 
 
+def _hub(e: Evidence, region: str) -> Row:
+    return e.tables.row("basis", zone=region)
+
+
 def _link(e: Evidence, link: str) -> Row:
     start, _, end = link.partition(">")
     return e.tables.row("links", from_zone=start, to_zone=end)
@@ -173,6 +177,7 @@ _CELLS = {
     "link_susceptance": (_link, "susceptance_mw_per_rad"),
     "region_name": (_zone, "name"),
     "region_market": (_zone, "market"),
+    "region_hub": (_hub, "hub"),
     "site_lead_quarters": (_region, "site_lead_quarters"),
     "construction_multiplier": (_region, "construction_multiplier"),
     "loss": (_region, "loss_fraction"),

@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
+import table_basis
 import table_carbon
 import table_environment
 import table_headroom
 import table_links
 import table_prices
+import table_queue
 import table_regions
 import table_surplus
 import table_zones
@@ -32,6 +34,8 @@ TABLES: dict[str, tuple[Sequence[str], Builder]] = {
     "capacity_prices.csv": (table_prices.CAPACITY_COLUMNS, table_prices.capacity_rows),
     "gas_outlook.csv": (table_prices.GAS_COLUMNS, table_prices.gas_rows),
     "wholesale_outlook.csv": (table_prices.WHOLESALE_COLUMNS, table_prices.wholesale_rows),
+    "ppa_offers.csv": (table_queue.columns(), table_queue.offer_rows),
+    "basis.csv": (table_basis.COLUMNS, table_basis.basis_rows),
     "emissions.csv": (table_carbon.EMISSION_COLUMNS, table_carbon.emission_rows),
     "emission_shapes.csv": (table_carbon.SHAPE_COLUMNS, table_carbon.shape_rows),
     "environment.csv": (table_environment.COLUMNS, table_environment.environment_rows),
