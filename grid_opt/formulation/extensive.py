@@ -156,4 +156,3 @@ def print_risk() -> dict[str, Declaration]:
 
 def _named(declared: Declaration) -> Declaration:
     return Declaration("objective", "risk.objective", (), declared.unit, declared.meaning, formula=declared.formula)
-

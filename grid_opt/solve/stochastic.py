@@ -103,7 +103,10 @@ class Joint:
     def first_stage(self, x: Array) -> FirstStage:
         """Return what is chosen ahead."""
         return FirstStage(
-            {kind: {label: float(x[column]) for label, column in mine.items()} for kind, mine in self.roots.items()}
+            {
+                kind: {label: float(x[c]) if x[c] > _NOTHING else 0.0 for label, c in mine.items()}
+                for kind, mine in self.roots.items()
+            }
         )
 
 
@@ -157,5 +160,3 @@ def _roots(extensive: Extensive, at: Mapping[int, int]) -> dict[str, dict[str, i
         if component is not None:
             found[kind] = {str(label): at[id(v)] for label, v in component.items() if id(v) in at}
     return found
-
-

@@ -1,4 +1,4 @@
-"""Solve what a stochastic study needs: each scenario by itself, the reference, what it costs to keep it, and all at once.
+"""Solve what a stochastic study needs: each scenario by itself, with the reference kept, and all at once.
 
 1. *Wait and see*: each scenario is planned by itself, as if it were known. No plan of all can cost less.
 2. The *reference*, the one future that a plan without scenarios is made for; then each scenario with the first stage of
@@ -281,7 +281,9 @@ class Conduct:
 
     def _go_on(self) -> None:
         if self.stop.is_set():
-            raise InterruptedRunError("interrupted; the plans made so far are in the folder, but no result of the study")
+            raise InterruptedRunError(
+                "interrupted; the plans made so far are in the folder, but no result of the study"
+            )
 
 
 def _decided(part: Part, plan: xr.Dataset) -> Array:

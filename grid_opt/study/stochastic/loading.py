@@ -118,9 +118,7 @@ def _future(probe: Probe, one: OneCase, at: str) -> World:
     return World(case, probe.look(one, at, model=False), one.keys)
 
 
-def _mean(
-    study: Study, source: Source, chosen: dict[str, OneCase], futures: dict[str, World], tables: Path
-) -> World:
+def _mean(study: Study, source: Source, chosen: dict[str, OneCase], futures: dict[str, World], tables: Path) -> World:
     weights = [one.probability for one in study.scenarios.values()]
     case = mean_case([future.case for future in futures.values()], list(chosen.values()), weights, source, tables)
     try:
