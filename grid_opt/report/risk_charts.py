@@ -42,8 +42,8 @@ def _costs(plot: Axes, table: xr.Dataset) -> None:
     plot.axvline(float(table["expected_cost"]), color=style.MUTED, linewidth=0.9, linestyle="--")
     for row, value in zip(rows, table["kept"].values, strict=True):
         if not np.isfinite(value):
-            plot.annotate("cannot be kept", (1.0, row), xycoords=("axes fraction", "data"), ha="right", va="center",
-                          color=_KEPT, fontsize=8)  # fmt: skip
+            plot.annotate(" not kept", (1.0, row), xycoords=("axes fraction", "data"), ha="left", va="center",
+                          color=_KEPT, fontsize=8, annotation_clip=False)  # fmt: skip
     labels = [f"{name} ({p:.0%})" for name, p in zip(names, table["probability"].values, strict=True)]
     plot.set_yticks(rows, labels)
     plot.set_ylim(len(names) - 0.4, -0.6)
@@ -65,7 +65,8 @@ def _distribution(plot: Axes, table: xr.Dataset) -> None:
     for name, words, height in (("expected_cost", "mean", 0.93), ("tail_cost", "tail", 0.78)):
         plot.axvline(float(table[name]), color=style.MUTED, linewidth=0.9, linestyle="--")
         plot.annotate(f" {words} {float(table[name]):,.0f} ", (float(table[name]), height), fontsize=8, ha="right",
-                      color=style.INK, xycoords=("data", "axes fraction"))  # fmt: skip
+                      color=style.INK, xycoords=("data", "axes fraction"),
+                      bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6})  # fmt: skip
     plot.set_ylim(0, 1.02)
     plot.margins(x=0.1)
     plot.xaxis.set_major_locator(MaxNLocator(4))

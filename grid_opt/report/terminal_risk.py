@@ -63,29 +63,24 @@ def stage_table(found: Mapping[str, Any]) -> Table:
 def lines(found: Mapping[str, Any]) -> list[str]:
     """Return the main findings, one a line."""
     worst = f"{100 * (1 - found['confidence']):.3g} %"
-    told = [
+    unkept = [row["scenario"] for row in found["scenarios"] if row["why_not_kept"]]
+    worth = interval(found["value_of_stochastic_solution_musd"])
+    planning = f"Planning for all scenarios rather than for {found['reference']} alone is worth {worth} million USD."
+    if unkept:
+        planning = f"What would be decided now for {found['reference']} alone cannot be kept in: {', '.join(unkept)}."
+    return [
         f"Expected cost {musd(found['expected_cost_musd'])} million USD; mean of the worst {worst} "
         f"{musd(found['conditional_value_at_risk_musd'])}; weight of the tail {found['weight']:g}.",
         f"Weighed so {musd(found['objective_musd'])}, proven at least {musd(found['bound_musd'])}: "
         f"gap {100 * found['gap']:.2g} %.",
-        f"Planning for all scenarios rather than for {found['reference']} alone is worth "
-        f"{interval(found['value_of_stochastic_solution_musd'])} million USD.",
+        planning,
         f"Knowing the scenario now would be worth {interval(found['value_of_perfect_information_musd'])} million USD.",
     ]
-    unkept = [row["scenario"] for row in found["scenarios"] if row["why_not_kept"]]
-    if unkept:
-        told.append(f"What would be decided now for {found['reference']} alone cannot be kept in: {', '.join(unkept)}.")
-    return told
 
 
 def interval(value: Mapping[str, float | None]) -> str:
     """Write a value with the interval that is proven of it."""
-    least, most = value["least"], value["most"]
-    if value["value"] is None:
-        return "more than any amount" if least is None else f"at least {musd(least)}"
-    if most is None:
-        return f"{musd(value['value'])} (at least {musd(least)})"
-    return f"{musd(value['value'])} (proven: {musd(least)} to {musd(most)})"
+    return f"{musd(value['value'])} (proven: {musd(value['least'])} to {musd(value['most'])})"
 
 
 def musd(value: float | None, missing: str = "–") -> str:

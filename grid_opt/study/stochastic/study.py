@@ -20,7 +20,7 @@ from grid_opt.plan.stochastic import FILE
 from grid_opt.report.risk_html import write_risk_report
 from grid_opt.solve.highs import interruptible
 from grid_opt.study.progress import Listener, Log
-from grid_opt.study.stochastic.conduct import Conduct, Done, costs_of
+from grid_opt.study.stochastic.conduct import PLAN, Conduct, Done, costs_of
 from grid_opt.study.stochastic.loading import Ready, load_study, prepare
 from grid_opt.study.stochastic.results import dataset, exit_code, summary_of, table_text, worths_of
 from grid_opt.study.sweeps.cube import write_cube
@@ -28,12 +28,13 @@ from grid_opt.study.sweeps.loading import flatten
 from grid_opt.study.sweeps.lock import FILE as LOCK
 from grid_opt.study.sweeps.lock import locked
 from grid_opt.study.sweeps.schema import Change
+from grid_opt.verify import verify
 from grid_opt.verify.risk import verify_stochastic
 
 SUMMARY, TABLE, REPORT, PICTURE, STUDY, REPLAY = (
     "summary.json", "scenarios.csv", "report.html", "risk.png", "study.toml", "replay.json"
 )  # fmt: skip
-TABLES = "tables"
+TABLES, REPLAYED = "tables", "replayed"
 
 
 def stochastic(
@@ -140,11 +141,13 @@ def replay(
                     fix="name the case of the plan with --case, or set its horizon and regions in [base]",
                 )  # fmt: skip
         conduct = Conduct(ready, folder, log, stop)
-        kept = conduct.keep(first_stage_of(given, study.first_stage), "replayed")
+        kept = conduct.keep(first_stage_of(given, study.first_stage), REPLAYED)
         costs, bounds = costs_of(kept, list(kept))
         measure, every = conduct.measure, all(map(math.isfinite, costs))
         done = [one for one in kept.values() if isinstance(one, Done)]
-        failed = any(not one.report.ok for one in done)
+        reports = [verify(folder / REPLAYED / name / PLAN, ready.futures[name].case.resolve("."))
+                   for name, one in kept.items() if isinstance(one, Done)]  # fmt: skip
+        failed = any(not report.ok for report in reports)
         short = any(one.code == ExitCode.GAP_NOT_REACHED for one in done)
         code = ExitCode.DONE if every else ExitCode.INFEASIBLE
         code = ExitCode.GAP_NOT_REACHED if every and short else code
