@@ -20,6 +20,10 @@ OF_STAGE: Final[dict[str, tuple[str, ...]]] = {
 }
 """The kinds of choices that each group of a stochastic study names."""
 
+ROOTS: Final = {"sites": "sited", "requests": "requested", "studies": "studied", "orders": "ordered",
+                "contracts": "signed"}  # fmt: skip
+"""What the block ``risk`` calls the variables of each kind."""
+
 DIMS: Final = {"sites": "region", "requests": "offer", "studies": "offer", "orders": "own", "contracts": "ppa"}
 UNITS: Final = {"sites": "1", "requests": "MW", "studies": "1", "orders": "MW", "contracts": "MW"}
 MEANINGS: Final = {

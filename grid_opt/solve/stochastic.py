@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grid_opt.formulation.extensive import Extensive, Scenario, Shares, build_extensive, choices_of, release
-from grid_opt.plan.first_stage import KINDS, FirstStage, kinds_of
+from grid_opt.plan.first_stage import KINDS, ROOTS, FirstStage, kinds_of
 from grid_opt.solve.extract import counted, places
 from grid_opt.solve.highs import Answer, Options
 from grid_opt.solve.regions import UNPLACED, Numbers
@@ -21,7 +21,6 @@ from grid_opt.solve.tighten import tightened
 
 _NOTHING = 1e-6
 """MW below which nothing is requested, ordered or signed."""
-_ROOTS = {"sites": "sited", "requests": "requested", "studies": "studied", "orders": "ordered", "contracts": "signed"}
 
 
 class Part:
@@ -156,7 +155,7 @@ def numbered(matrix: Matrix) -> dict[int, int]:
 def _roots(extensive: Extensive, at: Mapping[int, int]) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for kind in KINDS:
-        component: Any = extensive.root(_ROOTS[kind])
+        component: Any = extensive.root(ROOTS[kind])
         if component is not None:
             found[kind] = {str(label): at[id(v)] for label, v in component.items() if id(v) in at}
     return found

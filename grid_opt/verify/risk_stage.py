@@ -54,6 +54,21 @@ def _pairs(e: Evidence, kind: str, dim: str, read: Reader) -> list[Pair]:
     return [(one[0], one[1], one[2]) for one in found]
 
 
+def _of_reference(kind: str, dim: str, read: Reader) -> Rule:
+    """Ask that the reference's first stage in the study be that of its plan."""
+
+    def rule(e: Evidence) -> Excess:
+        plan, stated = plans_of(e).reference, e.plan.get(f"reference_{kind}")
+        if plan is None or stated is None or dim not in plan.dims:
+            return _joined([])
+        has, _ = read(plan)
+        wanted = stated.astype(float).reindex({dim: has[dim].values}, fill_value=0.0)
+        labels = [str(label) for label in has[dim].values]
+        return equal(*(xr.DataArray(v.values, coords={"of": labels}, dims="of") for v in (has, wanted)))
+
+    return rule
+
+
 def _joined(excesses: list[Excess]) -> Excess:
     if not excesses:
         return Excess(xr.DataArray(np.zeros(0), dims="of"), 0.0)
@@ -134,3 +149,11 @@ check("risk.ordered_least", "Every scenario has the share of an order that it ca
 check("risk.one_contract", "Long contracts are the same in every scenario.", "MW")(
     _same("contracts", "contracts", "ppa", _contract)
 )
+
+for _kind, _dim, _read, _unit in (
+    ("sites", "region", _site, "1"), ("requests", "offer", _request, "MW"), ("studies", "offer", _study_paid, "1"),
+    ("orders", "own", _order, "MW"), ("contracts", "ppa", _contract, "MW"),
+):  # fmt: skip
+    check(f"study.reference_{_kind}", f"What the reference decides ahead is what its plan does: {_kind}.", _unit)(
+        _of_reference(_kind, _dim, _read)
+    )

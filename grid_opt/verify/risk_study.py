@@ -36,6 +36,7 @@ class Plans:
     of: dict[str, dict[str, xr.Dataset]] = field(default_factory=dict)
     changed: dict[str, float] = field(default_factory=dict)
     failed: dict[str, float] = field(default_factory=dict)
+    reference: xr.Dataset | None = None
 
 
 def check(name: str, meaning: str, unit: str) -> Callable[[Rule], Rule]:
@@ -74,7 +75,24 @@ def read_plans(here: Path, table: xr.Dataset, place: Path, warnings: list[str]) 
             found.failed[at] = float(len(report.failed))
             warnings += [f"{at}: {check.name} at {check.place} is broken" for check in report.failed]
             warnings += [] if again else [f"{at}: {text}" for text in report.warnings]
+    _read_reference(here, table, place, found, warnings)
     return found
+
+
+def _read_reference(here: Path, table: xr.Dataset, place: Path, found: Plans, warnings: list[str]) -> None:
+    """Open the plan of the reference, which may be that of a scenario by itself, and verify it if it is not."""
+    file, at = str(table.attrs.get("reference_plan", "")), "reference"
+    try:
+        found.reference = open_plan(here / file)
+    except GridOptError as error:
+        found.changed[at] = 1.0
+        warnings.append(f"{at}: {error}")
+        return
+    found.changed[at] = float(digest(found.reference) != str(table.attrs.get("reference_sha256")))
+    if not file.startswith(WAITS):
+        report = whole.verify(here / file, place)
+        found.failed[at] = float(len(report.failed))
+        warnings += [f"{at}: {check.name} at {check.place} is broken" for check in report.failed]
 
 
 def _same_inputs(plan: xr.Dataset, other: xr.Dataset | None) -> bool:

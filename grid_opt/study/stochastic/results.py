@@ -36,7 +36,7 @@ from grid_opt.study.stochastic.conduct import (
 )
 from grid_opt.study.stochastic.loading import Ready
 from grid_opt.study.stochastic.measure import Measure
-from grid_opt.study.stochastic.schema import MEAN
+from grid_opt.study.stochastic.schema import MEAN, Study
 from grid_opt.study.sweeps.cases import versions
 
 _NOTHING = 1e-6
@@ -136,10 +136,20 @@ def dataset(conduct: Conduct, worths: Worths) -> xr.Dataset:
     _add_first_stages(table, conduct)
     for folder, done in ((PLANS, found.plans), (WAITS, found.waits)):
         table[f"{folder}_it_mw"] = _power(done, ready)
+    table.attrs |= {"reference_plan": reference_plan(ready.study), "reference_sha256": _digest_of(found.reference)}
     _add_plans(table, PLANS, found.plans)
     _add_plans(table, WAITS, found.waits)
     _add_plans(table, KEPT, found.kept)
     return table
+
+
+def reference_plan(study: Study) -> str:
+    """Return where in the folder of a study the plan of its reference is."""
+    return f"{REFERENCE}/{PLAN}" if study.reference == MEAN else f"{WAITS}/{study.reference}/{PLAN}"
+
+
+def _digest_of(done: Done | None) -> str:
+    return "" if done is None else digest(done.plan)
 
 
 def _attributes(ready: Ready, folder: Path) -> dict[str, Any]:
@@ -264,7 +274,7 @@ def summary_of(conduct: Conduct, worths: Worths, code: ExitCode) -> dict[str, An
         "scenarios": rows_of(conduct, worths),
         "model_size": found.size,
         "search_seconds": found.seconds,
-        "reference_plan": f"{REFERENCE if study.reference == MEAN else f'{WAITS}/{study.reference}'}/{PLAN}",
+        "reference_plan": reference_plan(study),
     }
 
 
