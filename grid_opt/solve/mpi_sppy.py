@@ -2,11 +2,12 @@
 
 mpi-sppy decomposes by scenario: progressive hedging (Rockafellar and Wets, Mathematics of Operations Research 16, 1991)
 plans each scenario with a price on departing from what the others decide ahead. With whole numbers it need not end at
-the optimum, and its bound is that of its first round, every scenario by itself. A scenario is the same model as everywhere: the extensive form of one
-scenario alone, whose variables of the block :class:`~grid_opt.formulation.risk.Risk` are those that the scenarios share.
+the optimum, and its bound is that of its first round, every scenario by itself. A scenario is the same model as
+everywhere: the extensive form of one scenario alone, whose variables of the block
+:class:`~grid_opt.formulation.risk.Risk` are those that the scenarios share.
 
-Without MPI (``mpi4py``) mpi-sppy runs in one process. Run a script under ``mpiexec -n N`` to give scenarios processes of
-their own: ``scripts/studies/stochastic_mpi.py`` is one.
+Without MPI (``mpi4py``) mpi-sppy runs in one process. Run a script under ``mpiexec -n N`` to give scenarios processes
+of their own: ``scripts/studies/stochastic_mpi.py`` is one.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Tree:
 
 @dataclass(frozen=True)
 class Hedged:
-    """What progressive hedging came to [million USD]: a proven bound, the first stage it settles on, its disagreement."""
+    """What hedging came to: a proven bound [million USD], its first stage, and how far scenarios disagree."""
 
     bound: float
     first: FirstStage
