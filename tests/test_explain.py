@@ -19,7 +19,7 @@ from grid_opt.formulation.model import build_model
 from grid_opt.plan.explanation import FILE, Explanation, explanation_of, read_explanation, with_explanation
 from grid_opt.plan.io import open_plan, write_plan
 from grid_opt.report import binding
-from grid_opt.solve.extract import counted, places
+from grid_opt.solve.extract import counted, layout
 from grid_opt.solve.highs import Options, solve
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import to_matrix
@@ -292,7 +292,7 @@ def test_the_relaxation_region_by_region_is_a_bound_of_the_same() -> None:
     model = build_model(case, _world(case))
     matrix = tightened(to_matrix(model.pyomo))
     whole = WholeRelaxation(matrix, Options())
-    parted = PartedRelaxation(matrix, places(matrix, model), Options())
+    parted = PartedRelaxation(matrix, layout(matrix, model).places, Options())
     assert parted.base.objective == pytest.approx(whole.base.objective, rel=1e-6)
     for region in ("Z0", "Z2", "Z3"):
         exact, found = whole.ask(region, "in"), parted.ask(region, "in")

@@ -10,7 +10,7 @@ import pytest
 
 from grid_opt.config import Case
 from grid_opt.formulation.model import build_model
-from grid_opt.solve.extract import places
+from grid_opt.solve.extract import layout
 from grid_opt.solve.highs import Options, Progress, solve
 from grid_opt.solve.kernel import search_sites
 from grid_opt.solve.regions import UNPLACED, Numbers, Regions
@@ -26,7 +26,7 @@ def _program(seed: int, case: Case | None = None) -> tuple[Matrix, Numbers]:
     case = tiny_case() if case is None else case
     model = build_model(case, tiny_world(case, 8, seed))
     matrix = to_matrix(model.pyomo)
-    return matrix, places(matrix, model)
+    return matrix, layout(matrix, model).places
 
 
 def _regions(matrix: Matrix, where: Numbers) -> Regions:
@@ -132,7 +132,7 @@ def test_where_the_few_regions_hold_no_plan_all_are_searched() -> None:
     model = build_model(case, world)
     matrix = to_matrix(model.pyomo)
     stages: list[str] = []
-    answer = search_sites(matrix, places(matrix, model), Options(gap=0.0), stages.append)
+    answer = search_sites(matrix, layout(matrix, model).places, Options(gap=0.0), stages.append)
     assert answer.objective == pytest.approx(solve(matrix, Options(gap=0.0)).objective, rel=1e-9)
     assert stages[-1] == "searching 8 of 8 regions"
 

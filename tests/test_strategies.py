@@ -9,7 +9,7 @@ import pytest
 
 from grid_opt.config import Case
 from grid_opt.formulation.model import Model, build_model
-from grid_opt.solve.extract import counted, places, store, variables
+from grid_opt.solve.extract import counted, layout, store, variables
 from grid_opt.solve.highs import Options
 from grid_opt.solve.kernel import REPRICED
 from grid_opt.solve.search import search
@@ -71,7 +71,7 @@ def test_both_strategies_find_the_same_optimum(kind: str, seed: int) -> None:
     matrix = to_matrix(model.pyomo)
     tight, counts, options = tightened(matrix), counted(matrix, model), Options(gap=0.0, time_limit_s=60.0)
     monolith = search(matrix, counts, None, options)
-    parts = search(tight, counts, places(matrix, model), options)
+    parts = search(tight, counts, layout(matrix, model), options)
     assert parts.status == monolith.status
     if monolith.x is None:
         return
@@ -96,7 +96,7 @@ def test_a_known_plan_is_repriced_and_never_worse_than_asked(seed: int) -> None:
     dearer = world.assign(price=world["price"] * 1.3)
     known = build_model(case, world)
     matrix = to_matrix(known.pyomo)
-    before = search(tightened(matrix), counted(matrix, known), places(matrix, known), Options(gap=0.0))
+    before = search(tightened(matrix), counted(matrix, known), layout(matrix, known), Options(gap=0.0))
     if before.x is None:
         return
     store(matrix, before.x, known)
@@ -106,7 +106,7 @@ def test_a_known_plan_is_repriced_and_never_worse_than_asked(seed: int) -> None:
     truth = search(matrix, counted(matrix, model), None, Options(gap=0.0))
     decisions = decisions_of(plan, matrix, model)
     assert (decisions[matrix.integer] == np.round(before.x)[matrix.integer]).all()
-    for where in (places(matrix, model), None):
+    for where in (layout(matrix, model), None):
         for gap in (0.0, 0.3):
             told: list[str] = []
             found = search(tightened(matrix), counted(matrix, model), where, Options(gap=gap), told.append, decisions)
@@ -124,7 +124,7 @@ def test_a_known_plan_that_is_none_of_this_case_is_left_aside() -> None:
     matrix = to_matrix(model.pyomo)
     told: list[str] = []
     nothing = np.zeros(matrix.shape[1])  # builds nothing, and so misses every target
-    counts, where = counted(matrix, model), places(matrix, model)
+    counts, where = counted(matrix, model), layout(matrix, model)
     found = search(tightened(matrix), counts, where, Options(gap=0.0), told.append, nothing)
     truth = search(matrix, counts, None, Options(gap=0.0))
     assert found.objective == pytest.approx(truth.objective, rel=1e-9)

@@ -15,12 +15,14 @@ from grid_opt.errors import SolverError
 from grid_opt.formulation.block import Declaration
 from grid_opt.formulation.model import Model
 from grid_opt.solve.highs import Answer, Options, solve
-from grid_opt.solve.regions import EVERYWHERE, UNPLACED, Numbers
-from grid_opt.solve.standard_form import Array, Matrix, families
+from grid_opt.solve.regions import EVERYWHERE, UNPLACED
+from grid_opt.solve.standard_form import Array, Layout, Matrix, families
 from grid_opt.units import USD_PER_MUSD
 
 _NETWORK = {"zone", "link", "bus", "branch", "generator", "dc_line"}
 """Dimensions of the network that joins the regions."""
+_HOURS = {"slice", "stress"}
+"""Dimensions of hours: of the year, and of stress on the network."""
 _AGREE = 1e-6
 """Relative agreement asked of two solves of the same thing."""
 
@@ -91,8 +93,8 @@ def counted(matrix: Matrix, model: Model) -> npt.NDArray[np.bool_]:
     return np.array([column.parent_component().local_name in names for column in matrix.columns])
 
 
-def places(matrix: Matrix, model: Model) -> Numbers:
-    """Return for every column the number of the region that it is declared over.
+def layout(matrix: Matrix, model: Model) -> Layout:
+    """Return how a program may be taken apart: the region of every column, and which columns are hours.
 
     Columns of the network, which joins regions, are ``EVERYWHERE``; those of other dimensions ``UNPLACED``.
     """
@@ -105,7 +107,10 @@ def places(matrix: Matrix, model: Model) -> Numbers:
             return number[index[over.index("region")] if len(over) > 1 else index]
         return EVERYWHERE if _NETWORK & set(over) else UNPLACED
 
-    return np.array([place(column) for column in matrix.columns], dtype=np.int64)
+    return Layout(
+        np.array([place(column) for column in matrix.columns], dtype=np.int64),
+        np.array([bool(_HOURS & set(dims[column.parent_component().local_name])) for column in matrix.columns]),
+    )
 
 
 def store(matrix: Matrix, x: Array, model: Model) -> None:

@@ -237,6 +237,7 @@ class Session:
         self._options = options
         self._engine = _engine(options)
         _load(self._engine, matrix)
+        _subscribe(self._engine, replace(options, progress=None), 0.0)
 
     def solve(self) -> Answer:
         """Solve; the time limit of the options is for this call alone.
@@ -250,7 +251,9 @@ class Session:
         _run(self._engine)
         if self._engine.getModelStatus() in _LOST:
             self._start_over()
-        return replace(_read(self._engine, self.matrix), seconds=time.monotonic() - began)
+        stop = self._options.stop
+        stopped = stop is not None and stop.is_set()
+        return replace(_read(self._engine, self.matrix), seconds=time.monotonic() - began, interrupted=stopped)
 
     def _start_over(self) -> None:
         """Solve by interior points what the simplex method lost its way in: badly scaled, infeasible programs."""

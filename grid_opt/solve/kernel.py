@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from grid_opt.solve.highs import Answer, Options, Progress, Status, relative_gap, solve
-from grid_opt.solve.regions import FIRST, Numbers, Regions, Relaxed
-from grid_opt.solve.standard_form import Array, Matrix
+from grid_opt.solve.highs import Answer, Options, Progress, Status, relative_gap
+from grid_opt.solve.recourse import Recourse
+from grid_opt.solve.regions import FIRST, Regions, Relaxed
+from grid_opt.solve.standard_form import Array, Matrix, Numbers
 
 _OPEN = 1e-6
 """A region whose campus is open by less than this over all quarters is one where the relaxation builds nothing."""
@@ -22,7 +23,7 @@ _START_GAP = 1e-2
 """Smallest gap asked of the first search among them: what comes after it does better, sooner."""
 _AGREE = 1e-6
 """Difference up to which plan and relaxation agree on a whole number."""
-_ROUNDING = 1e-9
+_ROUNDING = 1e-7
 """Gap that two roads to the same number may show."""
 
 
@@ -33,6 +34,7 @@ def search_sites(
     stage: Callable[[str], None] = lambda text: None,
     first: int = FIRST,
     start: Answer | None = None,
+    recourse: Recourse | None = None,
 ) -> Answer:
     """Solve a mixed-integer program of siting, from a plan for the regions in which its relaxation builds.
 
@@ -53,18 +55,19 @@ def search_sites(
 
     Args:
         matrix: the program; columns ``campus.site`` open the campuses.
-        places: the region of every column (:func:`~grid_opt.solve.extract.places`).
+        places: the region of every column (:func:`~grid_opt.solve.extract.layout`).
         options: asked gap, limit of time, listener.
         stage: hears what is done next.
         first: number of regions with which the relaxation begins.
         start: a plan that is known. It is returned, with proof, where it is within the asked gap already; else the
             regions where it builds are among the few.
+        recourse: what stands for the hours, where the program is its ``master``.
 
     Raises:
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
     """
     began = time.monotonic()
-    regions = Regions(matrix, places, _sites(matrix, places))
+    regions = Regions(matrix, places, _sites(matrix, places), recourse)
     relaxed = regions.relaxation(options, first)
     linear = relaxed.answer
     if linear.x is None or not np.isfinite(linear.bound):  # it was stopped, and is no bound
@@ -152,7 +155,7 @@ class _Search:
         listener = self._listener(closed)
         enough = self.floor + self.options.gap / (1 + self.options.gap) * abs(self.floor)  # proven good enough as it is
         chosen = replace(self.options, gap=gap, target=enough, time_limit_s=max(1.0, left), progress=listener)
-        found = solve(program, chosen, self.best.x)
+        found = self.regions.solve(program, chosen, self.best.x)
         self.nodes += found.nodes
         known = replace(self.best, detail=found.detail, interrupted=found.interrupted)
         self.best = found if found.x is not None and found.objective <= self.best.objective else known
@@ -218,6 +221,6 @@ def _sites(matrix: Matrix, places: Numbers) -> dict[int, list[int]]:
     """Return the columns of ``campus.site`` by region."""
     found: dict[int, list[int]] = {}
     for number, column in enumerate(matrix.columns):
-        if column.parent_component().local_name == "campus__site":
+        if not isinstance(column, str) and column.parent_component().local_name == "campus__site":
             found.setdefault(int(places[number]), []).append(number)
     return found

@@ -22,13 +22,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
-from grid_opt.solve.highs import Answer, Options, solve
-from grid_opt.solve.standard_form import Array, Matrix
-
-Numbers = npt.NDArray[np.int64]
+from grid_opt.solve.highs import Answer, Options, Session, solve
+from grid_opt.solve.recourse import ROUNDS, Recourse
+from grid_opt.solve.standard_form import Array, Matrix, Numbers, part
 
 FIRST = 10
 """Regions with which the relaxation begins: those with the most room for halls."""
@@ -56,18 +54,36 @@ class Regions:
     """A program as its regions see it: what is one region's alone, and what several share.
 
     ``places`` says for every column the number of the region that it is declared over, ``UNPLACED`` or ``EVERYWHERE``
-    (:func:`~grid_opt.solve.extract.places`). Unplaced columns (contracts, bills, plant) that share rows with one region
+    (:func:`~grid_opt.solve.extract.layout`). Unplaced columns (contracts, bills, plant) that share rows with one region
     only are counted to it. ``sites`` gives the columns of every region that open its campus, the last one at the end.
+
+    With ``recourse``, the program is one with cuts in the place of hours, and grows with them; a region by itself is
+    solved with its hours.
     """
 
-    def __init__(self, matrix: Matrix, places: Numbers, sites: dict[int, list[int]]) -> None:
-        self.matrix, self.sites, self._scale = matrix, sites, 1.0
-        self.of_column, self.of_row = _split(matrix.rows_matrix, places)
-        shared = sp.csr_array(matrix.rows_matrix[np.flatnonzero(self.of_row == UNPLACED)])
+    def __init__(
+        self, matrix: Matrix, places: Numbers, sites: dict[int, list[int]], recourse: Recourse | None = None
+    ) -> None:
+        self.matrix, self.sites, self.recourse, self._scale = matrix, sites, recourse, 1.0
+        self.of_column = _placed(matrix.rows_matrix, places)
+        if recourse is not None:
+            recourse.place(self.of_column)
+        self.of_row = _of_rows(matrix.rows_matrix, self.of_column)
         self._columns = {r: np.flatnonzero(self.of_column == r) for r in sites}
         self._rows = {r: np.flatnonzero(self.of_row == r) for r in sites}
-        self._parts = {r: part(matrix, self._rows[r], self._columns[r]) for r in sites}
-        self._uses = {r: sp.csr_array(shared[:, self._columns[r]].T) for r in sites}
+        self._parts = {r: self._alone(r) for r in sites}
+
+    def solve(self, program: Matrix, options: Options, start: Array | None = None) -> Answer:
+        """Solve a program that differs from the whole in bounds and whole numbers only; its hours are settled.
+
+        Raises:
+            SolverError: HiGHS failed, or an answer of its does not satisfy the program.
+        """
+        if self.recourse is None:
+            return solve(program, options, start)
+        answer = self.recourse.solve(program, options, start)
+        self._grow()
+        return answer
 
     def relaxation(self, options: Options, first: int = FIRST) -> Relaxed:
         """Solve the linear relaxation.
@@ -102,16 +118,46 @@ class Regions:
         With ``whole``, its whole numbers are whole, for a limited time; with ``opened``, its campus stands at the end.
         """
         mine, scale = self._parts[region], self._scale  # as an offset: the gap is then one of the whole
-        lower = mine.col_lower.copy()
+        lower, cost = mine.col_lower.copy(), mine.cost.copy()
         if opened:
             lower[np.searchsorted(self._columns[region], self.sites[region][-1])] = 1.0
-        cost = mine.cost - self._uses[region] @ prices
+        stay = self._staying(region)
+        cost[: len(stay)] -= self._paid(prices)[stay]
         integer = mine.integer if whole else np.zeros_like(mine.integer)
         quiet = replace(options.quietly(_WHOLE_S if whole else options.time_limit_s), gap=_WHOLE_GAP)
         answer = solve(replace(mine, cost=cost, col_lower=lower, integer=integer, offset=scale), quiet)
         if answer.status == "infeasible":
             return replace(answer, objective=np.inf, bound=np.inf)
         return replace(answer, objective=answer.objective - scale, bound=answer.bound - scale)
+
+    def _staying(self, region: int) -> Numbers:
+        """Return the columns of a region, in the program and in its part alike: costs of hours are at their end."""
+        columns = self._columns[region]
+        return columns if self.recourse is None else columns[columns < len(self.recourse.kept)]
+
+    def _alone(self, region: int) -> Matrix:
+        """Return the program of a region by itself, with its hours."""
+        columns, rows = self._columns[region], self._rows[region]
+        if self.recourse is None:
+            return part(self.matrix, rows, columns)
+        columns, rows = self.recourse.behind(columns, rows)
+        return part(self.recourse.whole, rows, columns)
+
+    def _paid(self, prices: Array) -> Array:
+        """Return what every column pays at prices of the rows that are shared."""
+        whole = np.zeros(len(self.of_row))
+        whole[np.flatnonzero(self.of_row == UNPLACED)[: len(prices)]] = prices
+        paid: Array = self.matrix.rows_matrix.T @ whole
+        return paid
+
+    def _grow(self) -> None:
+        """Take in the cuts that were found since."""
+        assert self.recourse is not None
+        have = len(self.of_row)
+        if self.recourse.size > have:
+            self.matrix = self.recourse.master
+            added = _of_rows(sp.csr_array(self.matrix.rows_matrix[have:]), self.of_column)
+            self.of_row = np.concatenate([self.of_row, added])
 
     def _by_room(self) -> list[int]:
         """Return all regions, those with the most room for halls first."""
@@ -133,32 +179,26 @@ class Regions:
         rows, columns = np.flatnonzero(inside[self.of_row]), np.flatnonzero(inside[self.of_column])
         program = part(self.matrix, rows, columns)
         program = replace(program, offset=self.matrix.offset, integer=np.zeros_like(program.integer))
-        answer = solve(program, replace(options, progress=None))
-        if answer.x is None or answer.row_dual is None:
-            return answer, None
-        x = np.zeros(self.matrix.shape[1])
-        x[columns] = answer.x
-        return replace(answer, x=x), answer.row_dual[self.of_row[rows] == UNPLACED]
+        session = Session(program, options)
+        for _ in range(ROUNDS):
+            answer, x = session.solve(), np.zeros(self.matrix.shape[1])
+            if answer.x is None or answer.row_dual is None:
+                return answer, None
+            x[columns], duals = answer.x, answer.row_dual
+            if self.recourse is None:
+                break
+            have = self.recourse.size
+            _, told = self.recourse.cut(x)
+            if told or self.recourse.size == have:
+                break
+            self._grow()
+            session.add_rows(*self.recourse.cuts_from(have, columns))
+            rows = np.concatenate([rows, np.arange(have, self.recourse.size)])
+        return replace(answer, x=x), duals[self.of_row[rows] == UNPLACED]
 
 
-def part(matrix: Matrix, rows: Numbers, columns: Numbers) -> Matrix:
-    """Return some rows of a program with some of its columns, without its offset."""
-    return Matrix(
-        cost=matrix.cost[columns],
-        offset=0.0,
-        rows_matrix=sp.csr_array(matrix.rows_matrix[rows][:, columns]),
-        row_lower=matrix.row_lower[rows],
-        row_upper=matrix.row_upper[rows],
-        col_lower=matrix.col_lower[columns],
-        col_upper=matrix.col_upper[columns],
-        integer=matrix.integer[columns],
-        rows=[matrix.rows[i] for i in rows.tolist()],
-        columns=[matrix.columns[j] for j in columns.tolist()],
-    )
-
-
-def _split(entries: sp.csr_array, places: Numbers) -> tuple[Numbers, Numbers]:
-    """Return the region of every column and row, ``UNPLACED`` for what several share or none has."""
+def _placed(entries: sp.csr_array, places: Numbers) -> Numbers:
+    """Return the region of every column, ``UNPLACED`` for what several share or none has."""
     row = np.repeat(np.arange(entries.shape[0]), np.diff(entries.indptr))
     column, place = entries.indices, places.copy()
     while True:
@@ -168,11 +208,16 @@ def _split(entries: sp.csr_array, places: Numbers) -> tuple[Numbers, Numbers]:
         _, most = _range(column[known], high[row[known]], entries.shape[1])
         found = (place == UNPLACED) & (most >= 0) & (least == most)
         if not found.any():
-            break
+            return np.maximum(place, UNPLACED)
         place[found] = most[found]
-    low, high = _range(row, place[column], entries.shape[0])
-    shared = np.bincount(row, place[column] < 0, minlength=entries.shape[0]) > 0
-    return np.maximum(place, UNPLACED), np.where(~shared & (low == high), high, UNPLACED)
+
+
+def _of_rows(entries: sp.csr_array, place: Numbers) -> Numbers:
+    """Return the region of every row, ``UNPLACED`` for those with columns of several or of none."""
+    row, count = np.repeat(np.arange(entries.shape[0]), np.diff(entries.indptr)), entries.shape[0]
+    low, high = _range(row, place[entries.indices], count)
+    shared = np.bincount(row, place[entries.indices] < 0, minlength=count) > 0
+    return np.where(~shared & (low == high), high, UNPLACED)
 
 
 def _range(group: Numbers, number: Numbers, count: int) -> tuple[Numbers, Numbers]:

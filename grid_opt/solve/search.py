@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from grid_opt.solve.budget import dense_budget, search_priced
 from grid_opt.solve.extract import fix_integers
 from grid_opt.solve.highs import Answer, Options, solve
 from grid_opt.solve.kernel import search_sites
-from grid_opt.solve.regions import Numbers
-from grid_opt.solve.standard_form import Array, Matrix
+from grid_opt.solve.recourse import Recourse
+from grid_opt.solve.regions import UNPLACED
+from grid_opt.solve.standard_form import Array, Flags, Layout, Matrix, Numbers
 
 _FIRST_SHARE = 0.8
 """Share of the asked gap that the first step may use; rounding thousands of systems takes less than the rest."""
@@ -22,12 +23,14 @@ _WHOLE_SHARE = 0.25
 _WHOLE_S = 30.0
 """Longest search for whole systems in given campuses."""
 _WHOLE_ROUNDING = 1e-6
+_ROUNDING = 1e-7
+"""Gap that two roads to the same number may show."""
 
 
 def search(
     matrix: Matrix,
-    counts: npt.NDArray[np.bool_],
-    places: Numbers | None,
+    counts: Flags,
+    layout: Layout | None,
     options: Options,
     stage: Callable[[str], None] = lambda text: None,
     known: Array | None = None,
@@ -41,86 +44,110 @@ def search(
     The answer's objective is that of a plan with whole numbers, its bound the best proven by any step. Without such
     columns the first step is all.
 
-    ``places`` gives the region of every column (:func:`~grid_opt.solve.extract.places`), and the first step is solved
-    region by region (:func:`~grid_opt.solve.kernel.search_sites`); without it, HiGHS gets it whole. ``known`` gives the
-    whole numbers of a plan to begin with (:func:`~grid_opt.solve.start.decisions_of`); where they satisfy this program
-    and are proven within the asked gap, there is no search at all.
+    With a ``layout`` (:func:`~grid_opt.solve.extract.layout`), the hours are left out of the program and stood for by
+    cuts (:mod:`~grid_opt.solve.recourse`), and the first step is solved region by region
+    (:func:`~grid_opt.solve.kernel.search_sites`); without it, HiGHS gets it whole. ``known`` gives the whole numbers of
+    a plan to begin with (:func:`~grid_opt.solve.start.decisions_of`); where they satisfy this program and are proven
+    within the asked gap, there is no search at all.
 
     Raises:
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
     """
-    if not counts.any():
-        return _sites(matrix, places, options, stage, known)
-    fractions = replace(matrix, integer=matrix.integer & ~counts)
-    asked, row = replace(options, gap=_FIRST_SHARE * options.gap), dense_budget(matrix)
-    if row is not None:
-        first = search_priced(fractions, row, asked, stage)
-    else:
-        first = _sites(fractions, places, asked, stage, known)
-    if first.x is None:
-        return first
-    stage(f"whole systems next: objective {first.objective:,.6g} with fractions, bound {first.bound:,.6g}")
-    second = _whole(matrix, counts, first.x, options)
-    if second.x is None and known is not None:  # rounding may break a limit that the known plan keeps
-        second = _repriced(matrix, known, options, stage) or second
-    left = options.time_limit_s - first.seconds - second.seconds
-    if second.x is not None:
-        plan = _judged(second, first.bound, first, options)
-        if plan.status == "optimal" or first.interrupted or left <= 0:
-            return plan
-        stage("whole systems cost more than the asked gap: searching on from them")
-    third = solve(matrix, replace(options, time_limit_s=max(1.0, left)), second.x)
-    seconds, bound = second.seconds + third.seconds, max(first.bound, third.bound)
-    if third.x is None:
-        return replace(third, seconds=first.seconds + seconds)
-    return _judged(replace(third, seconds=seconds), bound, first, options)
+    if layout is None or dense_budget(matrix) is not None:
+        return _Search(options, stage).among(matrix, counts, known)
+    began = time.monotonic()
+    recourse = Recourse(matrix, layout.hourly, options)
+    spent = time.monotonic() - began
+    left = replace(options, time_limit_s=max(1.0, options.time_limit_s - spent))
+    places = recourse.joined(layout.places, UNPLACED)
+    start = None if known is None else recourse.joined(known, 0.0)
+    parted = _Search(left, stage, places, recourse)
+    answer = parted.among(recourse.master, recourse.joined(counts, False), start)
+    x = None if answer.x is None else recourse.complete(answer.x)
+    return replace(answer, x=x, row_dual=None, reduced_cost=None, seconds=answer.seconds + spent)
 
 
-def _sites(
-    matrix: Matrix,
-    places: Numbers | None,
-    options: Options,
-    stage: Callable[[str], None],
-    known: Array | None,
-) -> Answer:
-    """Search with the strategy of the case."""
-    start = None if known is None else _repriced(matrix, known, options, stage)
-    if places is None:
-        return solve(matrix, options, None if start is None else start.x)
-    return search_sites(matrix, places, options, stage, start=start)
+@dataclass(frozen=True)
+class _Search:
+    """How to search: whole, or, with ``places``, region by region; with ``recourse``, a program with cuts."""
 
+    options: Options
+    stage: Callable[[str], None]
+    places: Numbers | None = None
+    recourse: Recourse | None = None
 
-def _repriced(matrix: Matrix, known: Array, options: Options, stage: Callable[[str], None]) -> Answer | None:
-    """Return the best plan with the whole numbers of a known one; ``None`` where it is none of this program."""
-    fixed = fix_integers(matrix, known)
-    if (fixed.col_lower < matrix.col_lower).any() or (fixed.col_upper > matrix.col_upper).any():
-        stage("the known plan is none of this case: searching anew")
-        return None
-    answer = solve(fixed, options.quietly(options.time_limit_s))
-    if answer.x is None:
-        stage("the known plan is none of this case: searching anew")
-        return None
-    stage(f"the known plan comes to {answer.objective:,.6g} here")
-    return answer
+    def among(self, matrix: Matrix, counts: Flags, known: Array | None) -> Answer:
+        """Search in all steps."""
+        options = self.options
+        if not counts.any():
+            return self._sites(matrix, options, known)
+        fractions = replace(matrix, integer=matrix.integer & ~counts)
+        asked = replace(options, gap=_FIRST_SHARE * options.gap)
+        row = dense_budget(matrix) if self.places is None else None
+        if row is not None:
+            first = search_priced(fractions, row, asked, self.stage)
+        else:
+            first = self._sites(fractions, asked, known)
+        if first.x is None:
+            return first
+        self.stage(f"whole systems next: objective {first.objective:,.6g} with fractions, bound {first.bound:,.6g}")
+        second = self._whole(matrix, counts, first.x)
+        if second.x is None and known is not None:  # rounding may break a limit that the known plan keeps
+            second = self._repriced(matrix, known) or second
+        left = options.time_limit_s - first.seconds - second.seconds
+        if second.x is not None:
+            plan = _judged(second, first.bound, first, options)
+            if plan.status == "optimal" or first.interrupted or left <= 0:
+                return plan
+            self.stage("whole systems cost more than the asked gap: searching on from them")
+        third = self._solve(matrix, replace(options, time_limit_s=max(1.0, left)), second.x)
+        seconds, bound = second.seconds + third.seconds, max(first.bound, third.bound)
+        if third.x is None:
+            return replace(third, seconds=first.seconds + seconds)
+        return _judged(replace(third, seconds=seconds), bound, first, options)
 
+    def _solve(self, matrix: Matrix, options: Options, start: Array | None = None) -> Answer:
+        if self.recourse is None:
+            return solve(matrix, options, start)
+        return self.recourse.solve(matrix, options, start)
 
-def _whole(matrix: Matrix, counts: npt.NDArray[np.bool_], x: Array, options: Options) -> Answer:
-    """Find whole numbers beside the fractions of ``x``, all else that is whole kept as it is.
+    def _sites(self, matrix: Matrix, options: Options, known: Array | None) -> Answer:
+        """Search with the strategy of the case."""
+        start = None if known is None else self._repriced(matrix, known)
+        if self.places is None:
+            return solve(matrix, options, None if start is None else start.x)
+        return search_sites(matrix, self.places, options, self.stage, start=start, recourse=self.recourse)
 
-    Rounded down they usually satisfy the program, as fewer systems need less of everything; that is where the search
-    for the best choice between each number's two neighbors starts.
-    """
-    down = np.floor(x + _WHOLE_ROUNDING)
-    kept = np.where(matrix.integer & ~counts, np.round(x), np.nan)
-    lower, upper = (np.where(np.isnan(kept), bound, kept) for bound in (matrix.col_lower, matrix.col_upper))
-    near = replace(
-        matrix,
-        col_lower=np.where(counts, np.maximum(lower, down), lower),
-        col_upper=np.where(counts, np.minimum(upper, down + 1.0), upper),
-    )
-    floor = replace(near, col_upper=np.where(counts, down, near.col_upper), integer=np.zeros_like(matrix.integer))
-    start = solve(floor, options.quietly(_WHOLE_S))
-    return solve(near, replace(options.quietly(_WHOLE_S), gap=_WHOLE_SHARE * options.gap), start.x)
+    def _repriced(self, matrix: Matrix, known: Array) -> Answer | None:
+        """Return the best plan with the whole numbers of a known one; ``None`` where it is none of this program."""
+        fixed = fix_integers(matrix, known)
+        if (fixed.col_lower < matrix.col_lower).any() or (fixed.col_upper > matrix.col_upper).any():
+            self.stage("the known plan is none of this case: searching anew")
+            return None
+        answer = self._solve(fixed, self.options.quietly(self.options.time_limit_s))
+        if answer.x is None:
+            self.stage("the known plan is none of this case: searching anew")
+            return None
+        self.stage(f"the known plan comes to {answer.objective:,.6g} here")
+        return answer
+
+    def _whole(self, matrix: Matrix, counts: Flags, x: Array) -> Answer:
+        """Find whole numbers beside the fractions of ``x``, all else that is whole kept as it is.
+
+        Rounded down they usually satisfy the program, as fewer systems need less of everything; that is where the
+        search for the best choice between each number's two neighbors starts.
+        """
+        down, options = np.floor(x + _WHOLE_ROUNDING), self.options
+        kept = np.where(matrix.integer & ~counts, np.round(x), np.nan)
+        lower, upper = (np.where(np.isnan(kept), bound, kept) for bound in (matrix.col_lower, matrix.col_upper))
+        near = replace(
+            matrix,
+            col_lower=np.where(counts, np.maximum(lower, down), lower),
+            col_upper=np.where(counts, np.minimum(upper, down + 1.0), upper),
+        )
+        floor = replace(near, col_upper=np.where(counts, down, near.col_upper), integer=np.zeros_like(matrix.integer))
+        start = self._solve(floor, options.quietly(_WHOLE_S))
+        return self._solve(near, replace(options.quietly(_WHOLE_S), gap=_WHOLE_SHARE * options.gap), start.x)
 
 
 def _judged(answer: Answer, bound: float, first: Answer, options: Options) -> Answer:
@@ -132,7 +159,7 @@ def _judged(answer: Answer, bound: float, first: Answer, options: Options) -> An
         seconds=answer.seconds + first.seconds,
         interrupted=answer.interrupted or first.interrupted,
     )
-    reached = found.gap <= options.gap
+    reached = found.gap <= options.gap + _ROUNDING
     return replace(
         found,
         status="optimal" if reached else "feasible",

@@ -13,6 +13,8 @@ from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from grid_opt.errors import SolverError
 
 Array = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
 
 LARGEST_COEFFICIENT = 1e15
 """HiGHS drops matrix entries of this size and beyond without a word; so does Pyomo's interface to it."""
@@ -40,6 +42,30 @@ class Matrix:
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return len(self.row_lower), len(self.col_lower)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a program may be taken apart: for every column the number of its region, and whether it is one of hours."""
+
+    places: Numbers
+    hourly: Flags
+
+
+def part(matrix: Matrix, rows: Numbers, columns: Numbers) -> Matrix:
+    """Return some rows of a program with some of its columns, without its offset."""
+    return Matrix(
+        cost=matrix.cost[columns],
+        offset=0.0,
+        rows_matrix=sp.csr_array(matrix.rows_matrix[rows][:, columns]),
+        row_lower=matrix.row_lower[rows],
+        row_upper=matrix.row_upper[rows],
+        col_lower=matrix.col_lower[columns],
+        col_upper=matrix.col_upper[columns],
+        integer=matrix.integer[columns],
+        rows=[matrix.rows[i] for i in rows.tolist()],
+        columns=[matrix.columns[j] for j in columns.tolist()],
+    )
 
 
 def to_matrix(model: Any) -> Matrix:

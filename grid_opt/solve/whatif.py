@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from grid_opt.solve.highs import Answer, Options, Session, Status, relative_gap
-from grid_opt.solve.regions import Numbers, Regions
+from grid_opt.solve.regions import Regions
 from grid_opt.solve.search import search
-from grid_opt.solve.standard_form import Array, Matrix
+from grid_opt.solve.standard_form import Array, Layout, Matrix, Numbers
 from grid_opt.solve.tighten import tightened
 
 Side = Literal["in", "out"]
@@ -170,13 +170,13 @@ def _optimal(answer: Answer) -> Status:
     return answer.status if answer.status != "optimal" or np.isfinite(answer.bound) else "no_plan"
 
 
-def relaxation_of(matrix: Matrix, places: Numbers | None, options: Options) -> Relaxation:
+def relaxation_of(matrix: Matrix, layout: Layout | None, options: Options) -> Relaxation:
     """Return the relaxation of a program, region by region where the region of every column is given."""
-    return WholeRelaxation(matrix, options) if places is None else PartedRelaxation(matrix, places, options)
+    return WholeRelaxation(matrix, options) if layout is None else PartedRelaxation(matrix, layout.places, options)
 
 
 def solve_near(
-    matrix: Matrix, counts: npt.NDArray[np.bool_], places: Numbers | None, near: Matrix, bound: float,
+    matrix: Matrix, counts: npt.NDArray[np.bool_], layout: Layout | None, near: Matrix, bound: float,
     options: Options, enough: float = -np.inf,
 ) -> Answer:  # fmt: skip
     """Search for the best plan: first in ``near``, a part of the program, then, where that is not enough, in all of it.
@@ -194,7 +194,7 @@ def solve_near(
     if best.interrupted or (best.x is not None and (best.status == "optimal" or best.objective <= enough)):
         return best
     left = replace(options, time_limit_s=max(1.0, options.time_limit_s - spent))
-    last = search(tightened(matrix), counts, places, left, known=best.x)
+    last = search(tightened(matrix), counts, layout, left, known=best.x)
     if last.status in ("infeasible", "unbounded"):
         return last
     last = _bounded(last, bound, options, proves=True)

@@ -29,7 +29,7 @@ from grid_opt.plan.ledgers import with_ledgers
 from grid_opt.plan.schema_footprint import DIVISIBLE
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.diagnose import explain_infeasible
-from grid_opt.solve.extract import costs, counted, places, polish, price_fleet, price_siting, store, variables
+from grid_opt.solve.extract import costs, counted, layout, polish, price_fleet, price_siting, store, variables
 from grid_opt.solve.footprint_prices import footprint_prices
 from grid_opt.solve.highs import Answer, Options, Progress, relative_gap
 from grid_opt.solve.nodal import site
@@ -143,7 +143,7 @@ def _in_regions(case: Case, world: xr.Dataset, options: Options, log: Log, known
     matrix = to_matrix(model.pyomo)
     size = model_size(matrix)
     log.stage(f"solving {size['rows']:,} rows, {size['columns']:,} columns, {size['integers']:,} integers")
-    where = places(matrix, model) if decomposes(case, world.sizes["region"]) else None
+    where = layout(matrix, model) if decomposes(case, world.sizes["region"]) else None
     begin = None if known is None else decisions_of(known, matrix, model)
     answer = search(tightened(matrix), counted(matrix, model), where, options, log.stage, begin)
     log.stage(how_it_ended(case, answer))

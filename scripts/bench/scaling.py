@@ -26,7 +26,7 @@ from grid_opt.config import load_case
 from grid_opt.formulation.model import build_model
 from grid_opt.inputs.tables import read_table
 from grid_opt.inputs.world import build_world
-from grid_opt.solve.extract import counted, places
+from grid_opt.solve.extract import counted, layout
 from grid_opt.solve.highs import Options
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import to_matrix
@@ -108,7 +108,7 @@ def measure(regions: int, days: int) -> dict[str, Any]:
     model = build_model(case, world)
     matrix = to_matrix(model.pyomo)
     built = time.perf_counter()
-    where = places(matrix, model) if decomposes(case, regions) else None
+    where = layout(matrix, model) if decomposes(case, regions) else None
     wanted = Options(gap=case.solve.gap, time_limit_s=case.solve.time_limit_s, threads=case.solve.threads)
     answer = search(tightened(matrix), counted(matrix, model), where, wanted)
     ended = time.perf_counter()

@@ -17,10 +17,9 @@ from grid_opt.formulation.model import Model, build_model
 from grid_opt.plan.io import digest, open_plan
 from grid_opt.plan.summary import BUILT_MW
 from grid_opt.solve.canary import trust_solver
-from grid_opt.solve.extract import costs, counted, places, store, variables
+from grid_opt.solve.extract import costs, counted, layout, store, variables
 from grid_opt.solve.highs import Answer, Options, solve
-from grid_opt.solve.regions import Numbers
-from grid_opt.solve.standard_form import Matrix, to_matrix
+from grid_opt.solve.standard_form import Layout, Matrix, to_matrix
 from grid_opt.solve.tighten import tightened
 from grid_opt.solve.whatif import Relaxation, Side, Standing, around, asked, opened, relaxation_of, solve_near, without
 from grid_opt.study.explain.levers import Change, changed, stored_world, tables_of
@@ -52,7 +51,7 @@ class Program:
     model: Model
     matrix: Matrix
     counts: npt.NDArray[np.bool_]
-    places: Numbers | None
+    layout: Layout | None
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ class Asker:
     def relaxation(self) -> Relaxation:
         """The relaxation of the plan's program, solved when it is first asked for."""
         if self._relaxation is None:
-            matrix, where = tightened(self.base.matrix), self.base.places
+            matrix, where = tightened(self.base.matrix), self.base.layout
             self._relaxation = relaxation_of(matrix, where, replace(self.options, stop=None))
         return self._relaxation
 
@@ -168,7 +167,7 @@ class Asker:
         if side == "out":
             moved += max(n for (r, _), n in self.known.standing.halls.items() if r == region)
         hood = around(matrix, self.known.standing, (near - self.known.sites) | {region}, math.ceil(moved))
-        answer = solve_near(matrix, program.counts, program.places, hood, bound, options, enough)
+        answer = solve_near(matrix, program.counts, program.layout, hood, bound, options, enough)
         if answer.x is None or change is not None:
             return Solved(answer, {}, {})
         store(program.matrix, answer.x, program.model)
@@ -183,7 +182,7 @@ class Asker:
     def _program(self, world: xr.Dataset) -> Program:
         model = build_model(self.case, world)
         matrix = to_matrix(model.pyomo)
-        where = places(matrix, model) if decomposes(self.case, world.sizes["region"]) else None
+        where = layout(matrix, model) if decomposes(self.case, world.sizes["region"]) else None
         return Program(world, model, matrix, counted(matrix, model), where)
 
     def _changed(self, change: Change) -> Program:

@@ -1,0 +1,422 @@
+r"""Leave the hours out of the search: what they cost is known by cuts, found where the search looks.
+
+Once the capacities and loads :math:`z` of a region and calendar quarter are chosen, each hour, day of a battery or
+stress hour of the network is a linear program of its own, with columns :math:`x_h` that occur nowhere else:
+
+.. math:: Q(z) = \min\{c_h^\top x_h : \; l \le A_h x_h + A_z z \le u, \; \underline x \le x_h \le \overline x\}.
+
+With prices :math:`\lambda` of its rows and :math:`d = c_h - A_h^\top \lambda`, every :math:`z` satisfies
+
+.. math:: Q(z) \ge \sum_i \lambda_i (b_i - A_{zi} z) + \sum_j d_j \beta_j,
+
+:math:`b_i` being :math:`l_i` where :math:`\lambda_i > 0` and :math:`u_i` where it is negative, :math:`\beta_j` the
+lower bound of a column where :math:`d_j > 0` and its upper one where negative: weak duality, true for any
+:math:`\lambda`, be it exact or rounded. At the :math:`z` where the prices were found it holds with equality. So the
+hours are replaced by one column for the cost of all hours that hang on the same capacities and loads, and by such cuts
+(Benders, Numerische Mathematik 4, 1962; Van Slyke and Wets, SIAM Journal on Applied Mathematics 17, 1969). Where no
+:math:`x_h` exists, the least sum by which rows are broken is positive, and the same inequality for that sum, with 0 in
+the place of :math:`Q(z)`, cuts :math:`z` off.
+
+A program with cuts is a relaxation at all times: its bounds are bounds of the whole. Its plans are completed by the
+hours they were chosen without, and cost what those cost.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+
+from grid_opt.errors import SolverError
+from grid_opt.solve.highs import Answer, Options, Session, solve
+from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers, part
+
+T = TypeVar("T", bound=np.generic)
+
+_LARGEST = 2000
+"""Columns of the largest set of hours that is left out; what joins more, such as a cap over the year, is a limit of
+the plan rather than of its hours."""
+_PRECISE = 1e3
+"""Factor by which costs are larger while hours are solved: HiGHS's tolerance of prices is absolute."""
+_TINY = 1e-9
+"""Entries of a cut that HiGHS would drop."""
+_SETTLED = 1e-8
+"""Cost that cuts may miss, as a share of the objective."""
+_LACK = 1e-6
+"""Power that hours may lack, as a share of what they move."""
+_ROUNDING = 1e-8
+"""Part of a price that rounding may leave where it should be 0."""
+ROUNDS = 60
+"""Most rounds of cuts for one program."""
+_AGAIN = 3
+"""Times that a search may be repeated because its plan costs more than its cuts told."""
+_TOLD = 0.1
+"""Share of the asked gap that the cuts may have missed."""
+
+
+@dataclass(frozen=True)
+class _Hours:
+    """What the hours of some sets come to at a point, and what follows from the prices of their rows."""
+
+    sets: Numbers
+    x: Array  # over the columns left out
+    cost: Array  # by set; infinite where there are none
+    lack: Array  # by set: the least sum by which rows are broken, as a share of what they move
+    cuts: sp.csr_array  # by set, over the columns that stay
+    least: Array  # by set: the right side of its cut
+
+
+class Recourse:
+    """A program whose hours are left out, and the cuts that stand for them so far.
+
+    ``master`` is the program with cuts: the columns that stay, then the cost of every set of hours. Cuts are appended
+    to its rows as they are found.
+    """
+
+    def __init__(self, matrix: Matrix, hourly: Flags, options: Options) -> None:
+        """Leave the columns of ``hourly`` out of a program, but for those that too many others hang on.
+
+        Raises:
+            SolverError: HiGHS failed.
+        """
+        self.whole, self._options = matrix, options.quietly(options.time_limit_s)
+        hourly = hourly & ~matrix.integer
+        while True:
+            self._leave_out(hourly)
+            endless = self._first_cuts()
+            if not endless.any():
+                break
+            hourly = hourly.copy()
+            hourly[self._columns[endless[self._of_column]]] = False
+
+    @property
+    def sets(self) -> int:
+        """How many sets of hours are left out."""
+        return int(self._links.shape[0])
+
+    @property
+    def size(self) -> int:
+        """Rows of the program with the cuts found so far."""
+        return len(self.master.row_lower)
+
+    def joined(self, said: npt.NDArray[T], of_costs: object) -> npt.NDArray[T]:
+        """Return what is said of every column of the whole for those of the program with cuts."""
+        return np.concatenate([said[self.kept], np.full(self.sets, of_costs, dtype=said.dtype)])
+
+    def place(self, places: Numbers) -> None:
+        """Say in ``places``, of the program with cuts, where hours are: where all that they hang on is, or nowhere."""
+        of_link, place = np.repeat(np.arange(self.sets), np.diff(self._links.indptr)), places[self._links.indices]
+        least, most = np.full(self.sets, len(places)), np.full(self.sets, -1)
+        np.minimum.at(least, of_link, place)
+        np.maximum.at(most, of_link, place)
+        places[len(self.kept) :] = np.where(least == most, most, -1)
+
+    def behind(self, columns: Numbers, rows: Numbers) -> tuple[Numbers, Numbers]:
+        """Return columns and rows of the whole for some of the program with cuts: hours for costs, no cuts.
+
+        The first columns are those that stay, in the order given.
+        """
+        stay = len(self.kept)
+        mine = np.zeros(self.sets, dtype=bool)
+        mine[columns[columns >= stay] - stay] = True
+        inner = self._columns[mine[self._of_column]]
+        outer_rows = self._kept_rows[rows[rows < len(self._kept_rows)]]
+        return (
+            np.concatenate([self.kept[columns[columns < stay]], inner]),
+            np.concatenate([outer_rows, self._rows[mine[self._of_row]]]),
+        )
+
+    def with_cuts(self, program: Matrix) -> Matrix:
+        """Return a program, the one with cuts at some time but for costs, bounds and whole numbers, with all cuts."""
+        have, master = len(program.row_lower), self.master
+        if have == self.size:
+            return program
+        return replace(
+            program,
+            rows_matrix=sp.csr_array(sp.vstack([program.rows_matrix, master.rows_matrix[have:]], format="csr")),
+            row_lower=np.concatenate([program.row_lower, master.row_lower[have:]]),
+            row_upper=np.concatenate([program.row_upper, master.row_upper[have:]]),
+            rows=[*program.rows, *master.rows[have:]],
+        )
+
+    def solve(self, program: Matrix, options: Options, start: Array | None = None) -> Answer:
+        """Solve a program with cuts; what is returned is a plan with its hours, at what they cost.
+
+        With whole numbers, the plan found is settled: its whole numbers stay, the rest is found anew with whatever cuts
+        it needs. Where it then costs much more than told, the search is repeated with those.
+
+        Raises:
+            SolverError: HiGHS failed.
+        """
+        if not program.integer.any():
+            return self._settled(program, options)
+        began, best, bound, nodes = time.monotonic(), Answer("no_plan", "no plan"), -np.inf, 0
+        for _ in range(_AGAIN + 1):
+            left = max(1.0, options.time_limit_s - (time.monotonic() - began))
+            found = solve(self.with_cuts(program), replace(options, time_limit_s=left), start)
+            bound, nodes = max(bound, found.bound), nodes + found.nodes
+            if found.x is None:
+                break
+            settled = self._settled(_with_whole(program, found.x), options.quietly(options.time_limit_s))
+            if settled.objective < best.objective:
+                best, start = settled, settled.x
+            missed = settled.objective - found.objective
+            over = time.monotonic() - began >= options.time_limit_s or found.interrupted
+            if over or missed <= _TOLD * options.gap * abs(found.objective) or best.objective <= options.target:
+                break
+        spent = time.monotonic() - began
+        if best.x is None:
+            return replace(found, objective=np.inf, x=None, bound=bound, nodes=nodes, seconds=spent)
+        enough = best.objective - bound <= options.gap * abs(best.objective)
+        return replace(
+            best, status="optimal" if enough else "feasible", detail=found.detail, bound=min(bound, best.objective),
+            nodes=nodes, seconds=spent, interrupted=found.interrupted, row_dual=None, reduced_cost=None,
+        )  # fmt: skip
+
+    def cut(self, x: Array) -> tuple[Array, bool]:
+        """Add the cuts that a solution of the program with cuts breaks.
+
+        Return it at what its hours cost, infinite where there are none, and whether that is what the cuts told.
+        """
+        stay = len(self.kept)
+        hours = self._at(x[:stay], x[stay:] < 0.0)
+        missed = np.where(self._costly[hours.sets], hours.cost - x[stay + hours.sets], 0.0)
+        enough = _SETTLED * max(1.0, abs(float(self.master.cost @ x + self.master.offset)))
+        lacking = hours.lack > _LACK
+        self._append(hours, lacking | (missed > 1e-2 * enough / max(1, self.sets)))
+        true = x.copy()
+        true[stay + hours.sets] = np.where(lacking, np.inf, x[stay + hours.sets] + np.maximum(missed, 0.0))
+        return true, not lacking.any() and float(np.maximum(missed, 0.0).sum()) <= enough
+
+    def complete(self, x: Array) -> Array:
+        """Return a solution of the whole for one of the program with cuts: with its hours."""
+        whole = np.zeros(self.whole.shape[1])
+        whole[self.kept] = x[: len(self.kept)]
+        whole[self._columns] = self._at(x[: len(self.kept)]).x
+        return whole
+
+    def _settled(self, program: Matrix, options: Options) -> Answer:
+        """Solve a linear program with cuts, and add cuts until it costs what they tell."""
+        began, session = time.monotonic(), Session(self.with_cuts(program), options)
+        for _ in range(ROUNDS):
+            have, answer = self.size, session.solve()
+            if answer.x is None or answer.status != "optimal":
+                break
+            true, told = self.cut(answer.x)
+            if told or time.monotonic() - began >= options.time_limit_s:
+                break
+            session.add_rows(*self.cuts_from(have))
+        if answer.x is None or answer.status != "optimal":
+            return answer
+        objective = float(self.master.cost @ true + self.master.offset)
+        ended = time.monotonic() - began
+        return replace(answer, x=true if np.isfinite(objective) else None, objective=objective, seconds=ended)
+
+    def cuts_from(self, have: int, columns: Numbers | None = None) -> tuple[sp.csr_array, Array, Array, list[str]]:
+        """Return the rows, over some columns, with bounds and names, that were appended after the first ``have``."""
+        master = self.master
+        rows = master.rows_matrix[have:]
+        rows = sp.csr_array(rows if columns is None else rows[:, columns])
+        return rows, master.row_lower[have:], master.row_upper[have:], master.rows[have:]
+
+    def _leave_out(self, hourly: Flags) -> None:
+        """Take the program apart."""
+        matrix = self.whole
+        self._rows, self._columns, label_of_row, label = _components(matrix, hourly)
+        self.kept = np.setdiff1d(np.arange(matrix.shape[1]), self._columns)
+        self._kept_rows = np.setdiff1d(np.arange(matrix.shape[0]), self._rows)
+        self._inner = sp.csr_array(matrix.rows_matrix[self._rows][:, self._columns])
+        self._outer = sp.csr_array(matrix.rows_matrix[self._rows][:, self.kept])
+        of_component, self._links = _same_links(self._outer, label_of_row)
+        self._of_row, self._of_column = of_component[label_of_row], of_component[label]
+        self._costly = np.bincount(self._of_column, np.abs(matrix.cost[self._columns]), minlength=self.sets) > 0
+        kept = part(matrix, self._kept_rows, self.kept)
+        empty = sp.csr_array((len(self._kept_rows), self.sets))
+        self.master = replace(
+            kept,
+            offset=matrix.offset,
+            cost=np.concatenate([kept.cost, np.ones(self.sets)]),
+            rows_matrix=sp.csr_array(sp.hstack([kept.rows_matrix, empty], format="csr")),
+            col_lower=np.concatenate([kept.col_lower, np.where(self._costly, -np.inf, 0.0)]),
+            col_upper=np.concatenate([kept.col_upper, np.where(self._costly, np.inf, 0.0)]),
+            integer=np.concatenate([kept.integer, np.zeros(self.sets, dtype=bool)]),
+            columns=[*kept.columns, *(f"cost of hours {k}" for k in range(self.sets))],
+        )
+
+    def _first_cuts(self) -> Flags:
+        """Cut where everything is 1, or nothing; return the sets whose cost is not bounded from below by that."""
+        self._idle = np.zeros(self.sets, dtype=bool)
+        none, one = self._at(np.zeros(len(self.kept))), self._at(np.ones(len(self.kept)))
+        self._idle = (none.cost == 0.0) & (none.lack == 0.0)
+        self._append(one, self._costly & np.isfinite(one.cost))
+        self._append(none, self._costly & np.isfinite(none.cost) & ~np.isfinite(one.cost))
+        return self._costly & ~np.isfinite(none.cost) & ~np.isfinite(one.cost)
+
+    def _at(self, z: Array, also: Flags | None = None) -> _Hours:
+        """Solve the hours at given capacities and loads; those that have none and then cost nothing are left aside."""
+        idle = self._idle & (self._links @ (z != 0.0).astype(float) == 0)
+        chosen = np.flatnonzero(~idle if also is None else ~idle | also)
+        x = np.zeros(len(self._columns))
+        cost, lack, price = np.zeros(self.sets), np.zeros(self.sets), np.zeros(len(self._rows))
+        moved = self._outer @ z
+        costly, free = chosen[self._costly[chosen]], chosen[~self._costly[chosen]]
+        if len(costly) and not self._cheapest(costly, moved, x, cost, price):
+            self._least_lack(costly, moved, x, lack, price)
+            fine = costly[lack[costly] <= _LACK]
+            if not self._cheapest(fine, moved, x, cost, price):
+                raise SolverError("hours that lack nothing were found to be infeasible")
+        if len(free):
+            self._least_lack(free, moved, x, lack, price)
+        cost[lack > _LACK] = np.inf
+        cuts, least = self._cuts(price, lack)
+        return _Hours(chosen, x, cost[chosen], lack[chosen], cuts[chosen], least[chosen])
+
+    def _cheapest(self, sets: Numbers, moved: Array, x: Array, cost: Array, price: Array) -> bool:
+        """Solve some sets at least cost into ``x``, ``cost`` and ``price``; return whether they can be solved."""
+        rows, columns, program = self._program(sets, moved)
+        answer = solve(replace(program, cost=_PRECISE * program.cost), self._options)
+        if answer.status == "infeasible":
+            return False
+        if answer.status != "optimal" or answer.x is None or answer.row_dual is None:
+            raise SolverError(f"the cost of hours was not found: HiGHS ended with {answer.detail!r}")
+        x[columns], price[rows] = answer.x, answer.row_dual / _PRECISE
+        cost[sets] = np.bincount(self._of_column[columns], program.cost * answer.x, minlength=self.sets)[sets]
+        return True
+
+    def _least_lack(self, sets: Numbers, moved: Array, x: Array, lack: Array, price: Array) -> None:
+        """Solve some sets with rows broken by the least sum."""
+        rows, columns, program = self._program(sets, moved)
+        count, one = len(rows), sp.eye_array(len(rows), format="csr")
+        elastic = replace(
+            program,
+            cost=np.concatenate([np.zeros(len(columns)), np.ones(2 * count)]),
+            rows_matrix=sp.csr_array(sp.hstack([program.rows_matrix, one, -one], format="csr")),
+            col_lower=np.concatenate([program.col_lower, np.zeros(2 * count)]),
+            col_upper=np.concatenate([program.col_upper, np.full(2 * count, np.inf)]),
+            integer=np.zeros(len(columns) + 2 * count, dtype=bool),
+            columns=[*program.columns, *rows.tolist(), *rows.tolist()],
+        )
+        answer = solve(elastic, self._options)
+        if answer.status != "optimal" or answer.x is None or answer.row_dual is None:
+            raise SolverError(f"what hours lack was not found: HiGHS ended with {answer.detail!r}")
+        broken = answer.x[len(columns) :].reshape(2, count).sum(axis=0)
+        size = np.bincount(self._of_row[rows], np.abs(moved[rows]), minlength=self.sets)
+        x[columns], price[rows] = answer.x[: len(columns)], np.clip(answer.row_dual, -1.0, 1.0)
+        lack[sets] = (np.bincount(self._of_row[rows], broken, minlength=self.sets) / (1.0 + size))[sets]
+
+    def _program(self, sets: Numbers, moved: Array) -> tuple[Numbers, Numbers, Matrix]:
+        """Return rows and columns, by their numbers among those left out, and the program of some sets."""
+        mine = np.zeros(self.sets, dtype=bool)
+        mine[sets] = True
+        rows, columns = np.flatnonzero(mine[self._of_row]), np.flatnonzero(mine[self._of_column])
+        at_rows, at_columns, matrix = self._rows[rows], self._columns[columns], self.whole
+        program = Matrix(
+            cost=matrix.cost[at_columns],
+            offset=0.0,
+            rows_matrix=sp.csr_array(self._inner[rows][:, columns]),
+            row_lower=matrix.row_lower[at_rows] - moved[rows],
+            row_upper=matrix.row_upper[at_rows] - moved[rows],
+            col_lower=matrix.col_lower[at_columns],
+            col_upper=matrix.col_upper[at_columns],
+            integer=np.zeros(len(columns), dtype=bool),
+            rows=rows.tolist(),
+            columns=columns.tolist(),
+        )
+        return rows, columns, program
+
+    def _cuts(self, price: Array, lack: Array) -> tuple[sp.csr_array, Array]:
+        """Return, by set, the cut that follows from prices of rows: of its cost, or of what it lacks."""
+        matrix = self.whole
+        side = np.where(price > 0, matrix.row_lower[self._rows], matrix.row_upper[self._rows])
+        price = np.where(np.isfinite(side), price, 0.0)
+        short = lack > _LACK
+        own = np.where(short[self._of_column] | ~self._costly[self._of_column], 0.0, matrix.cost[self._columns])
+        reduced = own - self._inner.T @ price
+        end = np.where(reduced > 0, matrix.col_lower[self._columns], matrix.col_upper[self._columns])
+        # What has no such end is rounding where it is small, and no bound at all where it is not.
+        small = np.abs(reduced) <= _ROUNDING * (1.0 + np.abs(own))
+        at_end = np.where(
+            np.isfinite(end), reduced * np.where(np.isfinite(end), end, 0.0), np.where(small, 0.0, -np.inf)
+        )
+        paid = price * np.where(price == 0.0, 0.0, side)
+        least: Array = np.bincount(self._of_row, paid, minlength=self.sets).astype(float)
+        least += np.bincount(self._of_column, at_end, minlength=self.sets)
+        by_set = sp.csr_array(
+            (price, (self._of_row, np.arange(len(self._rows)))), shape=(self.sets, len(self._rows))
+        )  # fmt: skip
+        cuts = sp.csr_array(by_set @ self._outer)
+        cuts.data[np.abs(cuts.data) <= _TINY] = 0.0
+        cuts.eliminate_zeros()
+        return cuts, least
+
+    def _append(self, hours: _Hours, wanted: Flags) -> None:
+        """Append the cuts of some sets to the program."""
+        chosen = np.flatnonzero(wanted & np.isfinite(hours.least))
+        if not len(chosen):
+            return
+        sets, count = hours.sets[chosen], len(chosen)
+        costs = np.where(self._costly[sets] & (hours.lack[chosen] <= _LACK), 1.0, 0.0)
+        beside = sp.csr_array((costs, (np.arange(count), sets)), shape=(count, self.sets))
+        rows = sp.csr_array(sp.hstack([hours.cuts[chosen], beside], format="csr"))
+        rows.eliminate_zeros()
+        master = self.master
+        self.master = replace(
+            master,
+            rows_matrix=sp.csr_array(sp.vstack([master.rows_matrix, rows], format="csr")),
+            row_lower=np.concatenate([master.row_lower, hours.least[chosen]]),
+            row_upper=np.concatenate([master.row_upper, np.full(count, np.inf)]),
+            rows=[*master.rows, *(f"cut of hours {k}" for k in sets.tolist())],
+        )
+
+
+def _with_whole(program: Matrix, x: Array) -> Matrix:
+    """Return the linear program in which whole numbers are as in ``x``."""
+    value = np.round(x)
+    return replace(
+        program,
+        col_lower=np.where(program.integer, value, program.col_lower),
+        col_upper=np.where(program.integer, value, program.col_upper),
+        integer=np.zeros_like(program.integer),
+    )
+
+
+def _components(matrix: Matrix, hourly: Flags) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """Return the rows and columns to leave out, and the number of the separate program that each belongs to."""
+    while True:
+        columns = np.flatnonzero(hourly)
+        entries = sp.csr_array(matrix.rows_matrix[:, columns])
+        rows = np.flatnonzero(np.diff(entries.indptr))
+        entries = sp.csr_array(entries[rows])
+        ones = sp.csr_array((np.ones(entries.nnz), entries.indices, entries.indptr), shape=entries.shape)
+        graph = sp.block_array([[None, ones], [ones.T, None]], format="csr") if entries.nnz else sp.csr_array((0, 0))
+        count, label = connected_components(graph, directed=False) if entries.nnz else (0, np.zeros(0, dtype=np.int64))
+        of_row, of_column = label[: len(rows)].astype(np.int64), label[len(rows) :].astype(np.int64)
+        large = np.bincount(of_column, minlength=count) > _LARGEST
+        if not large.any():
+            return rows, columns, of_row, of_column
+        hourly = hourly.copy()
+        hourly[columns[large[of_column]]] = False
+
+
+def _same_links(outer: sp.csr_array, label: Numbers) -> tuple[Numbers, sp.csr_array]:
+    """Return the set of every separate program, those with the same links together, and which columns link a set."""
+    row = np.repeat(label, np.diff(outer.indptr))
+    count = int(label.max(initial=-1)) + 1
+    links = sp.csr_array((np.ones(len(row)), (row, outer.indices)), shape=(count, outer.shape[1]))
+    links.sum_duplicates()
+    links.sort_indices()
+    known: dict[bytes, int] = {}
+    first: list[int] = []
+    found = np.zeros(count, dtype=np.int64)
+    for one in range(count):
+        key = links.indices[links.indptr[one] : links.indptr[one + 1]].tobytes()
+        if key not in known:
+            known[key] = len(first)
+            first.append(one)
+        found[one] = known[key]
+    return found, sp.csr_array(links[first])
