@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from grid_opt.formulation.extensive import Extensive, Scenario, Shares, build_extensive, choices_of, release
 from grid_opt.plan.first_stage import KINDS, ROOTS, FirstStage, kinds_of
-from grid_opt.solve.extract import counted, places
+from grid_opt.solve.extract import counted, layout
 from grid_opt.solve.highs import Answer, Options
-from grid_opt.solve.regions import UNPLACED, Numbers
+from grid_opt.solve.regions import UNPLACED
 from grid_opt.solve.search import search
-from grid_opt.solve.standard_form import Array, Matrix, to_matrix
+from grid_opt.solve.standard_form import Array, Layout, Matrix, Numbers, to_matrix
 from grid_opt.solve.tighten import tightened
 
 _NOTHING = 1e-6
@@ -84,7 +84,7 @@ class Joint:
     parts: Sequence[Part]
     at: Sequence[Numbers]
     roots: Mapping[str, Mapping[str, int]]
-    places: Numbers
+    layout: Layout
     counts: npt.NDArray[np.bool_]
 
     def part_of(self, number: int, x: Array) -> Array:
@@ -127,11 +127,13 @@ def join(
     finally:
         release(extensive, scenarios)
     where = np.full(matrix.shape[1], UNPLACED, dtype=np.int64)
-    counts = np.zeros(matrix.shape[1], dtype=bool)
+    hourly, counts = np.zeros(matrix.shape[1], dtype=bool), np.zeros(matrix.shape[1], dtype=bool)
     for part, mine in zip(parts, own, strict=True):
-        where[mine] = places(part.matrix, part.model)
-        counts[mine] = part.counts
-    return Joint(matrix, parts, own, roots, where, counts)
+        found = layout(part.matrix, part.model)
+        where[mine], counts[mine] = found.places, part.counts
+        # The row of a tail adds up all hours of its scenario: none of them stands alone there.
+        hourly[mine] = found.hourly & (weight == 0.0)
+    return Joint(matrix, parts, own, roots, Layout(where, hourly), counts)
 
 
 def solve_joint(
@@ -143,8 +145,8 @@ def solve_joint(
     by_region: bool = False,
 ) -> Answer:
     """Search for the best plan of all scenarios at once."""
-    where = joint.places if by_region else None
-    return search(tightened(joint.matrix), joint.counts, where, options, stage, known)
+    how = joint.layout if by_region else None
+    return search(tightened(joint.matrix), joint.counts, how, options, stage, known)
 
 
 def numbered(matrix: Matrix) -> dict[int, int]:
