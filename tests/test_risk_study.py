@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -242,6 +243,11 @@ def test_a_spoiled_study_is_found_out(name: str, sound: Evidence) -> None:
     spoiled = _copy(sound)
     SPOILS[name](spoiled)
     assert not RISK_CHECKS[name](spoiled).ok
+
+
+def test_every_check_is_documented(root: Path) -> None:
+    page = (root / "docs" / "risk.md").read_text(encoding="utf-8")
+    assert set(RISK_CHECKS) == set(re.findall(r"`((?:risk|study)\.(?!png|toml)\w+)`", page))
 
 
 def test_another_folder_is_no_study(tmp_path: Path, ran: tuple[Path, dict[str, Any]]) -> None:

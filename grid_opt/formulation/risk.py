@@ -40,7 +40,7 @@ class Risk:
     r"""Make the choices of the first stage once for all scenarios, and minimize expected costs and their tail.
 
     Scenario :math:`\omega` comes with probability :math:`p_\omega`; all blocks of the model are there once for each,
-    with its data, and :math:`C(\omega)` is what that copy costs: its own objective. Known before the scenario are the
+    with its data, and :math:`f(\omega)` is what that copy costs: its own objective. Known before the scenario are the
     regions in which a campus stands at the end, the MW requested of every offer of grid service, the studies paid, the
     equipment ordered and the long contracts signed; all else (when halls open, which systems fill them, what is bought
     from hour to hour) follows the scenario. A scenario that can give less of an offer than another one, because its
@@ -162,7 +162,7 @@ class Risk:
         self, costs: Mapping[str, Expression], probability: xr.DataArray, weight: float, confidence: float
     ) -> None:
         build = self.build
-        cost = build.mapping(costs, symbol="C")
+        cost = build.mapping(costs, symbol="f")
         chance = build.parameter(
             "risk.probability", probability, ("scenario",), symbol="p", unit="1", meaning="probability of the scenario"
         )

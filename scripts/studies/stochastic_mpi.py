@@ -25,9 +25,7 @@ def main() -> None:
     parser.add_argument("study", help="bundled name or file of a stochastic study")
     parser.add_argument("--rounds", type=int, default=20, help="most rounds [20]")
     parser.add_argument("--rho", type=float, default=10.0, help="price of disagreement, million USD per unit [10]")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a knob of the case"
-    )
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a knob of the case")
     asked = parser.parse_args()
     with TemporaryDirectory(prefix="grid-opt-") as scratch:
         ready = prepare(asked.study, Path(scratch), lambda text: None, asked.set, with_reference=False)
