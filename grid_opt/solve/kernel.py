@@ -10,11 +10,9 @@ import numpy as np
 
 from grid_opt.solve.highs import Answer, Options, Progress, Status, relative_gap
 from grid_opt.solve.recourse import Recourse
-from grid_opt.solve.regions import FIRST, Regions, Relaxed
+from grid_opt.solve.regions import FIRST, OPEN, Regions, Relaxed
 from grid_opt.solve.standard_form import Array, Matrix, Numbers
 
-_OPEN = 1e-6
-"""A region whose campus is open by less than this over all quarters is one where the relaxation builds nothing."""
 _FEW_SHARE = 0.5
 """Share of the time left that the search among the few regions may take."""
 REPRICED = "Known plan at new prices"
@@ -22,7 +20,7 @@ REPRICED = "Known plan at new prices"
 _START_GAP = 1e-2
 """Smallest gap asked of the first search among them: what comes after it does better, sooner."""
 _AGREE = 1e-6
-"""Difference up to which plan and relaxation agree on a whole number."""
+"""Rounding of the whole numbers of a relaxation."""
 _ROUNDING = 1e-7
 """Gap that two roads to the same number may show."""
 
@@ -39,17 +37,17 @@ def search_sites(
     """Solve a mixed-integer program of siting, from a plan for the regions in which its relaxation builds.
 
     1. The linear relaxation, solved region by region, says where it would build; its objective is a bound.
-    2. The program with all other regions closed is much smaller, and a plan of it, soon found, is one of the whole.
-       Where it is further from what is proven of these regions than asked, the whole numbers on which it and the
-       relaxation agree are kept, and the rest is searched again.
+    2. The program with all other regions closed is much smaller, and a plan of it is one of the whole. It is looked for
+       among the whole numbers next to those of the relaxation first. Where it is further from what is proven of
+       these regions than asked, the search takes in one whole number more on either side of plan and relaxation.
     3. What opening each of the other regions costs at least is proven region by region. Those for which it is more than
        the plan could be improved by, the asked gap aside, stay closed.
     4. If any are left, the program with them is searched from the plan. Its bound, and those of the regions that
        stay closed, are together a bound of the whole.
 
     The few regions are the kernel of kernel search (Angelelli, Mansini and Speranza, Computers & Operations Research
-    37, 2010); keeping what two points agree on is relaxation induced neighborhood search (Danna, Rothberg and Le Pape,
-    Mathematical Programming 102, 2005); closing the others is reduced-cost fixing of whole regions, with
+    37, 2010); the best rounding of a relaxation is relaxation enforced neighborhood search (Berthold, Mathematical
+    Programming Computation 6, 2014); closing the others is reduced-cost fixing of whole regions, with
     :mod:`~grid_opt.solve.regions` for their reduced costs. Where the relaxation builds everywhere there is nothing to
     close and the whole is searched at once.
 
@@ -74,7 +72,7 @@ def search_sites(
         no_plan = linear.status if linear.status in ("infeasible", "unbounded") else "no_plan"
         return replace(linear, status=no_plan, x=None, objective=float("inf"), bound=float("-inf"))
     built = linear.x if start is None or start.x is None else np.maximum(linear.x, start.x)
-    closed = [r for r, columns in regions.sites.items() if built[columns].sum() <= _OPEN]
+    closed = [r for r, columns in regions.sites.items() if built[columns].sum() <= OPEN]
     search = _Search(regions, relaxed, options, stage, began)
     if start is not None and start.x is not None:
         search.best = replace(start, status="feasible", detail=REPRICED)
@@ -83,12 +81,15 @@ def search_sites(
             return search.answer()
     if closed:
         stage(f"bound {linear.bound:,.6g}: searching the {len(regions.sites) - len(closed)} regions where it builds")
-        search.among(closed, _FEW_SHARE, max(options.gap, _START_GAP))
-        if search.wants_better:
-            search.raise_floor(closed)
-        if search.wants_better and not search.done:
-            search.between(closed, linear.x)
-        if not search.best.interrupted:
+        search.near(closed, linear.x, 0.0)
+        if search.best.x is None and not search.best.interrupted:
+            stage("no plan next to the relaxation: searching all of these regions")
+            search.among(closed, _FEW_SHARE, max(options.gap, _START_GAP))
+        search.raise_floor(closed)
+        if not search.done and search.best.x is not None:
+            stage("searching around that plan and the relaxation")
+            search.near(closed, linear.x, 1.0)
+        if not search.done:
             closed = search.hopeless(closed)
     if not search.done:
         stage(f"searching {len(regions.sites) - len(closed)} of {len(regions.sites)} regions")
@@ -127,27 +128,22 @@ class _Search:
         """Whether the best plan is good enough, or the user wants no better."""
         return self.best.interrupted or relative_gap(self.best.objective, self.bound) <= self.options.gap + _ROUNDING
 
-    @property
-    def wants_better(self) -> bool:
-        """Whether there is a plan, and it is further from what is proven of the regions searched than asked."""
-        best = self.best
-        return best.x is not None and not best.interrupted and best.gap > self.options.gap + _ROUNDING
-
     def among(self, closed: list[int], share: float, gap: float) -> None:
         """Search with some regions closed, in a share of the time left: what is found is a plan of the whole."""
         found = self._solved(_closing(self.regions, closed), closed, share, gap)
         self.closed = list(closed)
         self.inside = float("inf") if found.status == "infeasible" else found.bound
 
-    def between(self, closed: list[int], linear: Array) -> None:
-        """Search again what the best plan and the relaxation do not agree on."""
-        assert self.best.x is not None
-        self.stage("searching between that plan and the relaxation")
-        program, value = _closing(self.regions, closed), np.round(self.best.x)
-        kept = program.integer & (np.abs(self.best.x - linear) <= _AGREE)
-        lower, upper = np.where(kept, value, program.col_lower), np.where(kept, value, program.col_upper)
-        near = replace(program, col_lower=lower, col_upper=upper)
-        self._solved(near, closed, _FEW_SHARE, 0.5 * self.options.gap)
+    def near(self, closed: list[int], linear: Array, steps: float) -> None:
+        """Search with whole numbers next to those of the relaxation and the best plan, or some steps beyond."""
+        program = _closing(self.regions, closed)
+        low, high = np.floor(linear + _AGREE), np.ceil(linear - _AGREE)
+        if self.best.x is not None:
+            low, high = np.minimum(low, np.round(self.best.x)), np.maximum(high, np.round(self.best.x))
+        lower = np.where(program.integer, np.maximum(program.col_lower, low - steps), program.col_lower)
+        upper = np.where(program.integer, np.minimum(program.col_upper, high + steps), program.col_upper)
+        few = replace(program, col_lower=np.minimum(lower, upper), col_upper=upper)
+        self._solved(few, closed, _FEW_SHARE, 0.5 * self.options.gap)
 
     def _solved(self, program: Matrix, closed: list[int], share: float, gap: float) -> Answer:
         """Solve a program whose plans are plans of the whole, from the best, and keep what is better."""

@@ -28,10 +28,12 @@ from grid_opt.solve.highs import Answer, Options, Session, solve
 from grid_opt.solve.recourse import ROUNDS, Recourse
 from grid_opt.solve.standard_form import Array, Matrix, Numbers, part
 
-FIRST = 10
+FIRST = 14
 """Regions with which the relaxation begins: those with the most room for halls."""
-_JOIN = 6
+_JOIN = 8
 """Most regions that are let in at a time: the first prices are high, and would let in many."""
+OPEN = 1e-6
+"""A region whose campus is open by less than this over all quarters is one where the relaxation builds nothing."""
 _SETTLED = 1e-6
 """Share of the objective that regions outside may still save."""
 _WHOLE_S = 3.0
@@ -92,7 +94,8 @@ class Regions:
             SolverError: HiGHS failed.
         """
         order, began = self._by_room(), time.monotonic()
-        inside = set(order[:first]) | self._must()
+        must, before = self._must(), np.inf
+        inside = set(order[:first]) | must
         while True:
             left = max(1.0, options.time_limit_s - (time.monotonic() - began))
             answer, prices = self._among(inside, replace(options, time_limit_s=left))
@@ -100,7 +103,7 @@ class Regions:
             if answer.status == "infeasible" and outside:
                 inside |= set(outside[:first])
                 continue
-            if prices is None:
+            if prices is None or answer.x is None:
                 return Relaxed(replace(answer, bound=float("-inf")), np.zeros(0))
             self._scale = max(1.0, abs(answer.objective))
             saved = {r: min(0.0, self.worth(r, prices, options).bound) for r in outside}
@@ -108,6 +111,9 @@ class Regions:
             stopped = answer.interrupted or time.monotonic() - began >= options.time_limit_s
             if stopped or missing <= _SETTLED * abs(answer.objective):
                 return Relaxed(replace(answer, bound=answer.objective - missing), prices)
+            if answer.objective < before - _SETTLED * abs(answer.objective):  # else it might go round in circles
+                inside = must | {r for r in inside if answer.x[self.sites[r]].sum() > OPEN}
+            before = answer.objective
             inside |= set(sorted(outside, key=lambda r: saved[r])[:_JOIN])
 
     def worth(
