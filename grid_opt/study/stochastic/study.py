@@ -181,17 +181,13 @@ def replay(
 def _prepared(
     ref: str | Path, folder: Path, log: Log, overrides: Sequence[str], case: str | None, *, with_reference: bool = True
 ) -> Ready:
-    """Prepare a study with its changed tables in the folder; leave none behind of one that is refused."""
-    try:
-        return prepare(ref, folder / TABLES, log.stage, overrides, case, with_reference=with_reference)
-    except BaseException:
-        shutil.rmtree(folder / TABLES, ignore_errors=True)
-        raise
+    """Prepare a study with its changed tables in the folder."""
+    return prepare(ref, folder / TABLES, log.stage, overrides, case, with_reference=with_reference)
 
 
 @contextmanager
 def _at_work(folder: Path) -> Iterator[Event]:
-    """Hold a folder that nobody else writes into; leave no empty one behind.
+    """Hold a folder that nobody else writes into; leave none behind that holds nothing but changed tables.
 
     Raises:
         InputError: the folder holds something else, or another study is at work in it.
@@ -207,7 +203,8 @@ def _at_work(folder: Path) -> Iterator[Event]:
         with locked(folder), interruptible() as stop:
             yield stop
     finally:
-        if folder in made and {path.name for path in folder.iterdir()} <= {LOCK}:
+        if folder in made and {path.name for path in folder.iterdir()} <= {LOCK, TABLES}:
+            shutil.rmtree(folder / TABLES, ignore_errors=True)
             (folder / LOCK).unlink(missing_ok=True)
         for path in made:
             if not any(path.iterdir()):
