@@ -57,6 +57,10 @@ WAITS, KEPT, PLANS, REFERENCE = "wait_and_see", "reference_kept", "scenarios", "
 of the reference."""
 
 
+_ROUGH_GAP = 5e-3
+"""Gap of plans that a search only begins with."""
+
+
 @dataclass(frozen=True)
 class Done:
     """A plan of one scenario in its file: its cost, what is proven of it [million USD], whether the gap was reached."""
@@ -190,16 +194,22 @@ class Conduct:
         )
         by_region = decomposes(case, parts[0].world.sizes["region"])
         options = replace(self.options(case), time_limit_s=limit)
-        answer = solve_joint(joint, options, self.log.stage, self._kept_start(joint), by_region=by_region)
+        begun = self._common()
+        start = None if begun is None else joint.whole_of(begun[1])
+        answer = solve_joint(joint, options, self.log.stage, start, by_region=by_region)
         self._go_on()
         self.log.stage(how_it_ended(case, answer))
-        first = self._first_stage(joint, answer)
+        first = self._first_stage(joint, answer, None if begun is None else begun[0])
         proven = self.measure([done.bound for done in self.found.waits.values()])
         self.found.bound, self.found.seconds = max(answer.bound, proven), answer.seconds
         self.found.first = first
         for number, (name, part) in enumerate(self.parts.items()):
             self.log.stage(f"{name}, with the first stage of all")
-            begin = self._begin(name) if answer.x is None else joint.part_of(number, answer.x)
+            begin = self._begin(name)
+            if answer.x is not None:
+                begin = joint.part_of(number, answer.x)
+            elif begun is not None:
+                begin = begun[1][number]
             program, mine = part.recourse(first, self.options(self.ready.futures[name].case), self.log.stage, begin)
             self._go_on()
             if mine.x is None:
@@ -207,7 +217,7 @@ class Conduct:
             bound = self.found.waits[name].bound  # what is proven of this scenario, whatever is decided ahead
             self.found.plans[name] = self._write(name, program, mine, bound, self.folder / PLANS / name)
 
-    def _first_stage(self, joint: Joint, answer: Answer) -> FirstStage:
+    def _first_stage(self, joint: Joint, answer: Answer, begun: FirstStage | None) -> FirstStage:
         if answer.x is not None:
             return joint.first_stage(answer.x)
         if answer.status == "infeasible":
@@ -215,19 +225,38 @@ class Conduct:
                 "every scenario has a plan of its own, but they have no first stage in common; "
                 f"leave a group out of first_stage ({', '.join(self.stage)}), or make the scenarios milder"
             )
-        if not any(isinstance(one, Missed) for one in self.found.kept.values()) and self.found.kept:
-            self.log.stage("no better first stage than that of the reference was found in the time limit")
-            return self.found.reference_first
+        if begun is not None:
+            self.log.stage("no better first stage than the one to begin with was found in the time limit")
+            return begun
         raise SolverError(
             f"no first stage of all scenarios was found: {answer.detail}; raise time_limit_s or solve.time_limit_s"
         )
 
-    def _kept_start(self, joint: Joint) -> Array | None:
-        """Return the whole numbers of the plans that keep the reference, to begin with, where all of them do."""
+    def _common(self) -> tuple[FirstStage, list[Array]] | None:
+        """Return a first stage that all scenarios can keep, with their plans: to begin with, and to fall back on.
+
+        It is that of the reference where all keep it; else the first that all keep of those that the scenarios have by
+        themselves, the dearest first: what does in the worst of them may do in all.
+        """
         plans = [one.plan for one in self.found.kept.values() if isinstance(one, Done)]
-        if len(plans) < len(joint.parts):
-            return None
-        return joint.whole_of([_decided(part, plan) for part, plan in zip(joint.parts, plans, strict=True)])
+        if len(plans) == len(self.parts):
+            pairs = zip(self.parts.values(), plans, strict=True)
+            return self.found.reference_first, [_decided(part, plan) for part, plan in pairs]
+        for name in sorted(self.found.waits, key=lambda one: -self.found.waits[one].cost):
+            self.log.stage(f"trying what {name} decides by itself in all scenarios")
+            first = first_stage_of(self.found.waits[name].plan, self.stage)
+            found = []
+            for other, part in self.parts.items():
+                options = self.options(self.ready.futures[other].case)
+                rough = replace(options, gap=max(options.gap, _ROUGH_GAP), progress=None)
+                _, answer = part.recourse(first, rough, known=self._begin(other))
+                self._go_on()
+                if answer.x is None:
+                    break
+                found.append(answer.x)
+            if len(found) == len(self.parts):
+                return first, found
+        return None
 
     def _begin(self, name: str) -> Array | None:
         """Return the whole numbers of the scenario's plan by itself."""
