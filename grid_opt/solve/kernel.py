@@ -21,6 +21,8 @@ _START_GAP = 1e-2
 """Smallest gap asked of the first search among them: what comes after it does better, sooner."""
 _AGREE = 1e-6
 """Rounding of the whole numbers of a relaxation."""
+_BETTER = 0.25
+"""Share of the asked gap by which a plan must be better for another search around it."""
 _ROUNDING = 1e-7
 """Gap that two roads to the same number may show."""
 
@@ -81,14 +83,14 @@ def search_sites(
             return search.answer()
     if closed:
         stage(f"bound {linear.bound:,.6g}: searching the {len(regions.sites) - len(closed)} regions where it builds")
-        search.near(closed, linear.x, 0.0)
+        for steps in (0.0, 1.0):
+            if search.best.x is None and not search.best.interrupted:
+                search.near(closed, steps, linear.x)
         if search.best.x is None and not search.best.interrupted:
             stage("no plan next to the relaxation: searching all of these regions")
             search.among(closed, _FEW_SHARE, max(options.gap, _START_GAP))
         search.raise_floor(closed)
-        if not search.done and search.best.x is not None:
-            stage("searching around that plan and the relaxation")
-            search.near(closed, linear.x, 1.0)
+        search.improve(closed, linear.x)
         if not search.done:
             closed = search.hopeless(closed)
     if not search.done:
@@ -134,16 +136,26 @@ class _Search:
         self.closed = list(closed)
         self.inside = float("inf") if found.status == "infeasible" else found.bound
 
-    def near(self, closed: list[int], linear: Array, steps: float) -> None:
-        """Search with whole numbers next to those of the relaxation and the best plan, or some steps beyond."""
+    def near(self, closed: list[int], steps: float, *points: Array) -> None:
+        """Search with whole numbers next to those of some points, or as many steps beyond."""
         program = _closing(self.regions, closed)
-        low, high = np.floor(linear + _AGREE), np.ceil(linear - _AGREE)
-        if self.best.x is not None:
-            low, high = np.minimum(low, np.round(self.best.x)), np.maximum(high, np.round(self.best.x))
-        lower = np.where(program.integer, np.maximum(program.col_lower, low - steps), program.col_lower)
-        upper = np.where(program.integer, np.minimum(program.col_upper, high + steps), program.col_upper)
+        low = np.min([np.floor(point + _AGREE) for point in points], axis=0) - steps
+        high = np.max([np.ceil(point - _AGREE) for point in points], axis=0) + steps
+        upper = np.where(program.integer, np.minimum(program.col_upper, high), program.col_upper)
+        lower = np.where(program.integer, np.maximum(program.col_lower, low), program.col_lower)
         few = replace(program, col_lower=np.minimum(lower, upper), col_upper=upper)
         self._solved(few, closed, _FEW_SHARE, 0.5 * self.options.gap)
+
+    def improve(self, closed: list[int], linear: Array) -> None:
+        """Search around the best plan and the relaxation, then around what was found, until nothing better is."""
+        points, before = [linear], float("inf")
+        while self.best.x is not None and not self.done:
+            if self.best.objective >= before - _BETTER * self.options.gap * abs(before):
+                break
+            self.stage(f"plan of {self.best.objective:,.6g}: searching around it")
+            before = self.best.objective
+            self.near(closed, 1.0, self.best.x, *points)
+            points = []
 
     def _solved(self, program: Matrix, closed: list[int], share: float, gap: float) -> Answer:
         """Solve a program whose plans are plans of the whole, from the best, and keep what is better."""

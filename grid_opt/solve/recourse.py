@@ -268,7 +268,7 @@ class Recourse:
         if len(costly) and not self._cheapest(costly, moved, x, cost, price):
             self._least_lack(costly, moved, x, lack, price)
             fine = costly[lack[costly] <= _LACK]
-            if not self._cheapest(fine, moved, x, cost, price):
+            if len(fine) and not self._cheapest(fine, moved, x, cost, price):
                 raise SolverError("hours that lack nothing were found to be infeasible")
         if len(free):
             self._least_lack(free, moved, x, lack, price)

@@ -1,4 +1,6 @@
-"""Compare ways to search for the same plan: region by region, HiGHS on our arrays, HiGHS on an exported MPS file.
+"""Compare ways to search for the same plan: region by region with the hours behind cuts or in the program, and HiGHS.
+
+HiGHS gets our tightened arrays in one way, and the program as an MPS file in another.
 
 All are given the same time, and stop at the gap that the first step of a run asks for; the last one has HiGHS's default
 options, as a user would run it on the file. The program is built once; each search runs in turn, the last in a process
@@ -28,9 +30,10 @@ from grid_opt.atomic import write_text
 from grid_opt.config import load_case
 from grid_opt.formulation.model import build_model
 from grid_opt.inputs.world import build_world
-from grid_opt.solve.extract import counted, places
+from grid_opt.solve.extract import counted, layout
 from grid_opt.solve.highs import Answer, Options, Progress, relative_gap, solve, write_mps
 from grid_opt.solve.kernel import search_sites
+from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Matrix, to_matrix
 from grid_opt.solve.tighten import tightened
 
@@ -82,7 +85,7 @@ def compare(
     case = load_case(name, list(overrides))
     model = build_model(case, build_world(case))
     matrix = to_matrix(model.pyomo)
-    where, fractions = places(matrix, model), matrix.integer & ~counted(matrix, model)
+    where, fractions = layout(matrix, model), matrix.integer & ~counted(matrix, model)
     program = replace(tightened(matrix), integer=fractions)
     wanted = Options(
         gap=0.8 * case.solve.gap if gap is None else gap,
@@ -98,8 +101,10 @@ def compare(
         "|---|---:|---:|---:|---:|---:|",
     ]
     curves: dict[str, list[Point]] = {}
+    none = np.zeros(len(fractions), dtype=bool)
     ways: dict[str, Callable[[Options], Answer]] = {
-        "region by region": lambda options: search_sites(program, where, options),
+        "region by region, hours behind cuts": lambda options: search(program, none, where, options),
+        "region by region, hours in the program": lambda options: search_sites(program, where.places, options),
         "HiGHS on the tightened program": lambda options: solve(program, options),
     }
     for words, way in ways.items():

@@ -1,0 +1,190 @@
+"""Hours that are left out of a program: their cuts never say too much, and say all where it was asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from grid_opt.solve import recourse
+from grid_opt.solve.highs import Answer, Options, audit, solve
+from grid_opt.solve.recourse import Recourse
+from grid_opt.solve.standard_form import Array, Flags, Matrix
+
+OPTIONS = Options(gap=0.0)
+INF = np.inf
+
+
+def program(
+    cost: list[float],
+    rows: list[list[float]],
+    lower: list[float],
+    upper: list[float],
+    most: list[float],
+    whole: int = 0,
+) -> Matrix:
+    """Return a program of columns from 0 to ``most``, the first ``whole`` of them whole."""
+    return Matrix(
+        cost=np.array(cost),
+        offset=0.0,
+        rows_matrix=sp.csr_array(np.array(rows, dtype=float)),
+        row_lower=np.array(lower),
+        row_upper=np.array(upper),
+        col_lower=np.zeros(len(cost)),
+        col_upper=np.array(most),
+        integer=np.arange(len(cost)) < whole,
+        rows=[f"row {i}" for i in range(len(rows))],
+        columns=[f"column {j}" for j in range(len(cost))],
+    )
+
+
+def shop(most_halls: float = 9.0, line: float = INF) -> tuple[Matrix, Flags]:
+    """Return whole halls and MW of sun, and two hours in which a hall draws 2 MW.
+
+    Columns: halls (worth 10), sun (costs 3 a MW), and by hour power bought and sun used. The sun gives 1.0 and 0.5 MW
+    per MW; power costs 4 and 1; no more than ``line`` is bought in an hour.
+    """
+    rows = [
+        [2, 0, -1, -1, 0, 0],  # hour 1: bought + used = 2 halls
+        [0, 1.0, 0, -1, 0, 0],
+        [2, 0, 0, 0, -1, -1],
+        [0, 0.5, 0, 0, 0, -1],
+    ]
+    matrix = program([-11.0, 3.0, 4.0, 0.0, 1.0, 0.0], rows, [0, 0, 0, 0], [0, INF, 0, INF],
+                     [most_halls, 20.0, line, INF, line, INF], whole=1)  # fmt: skip
+    return matrix, np.array([False, False, True, True, True, True])
+
+
+def hours_cost(matrix: Matrix, hourly: Flags, z: Array) -> float:
+    """Return what the hours cost at given other columns, by the whole program with those fixed."""
+    fixed = matrix.col_lower.copy(), matrix.col_upper.copy()
+    for bound in fixed:
+        bound[~hourly] = z
+    lone = replace(
+        matrix, col_lower=fixed[0], col_upper=fixed[1], integer=np.zeros_like(matrix.integer),
+        cost=np.where(hourly, matrix.cost, 0.0),
+    )  # fmt: skip
+    return solve(lone, OPTIONS).objective
+
+
+def least_told(parted: Recourse, z: Array) -> float:
+    """Return the least cost of hours that the cuts allow at ``z``; infinite where they cut it off."""
+    master, stay = parted.master, len(parted.kept)
+    fixed = replace(
+        master,
+        cost=np.where(np.arange(len(master.cost)) < stay, 0.0, master.cost),
+        offset=0.0,
+        col_lower=np.concatenate([z, master.col_lower[stay:]]),
+        col_upper=np.concatenate([z, master.col_upper[stay:]]),
+        integer=np.zeros_like(master.integer),
+    )
+    return solve(fixed, OPTIONS).objective
+
+
+def test_one_hour_is_bought_as_far_as_the_sun_does_not_cover_it() -> None:
+    matrix, hourly = shop()
+    parted = Recourse(matrix, hourly, OPTIONS)
+    assert parted.sets == 1, "both hours hang on halls and sun"
+    assert parted.kept.tolist() == [0, 1]
+    answer = parted.solve(parted.master, OPTIONS)
+    # A MW of sun saves 4.0 + 0.5 for 3.0 until it covers hour 1, and 0.5 from there on. So 2 MW for every hall, which
+    # costs 6 and leaves 1 MW of hour 2 to be bought: a hall nets 11 - 6 - 1 = 4, and 9 of them 36.
+    assert answer.status == "optimal" and answer.objective == pytest.approx(-36.0)
+    assert answer.x is not None
+    whole = parted.complete(answer.x)
+    assert whole == pytest.approx([9, 18, 0, 18, 9, 9])
+    assert audit(matrix, whole) == pytest.approx(-36.0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_cuts_never_say_more_than_the_hours_cost_and_all_where_they_were_asked(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    matrix, hourly = shop()
+    parted = Recourse(matrix, hourly, OPTIONS)
+    asked = rng.uniform(0.0, [9.0, 20.0], size=(5, 2))
+    for z in asked:
+        parted.cut(np.concatenate([z, np.full(parted.sets, -1e3)]))
+    for z in [*asked, *rng.uniform(0.0, [9.0, 20.0], size=(20, 2))]:
+        assert least_told(parted, z) <= hours_cost(matrix, hourly, z) + 1e-7
+    for z in asked:
+        assert least_told(parted, z) == pytest.approx(hours_cost(matrix, hourly, z))
+
+
+def test_what_no_hour_can_do_is_cut_off_and_nothing_else() -> None:
+    matrix, hourly = shop(line=6.0)
+    parted = Recourse(matrix, hourly, OPTIONS)
+    _, told = parted.cut(np.array([9.0, 0.0, 0.0]))
+    assert not told, "18 MW are not bought over a line of 6"
+    assert least_told(parted, np.array([9.0, 0.0])) == INF
+    for z in ([3.0, 0.0], [5.0, 8.0], [9.0, 20.0], [0.0, 20.0]):
+        there = hours_cost(matrix, hourly, np.array(z))
+        assert least_told(parted, np.array(z)) <= there + 1e-7 < INF or there == INF
+    truth, answer = solve(matrix, OPTIONS), parted.solve(parted.master, OPTIONS)
+    assert answer.objective == pytest.approx(truth.objective)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_programs_have_the_same_optimum_with_their_hours_left_out(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    outer, sets, hours = 4, 3, 5
+    count = outer + sets * hours
+    rows, lower = [], []
+    for s in range(sets):
+        linked = rng.choice(outer, size=2, replace=False)
+        for _ in range(4):
+            row = np.zeros(count)
+            row[linked] = rng.uniform(-2, 2, size=2)
+            row[outer + s * hours : outer + (s + 1) * hours] = rng.uniform(0, 2, size=hours)
+            rows.append(row.tolist())
+            lower.append(float(rng.uniform(-3, 3)))
+    rows.append([1.0] * outer + [0.0] * (count - outer))
+    lower.append(2.0)
+    cost = [*rng.uniform(-1, 2, size=outer), *rng.uniform(0.1, 2, size=count - outer)]
+    most = [5.0] * outer + rng.choice([3.0, INF], size=count - outer).tolist()
+    matrix = program(cost, rows, lower, [INF] * len(rows), most, whole=2)
+    hourly = np.arange(count) >= outer
+    truth = solve(matrix, OPTIONS)
+    parted = Recourse(matrix, hourly, OPTIONS)
+    assert parted.sets in (1, 2, 3), "those with the same links are together"
+    answer = parted.solve(parted.master, OPTIONS)
+    assert (answer.x is None) == (truth.x is None)
+    if truth.x is not None and answer.x is not None:
+        assert answer.objective == pytest.approx(truth.objective, abs=1e-6)
+        assert answer.bound <= truth.objective + 1e-6
+        assert audit(matrix, parted.complete(answer.x)) == pytest.approx(answer.objective, abs=1e-5)
+
+
+def test_what_joins_many_hours_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recourse, "_LARGEST", 3)
+    matrix, hourly = shop()
+    capped = replace(
+        matrix,
+        rows_matrix=sp.csr_array(sp.vstack([matrix.rows_matrix, sp.csr_array([[0, 0, 1.0, 0, 1.0, 0]])])),
+        row_lower=np.append(matrix.row_lower, -INF),
+        row_upper=np.append(matrix.row_upper, 7.0),
+        rows=[*matrix.rows, "cap"],
+    )
+    parted = Recourse(capped, hourly, OPTIONS)
+    assert parted.sets == 0 and parted.master.shape == capped.shape
+    assert parted.solve(parted.master, OPTIONS).objective == pytest.approx(solve(capped, OPTIONS).objective)
+
+
+def test_hours_whose_cost_has_no_least_stay() -> None:
+    """Selling without limit is stopped by a row of other columns only: no cut bounds it before that is known."""
+    rows = [[1.0, -1.0, 0.0], [1.0, 0.0, 1.0]]
+    matrix = program([1.0, -2.0, 0.5], rows, [0.0, 3.0], [INF, INF], [5.0, INF, INF])
+    truth = solve(matrix, OPTIONS)
+    parted = Recourse(matrix, np.array([False, True, True]), OPTIONS)
+    answer: Answer = parted.solve(parted.master, OPTIONS)
+    assert answer.objective == pytest.approx(truth.objective)
+
+
+def test_a_search_that_the_cuts_misled_is_repeated() -> None:
+    matrix, hourly = shop()
+    parted = Recourse(matrix, hourly, OPTIONS)
+    before = parted.size
+    answer = parted.solve(parted.master, OPTIONS)
+    assert parted.size > before
+    assert answer.objective - answer.bound <= 1e-6 * abs(answer.objective)
