@@ -118,8 +118,9 @@ def build_extensive(
         labels = {
             "scenario": [one.name for one in scenarios],
             "region": _labels(choices.sites),
-            "offer": _labels({**choices.requests, **choices.studies}),
-            "own": _labels(choices.orders),
+            # Of all scenarios, also where this is the form of one of them alone: then they share the same variables.
+            "offer": _labels(given) if choices.requests else [],
+            "own": _labels(had) if choices.orders else [],
             "ppa": _labels(choices.contracts),
         }
         builder = PyomoBuilder(labels)

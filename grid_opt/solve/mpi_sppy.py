@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import pyomo.environ as pyo
+
 from grid_opt.errors import InputError, SolverError
 from grid_opt.formulation.extensive import Scenario, Shares, build_extensive
 from grid_opt.plan.first_stage import KINDS, ROOTS, FirstStage
@@ -65,6 +67,8 @@ def scenario_creator(name: str, tree: Tree) -> Any:
     extensive = build_extensive([alone], tree.stage, tree.weight, tree.confidence, tree.given, tree.had)
     model = extensive.pyomo
     shared = [v for kind in KINDS for v in _values(extensive.root(ROOTS[kind]))]
+    # mpi-sppy refuses a shared variable that a scenario does not have in any row, such as an offer it never gets.
+    model.appear = pyo.Constraint(range(len(shared)), rule=lambda _m, number: shared[number] >= 0.0)
     shared += _values(extensive.root("at_risk"))
     sputils.attach_root_node(model, 0.0, shared)
     model._mpisppy_probability = scenario.probability
