@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from grid_opt.study.explain.conduct import explain_plan
     from grid_opt.study.redispatch.run import redispatch
     from grid_opt.study.run import RunResult, run
+    from grid_opt.study.stochastic.study import replay, stochastic
     from grid_opt.study.sweeps.study import batch, resume, sweep
     from grid_opt.verify import verify as verify_plan
 
@@ -38,8 +39,10 @@ __all__ = [
     "load_case",
     "open_plan",
     "redispatch",
+    "replay",
     "resume",
     "run",
+    "stochastic",
     "sweep",
     "verify_plan",
 ]
@@ -56,6 +59,8 @@ _HOMES = {
     "redispatch": ("grid_opt.study.redispatch.run", "redispatch"),
     "resume": ("grid_opt.study.sweeps.study", "resume"),
     "run": ("grid_opt.study.run", "run"),
+    "replay": ("grid_opt.study.stochastic.study", "replay"),
+    "stochastic": ("grid_opt.study.stochastic.study", "stochastic"),
     "sweep": ("grid_opt.study.sweeps.study", "sweep"),
     "verify_plan": ("grid_opt.verify", "verify"),  # grid_opt.verify itself is the package of the checks
 }

@@ -25,7 +25,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\((?!https?://|mailto:|#)([^)#\s]+)")
 COMMANDS = (
     "run", "check", "verify", "redispatch", "explain", "sweep", "batch", "resume", "sweep-report", "pareto",
-    "alternatives", "map", "report", "compare", "export", "new", "doctor",
+    "alternatives", "stochastic", "replay", "map", "report", "compare", "export", "new", "doctor",
 )  # fmt: skip
 GROUPS = ("compute", "network", "tariff")
 APACHE_2 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
@@ -44,6 +44,7 @@ def test_the_reference_is_what_the_schema_says(script: Callable[[str], ModuleTyp
     assert read("docs/reference/case.md") == build.reference_page(), "run `make docs`"
     assert read("docs/reference/case.schema.json") == build.schema_text(), "run `make docs`"
     assert read("docs/reference/sweep.md") == build.sweep_page(), "run `make docs`"
+    assert read("docs/reference/risk.md") == build.risk_page(), "run `make docs`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

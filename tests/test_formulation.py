@@ -13,7 +13,9 @@ import xarray as xr
 from pyomo.core.expr.visitor import identify_variables
 
 from grid_opt.config.sections_tradeoff import CRITERIA
+from grid_opt.formulation.extensive import Scenario, build_extensive, delivered, granted, print_risk
 from grid_opt.formulation.model import Model, build_base, build_model, build_operation
+from grid_opt.formulation.risk import STAGES
 from grid_opt.inputs.tradeoff import with_criteria
 from grid_opt.solve.highs import Options, solve
 from grid_opt.solve.standard_form import to_matrix
@@ -111,6 +113,21 @@ def _tradeoff_model() -> Model:
     return build_model(case, with_criteria(case, fleet_tiny_world(case)))
 
 
+class _Risk:
+    """Two scenarios of one world in one program, as far as its rows are looked up by name."""
+
+    def __init__(self) -> None:
+        case = supply_case(RICH_SUPPLY, connection={"menu": True})
+        world = menu_world(case, rich_offers(), tiny_world(case), threshold=RICH_THRESHOLD)
+        world = supply_world(case, world, **rich_sources(world))
+        futures = {name: build_model(case, world) for name in ("calm", "storm")}
+        worlds = dict.fromkeys(futures, world)
+        scenarios = [Scenario(name, 0.5, world, model) for name, model in futures.items()]
+        self.component = build_extensive(
+            scenarios, STAGES, 0.25, 0.75, granted(worlds), delivered(worlds)
+        ).builder.component
+
+
 MENU_BLOCKS = ("connection", "relief", "capacity", "upgrade", "network", "budget", "bills")
 
 
@@ -143,6 +160,8 @@ def golden_rows() -> str:
     }
     weighed = _tradeoff_model()
     named |= {n: (weighed, d) for n, d in weighed.declarations.items() if n.startswith("tradeoff.")}
+    risk = _Risk()
+    named |= {n: (risk, d) for n, d in print_risk().items() if d.kind == "constraint" and n != "risk.tail"}
     lines = []
     for model, declared in named.values():
         if declared.kind not in ("constraint", "cost"):

@@ -16,6 +16,7 @@ from grid_opt.cli import (
     redispatch,
     runs,
     start,
+    stochastic,
     sweep,
     tariff,
     tradeoffs,
@@ -66,6 +67,8 @@ app.command("resume")(sweep.resume)
 app.command("sweep-report")(sweep.sweep_report)
 app.command("pareto")(tradeoffs.pareto)
 app.command("alternatives")(tradeoffs.alternatives)
+app.command("stochastic")(stochastic.stochastic)
+app.command("replay")(stochastic.replay)
 app.command("explain")(explain.explain)
 app.command("map")(outputs.draw_map)
 app.command("report")(outputs.report)

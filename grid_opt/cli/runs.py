@@ -123,17 +123,18 @@ def verify(
     every: Annotated[bool, typer.Option("--all", help="Print every check, not only those that fail.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Recompute every input, limit, bill and total of a plan, or of a re-dispatch, from its file and the tables."""
+    """Recompute every input, limit, bill and total of a plan, of a re-dispatch, or of a stochastic study's folder."""
     with reporting(as_json):
         from grid_opt.plan.redispatch import is_redispatch  # noqa: PLC0415
+        from grid_opt.plan.stochastic import is_stochastic  # noqa: PLC0415
         from grid_opt.verify import verify as verify_plan  # noqa: PLC0415
 
-        again = is_redispatch(plan)
-        report = (
-            _verify_redispatch(plan, second_solver, case_folder)
-            if again
-            else verify_plan(plan, case_folder=case_folder)
-        )
+        if is_stochastic(plan):
+            report = _verify_stochastic(plan, second_solver, case_folder)
+        elif is_redispatch(plan):
+            report = _verify_redispatch(plan, second_solver, case_folder)
+        else:
+            report = verify_plan(plan, case_folder=case_folder)
         second: dict[str, Any] | None = None
         if second_solver:
             from grid_opt.study.second import second_solver as solve_again  # noqa: PLC0415
@@ -161,6 +162,18 @@ def _verify_redispatch(path: Path, second_solver: bool, case_folder: Path | None
             fix="verify the plan with --second-solver, and the re-dispatch without",
         )  # fmt: skip
     return verify_redispatch(path, plan_beside(path), case_folder)
+
+
+def _verify_stochastic(folder: Path, second_solver: bool, case_folder: Path | None) -> Report:
+    from grid_opt.errors import InputError  # noqa: PLC0415
+    from grid_opt.verify.risk import verify_stochastic  # noqa: PLC0415
+
+    if second_solver:
+        raise InputError(
+            "a stochastic study is not solved again", field="--second-solver", expected="a plan",
+            fix="verify a plan of the study with --second-solver, and the folder without",
+        )  # fmt: skip
+    return verify_stochastic(folder, case_folder)
 
 
 def _say_how_it_ended(code: int, report: Report) -> None:

@@ -45,14 +45,14 @@ def pareto(
         from grid_opt.study.tradeoffs.pareto import pareto as find  # noqa: PLC0415
 
         names = [name.strip() for name in of.split(",") if name.strip()]
-        with _line(quiet) as line:
+        with progress_line(quiet) as line:
             found = find(case, names, points, overrides=set_ or (), hours_file=hours, out=out, progress=line)
         if as_json:
             print_json(found)
         else:
             if not quiet:
                 hidden = {f"{name}_limit" for name in names} | {"plan", "exit_code"}
-                _print_rows([{k: v for k, v in row.items() if k not in hidden} for row in found["front"]])
+                print_rows([{k: v for k, v in row.items() if k not in hidden} for row in found["front"]])
             left = f", {found['left_out']} beaten by others and left out" if found["left_out"] else ""
             for label, reason in found["without_plan"].items():
                 tell(f"{label}: {reason}", err=True)
@@ -86,7 +86,7 @@ def alternatives(
         from grid_opt.study.tradeoffs.alternatives import alternatives as find  # noqa: PLC0415
         from grid_opt.study.tradeoffs.alternatives import share_of  # noqa: PLC0415
 
-        with _line(quiet) as line:
+        with progress_line(quiet) as line:
             found = find(
                 case, share_of(within), count, distance=distance, overrides=set_ or (), hours_file=hours,
                 case_folder=case_folder, out=out, progress=line,
@@ -96,7 +96,7 @@ def alternatives(
         else:
             if not quiet:
                 hidden = {"plan", "exit_code", "cost_bound"}
-                _print_rows([{k: v for k, v in row.items() if k not in hidden} for row in found["alternatives"]])
+                print_rows([{k: v for k, v in row.items() if k not in hidden} for row in found["alternatives"]])
             tell(f"{len(found['alternatives'])} plans within {100 * found['within']:g} % of the first one's costs")
             _end(found)
     raise typer.Exit(int(found["exit_code"]))
@@ -108,7 +108,7 @@ def _end(found: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _line(quiet: bool) -> Iterator[ProgressLine | None]:
+def progress_line(quiet: bool) -> Iterator[ProgressLine | None]:
     """Give a line of progress on stderr, and end it."""
     from grid_opt.cli.progress import ProgressLine  # noqa: PLC0415
 
@@ -120,7 +120,8 @@ def _line(quiet: bool) -> Iterator[ProgressLine | None]:
             line.close()
 
 
-def _print_rows(rows: list[dict[str, Any]]) -> None:
+def print_rows(rows: list[dict[str, Any]]) -> None:
+    """Print rows of the same keys as a table."""
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 

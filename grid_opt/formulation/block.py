@@ -70,6 +70,7 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "tie": ("t", "T"),
     "criterion": ("k", "K"),
     "reference": ("n", "N"),
+    "scenario": (r"\omega", r"\Omega"),
 }
 """Every dimension of the model: the letter of its index and of its set."""
 

@@ -124,10 +124,10 @@ class TexBuilder:
         bounds: Rule | None = None,
     ) -> Any:
         """See :class:`~grid_opt.formulation.block.Builder`."""
-        variable = Indexed(symbol)
+        variable: Any = Indexed(symbol) if dims else Symbol(symbol)
         at = [self.index(d)[0] for d in dims]
         lower, upper = bounds(*at) if bounds is not None else (None, None)
-        formula = variable[tuple(at)]
+        formula = variable[tuple(at)] if dims else variable
         if lower is not None:
             formula = Symbol(rf"{_as(lower).tex} \le {formula.tex}")
         if upper is not None:

@@ -91,8 +91,28 @@ def plan_case(
         world, model, matrix, answer, linear = _at_buses(case, world, options, log)
     else:
         world, model, matrix, answer, linear = _in_regions(case, world, options, log, known)
-    assert linear.x is not None and linear.row_dual is not None
     size = model_size(matrix)
+    plan = labelled(case, Programmed(world, model, matrix, linear), options, log)
+    assert linear.x is not None
+    final = replace(answer, objective=linear.objective, bound=min(answer.bound, linear.objective))
+    plan.attrs |= provenance(case, final, inputs)
+    return Planned(plan, final, size)
+
+
+@dataclass(frozen=True)
+class Programmed:
+    """A solved program: its world, its model of record, its arrays, and the answer with whole numbers fixed."""
+
+    world: xr.Dataset
+    model: Model
+    matrix: Matrix
+    linear: Answer
+
+
+def labelled(case: Case, solved: Programmed, options: Options, log: Log) -> xr.Dataset:
+    """Return the arrays of a plan: choices, costs, ledgers, bills and prices; all but where it comes from."""
+    world, model, matrix, linear = solved.world, solved.model, solved.matrix, solved.linear
+    assert linear.x is not None and linear.row_dual is not None
     x = least_flow(matrix, linear.x, options)
     store(matrix, least_billed(matrix, x, world) if case.tariffs.charge else x, model)
     plan = world.assign(variables(model, world)).assign(costs(model, world))
@@ -108,10 +128,8 @@ def plan_case(
     # Where money hardly counts, limits have no price in it.
     if case.objective.goal != "most_tokens" and case.tradeoff.cost_weight == 1.0:
         plan = plan.assign(_prices(case, matrix, linear.x, model, world, options))
-    final = replace(answer, objective=linear.objective, bound=min(answer.bound, linear.objective))
-    plan.attrs |= provenance(case, final, inputs)
     plan.attrs["warnings"] = json.dumps(list(warnings(case, world)))
-    return Planned(plan, final, size)
+    return plan
 
 
 _Solved = tuple[xr.Dataset, Model, Matrix, Answer, Answer]

@@ -31,6 +31,7 @@ from grid_opt.formulation import (  # noqa: E402
     own_dispatch,
     relief,
     resilience,
+    risk,
     service,
     store_energy,
     supply,
@@ -40,6 +41,7 @@ from grid_opt.formulation import (  # noqa: E402
     water,
 )
 from grid_opt.formulation.block import DIMENSIONS, Declaration  # noqa: E402
+from grid_opt.formulation.extensive import print_risk  # noqa: E402
 from grid_opt.formulation.model import print_formulas  # noqa: E402
 from grid_opt.formulation.tex_builder import TexBuilder  # noqa: E402
 from grid_opt.inputs.tradeoff import with_criteria  # noqa: E402
@@ -82,6 +84,7 @@ BLOCKS = {
     "nodal": nodal.Dispatch,
     "base": nodal.Overload,
     "plan": goal.Goal,
+    "risk": risk.Risk,
 }
 PARTS = {
     "budget": "Outlay limits of the capital block.\n",
@@ -94,7 +97,8 @@ HEAD = """# Formulation
 This page is generated: `scripts/docs/build_formulation.py` runs the rules that build the model on symbols and
 prints what they say. A test compares it with the code, so it cannot drift. Do not edit it.
 
-What is minimized stands at the end; cost terms are in million USD of present value. A case that pays tariffs has the
+What is minimized stands at the end of a plan's blocks; `risk` joins the plans of several scenarios, each with all of
+these blocks. Cost terms are in million USD of present value. A case that pays tariffs has the
 block `tariff` in place of `capacity` and of `bills.energy`, `bills.rider`, `bills.delivery` and `bills.capacity`. A
 case with a fleet has the blocks `fleet` and `service`; one without has `operation.utilization` and the hardware terms
 of `capital`. A case without a menu of offers has, of the blocks `connection`, `relief`, `capacity` and `upgrade`,
@@ -139,7 +143,7 @@ def declarations() -> dict[str, Declaration]:
         plain = tiny_world(one)
         printed = print_formulas(one, supply_world(one, plain, **rich_sources(plain)))
         found |= {name: d for name, d in printed.items() if name.split(".")[0] in FOOTPRINT_BLOCKS}
-    return found | trade_offs()
+    return found | trade_offs() | print_risk()
 
 
 def trade_offs() -> dict[str, Declaration]:

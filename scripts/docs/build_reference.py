@@ -1,4 +1,4 @@
-"""Write docs/reference/case.md, case.schema.json and sweep.md from the schemas of a case and of a sweep.
+"""Write docs/reference/case.md, case.schema.json, sweep.md and risk.md from their schemas.
 
 Run it from anywhere: ``python scripts/docs/build_reference.py``. A test compares the pages with what this
 would write.
@@ -16,6 +16,7 @@ from grid_opt.atomic import write_text
 from grid_opt.config import Case
 from grid_opt.config.knobs import Knobs
 from grid_opt.config.toml_text import toml_literal
+from grid_opt.study.stochastic.schema import Future, Study
 from grid_opt.study.sweeps.schema import Axis, Design, Limits, Scenario, ScenarioChange, Sweep
 
 _INTRO = """\
@@ -41,6 +42,16 @@ A key that is not listed here is refused. Paths are relative to the sweep file.
 """
 
 
+_RISK_INTRO = """\
+# Reference of a stochastic study
+
+Generated from `grid_opt/study/stochastic/schema.py` by `scripts/docs/build_reference.py`; do not edit.
+What studies are for, with examples: [Risk](../risk.md).
+
+A key that is not listed here is refused. Paths are relative to the study file.
+"""
+
+
 def reference_page() -> str:
     """Write the page: one table per section."""
     parts = [_INTRO, _section("Top of the file", Case, "")]
@@ -63,6 +74,18 @@ def sweep_page() -> str:
             _section("[scenarios.NAME]", Scenario, "scenarios"),
             _section("[scenarios.NAME.changes.NAME]", ScenarioChange, "changes"),
             _section("[limits]", Limits, "limits"),
+        ]
+    )
+
+
+def risk_page() -> str:
+    """Write the page of stochastic studies: one table per section."""
+    return "\n".join(
+        [
+            _RISK_INTRO,
+            _section("Top of the file", Study, ""),
+            _section("[scenarios.NAME]", Future, "scenarios"),
+            _section("[scenarios.NAME.changes.NAME]", ScenarioChange, "changes"),
         ]
     )
 
@@ -150,6 +173,7 @@ def main() -> None:
     write_text(folder / "case.md", reference_page())
     write_text(folder / "case.schema.json", schema_text())
     write_text(folder / "sweep.md", sweep_page())
+    write_text(folder / "risk.md", risk_page())
 
 
 if __name__ == "__main__":

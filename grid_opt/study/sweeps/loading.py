@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from grid_opt.config.case import Case
 from grid_opt.config.loading import bundled_cases, load_case
@@ -73,8 +73,17 @@ def load_sweep(ref: str | Path) -> tuple[Sweep, Source]:
     return validate(Sweep, values, file=path, rows=source.rows), source
 
 
-def load_base(sweep: Sweep, source: Source, overrides: Sequence[str] = ()) -> Case:
-    """Load the base case of a sweep, from beside the sweep file unless it is a bundled one."""
+class Based(Protocol):
+    """What names a base case."""
+
+    @property
+    def case(self) -> str:
+        """A bundled name, or a path relative to the file."""
+        ...
+
+
+def load_base(sweep: Based, source: Source, overrides: Sequence[str] = ()) -> Case:
+    """Load the base case of a sweep, from beside its file unless it is a bundled one."""
     bundled = sweep.case in bundled_cases()
     path: str | Path = sweep.case if bundled else Path(source.file).parent / sweep.case
     try:
@@ -83,7 +92,7 @@ def load_base(sweep: Sweep, source: Source, overrides: Sequence[str] = ()) -> Ca
         if error.file == str(path) and not Path(path).is_file():
             raise source.error("there is no such case", "case", value=sweep.case,
                                expected=f"a bundled case ({', '.join(bundled_cases())}) or the path of a TOML file, "
-                               "relative to the sweep file", fix=error.fix) from None  # fmt: skip
+                               "relative to this file", fix=error.fix) from None  # fmt: skip
         if not Path(path).is_file() and not bundled:
             raise source.passed_on(error, "case", "the base case") from None
         raise
