@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting
+from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting, tell
 from grid_opt.cli.runs import PlanArgument, SetOption
 from grid_opt.cli.tradeoffs import OutOption, QuietOption, print_rows, progress_line
 
@@ -46,7 +46,7 @@ def _print_dry(rows: list[dict[str, Any]], as_json: bool) -> int:
         print_json({"scenarios": rows, "exit_code": 0})
     else:
         print_rows(rows)
-        typer.echo(f"{len(rows)} scenarios; nothing was run")
+        tell(f"{len(rows)} scenarios; nothing was run")
     return 0
 
 
@@ -62,9 +62,9 @@ def _print_found(found: dict[str, Any], quiet: bool, as_json: bool) -> int:
         said = f"verified: {report['held']} checks of the study hold, and every plan passes its own"
         if not report["ok"]:
             said = f"verification FAILED: {', '.join(report['failed'])}"
-        typer.echo(said, err=not report["ok"])
+        tell(said, err=not report["ok"])
         if found["exit_code"] == 4:
-            typer.echo("the plans are feasible, but a search ended before the asked gap was reached (exit 4)", err=True)
+            tell("the plans are feasible, but a search ended before the asked gap was reached (exit 4)", err=True)
         print_path("results", found["folder"])
     return int(found["exit_code"])
 
@@ -92,9 +92,9 @@ def replay(
             if not quiet:
                 print_rows(found["scenarios"])
             if found["expected_cost_musd"] is None:
-                typer.echo("what the plan decides ahead cannot be kept in every scenario", err=True)
+                tell("what the plan decides ahead cannot be kept in every scenario", err=True)
             else:
                 mean, tail = found["expected_cost_musd"], found["conditional_value_at_risk_musd"]
-                typer.echo(f"expected cost {mean:,.2f} million USD, conditional value at risk {tail:,.2f}")
+                tell(f"expected cost {mean:,.2f} million USD, conditional value at risk {tail:,.2f}")
             print_path("results", found["folder"])
     raise typer.Exit(int(found["exit_code"]))

@@ -39,7 +39,7 @@ from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers, part
 T = TypeVar("T", bound=np.generic)
 
 _LARGEST = 2000
-"""Columns of the largest set of hours that is left out; what joins more, such as a cap over the year, is a limit of
+"""Columns of the largest separate program that is left out; what joins more, such as a cap over the year, is a limit of
 the plan rather than of its hours."""
 _PRECISE = 1e3
 """Factor by which costs are larger while hours are solved: HiGHS's tolerance of prices is absolute."""
@@ -79,7 +79,9 @@ class Recourse:
     """
 
     def __init__(self, matrix: Matrix, hourly: Flags, options: Options) -> None:
-        """Leave the columns of ``hourly`` out of a program, but for those that too many others hang on.
+        """Leave the columns of ``hourly`` out of a program, where they fall into small programs that cost something.
+
+        What costs nothing, such as flows at stress hours, only says what can be: many cuts would say little of it.
 
         Raises:
             SolverError: HiGHS failed.
@@ -178,15 +180,16 @@ class Recourse:
             nodes=nodes, seconds=spent, interrupted=found.interrupted, row_dual=None, reduced_cost=None,
         )  # fmt: skip
 
-    def cut(self, x: Array) -> tuple[Array, bool]:
+    def cut(self, x: Array, share: float = _SETTLED) -> tuple[Array, bool]:
         """Add the cuts that a solution of the program with cuts breaks.
 
-        Return it at what its hours cost, infinite where there are none, and whether that is what the cuts told.
+        Return it at what its hours cost, infinite where there are none, and whether the cuts told all of that but for
+        a ``share`` of the objective.
         """
         stay = len(self.kept)
-        hours = self._at(x[:stay], x[stay:] < 0.0)
-        missed = np.where(self._costly[hours.sets], hours.cost - x[stay + hours.sets], 0.0)
-        enough = _SETTLED * max(1.0, abs(float(self.master.cost @ x + self.master.offset)))
+        hours = self._at(x[:stay], x[stay:])
+        missed = hours.cost - x[stay + hours.sets]
+        enough = max(share, _SETTLED) * max(1.0, abs(float(self.master.cost @ x + self.master.offset)))
         lacking = hours.lack > _LACK
         self._append(hours, lacking | (missed > 1e-2 * enough / max(1, self.sets)))
         true = x.copy()
@@ -234,7 +237,6 @@ class Recourse:
         self._outer = sp.csr_array(matrix.rows_matrix[self._rows][:, self.kept])
         of_component, self._links = _same_links(self._outer, label_of_row)
         self._of_row, self._of_column = of_component[label_of_row], of_component[label]
-        self._costly = np.bincount(self._of_column, np.abs(matrix.cost[self._columns]), minlength=self.sets) > 0
         kept = part(matrix, self._kept_rows, self.kept)
         empty = sp.csr_array((len(self._kept_rows), self.sets))
         self.master = replace(
@@ -242,8 +244,8 @@ class Recourse:
             offset=matrix.offset,
             cost=np.concatenate([kept.cost, np.ones(self.sets)]),
             rows_matrix=sp.csr_array(sp.hstack([kept.rows_matrix, empty], format="csr")),
-            col_lower=np.concatenate([kept.col_lower, np.where(self._costly, -np.inf, 0.0)]),
-            col_upper=np.concatenate([kept.col_upper, np.where(self._costly, np.inf, 0.0)]),
+            col_lower=np.concatenate([kept.col_lower, np.full(self.sets, -np.inf)]),
+            col_upper=np.concatenate([kept.col_upper, np.full(self.sets, np.inf)]),
             integer=np.concatenate([kept.integer, np.zeros(self.sets, dtype=bool)]),
             columns=[*kept.columns, *(f"cost of hours {k}" for k in range(self.sets))],
         )
@@ -251,27 +253,44 @@ class Recourse:
     def _first_cuts(self) -> Flags:
         """Cut where everything is 1, or nothing; return the sets whose cost is not bounded from below by that."""
         self._idle = np.zeros(self.sets, dtype=bool)
+        self._linear = self._scalable()
         none, one = self._at(np.zeros(len(self.kept))), self._at(np.ones(len(self.kept)))
         self._idle = (none.cost == 0.0) & (none.lack == 0.0)
-        self._append(one, self._costly & np.isfinite(one.cost))
-        self._append(none, self._costly & np.isfinite(none.cost) & ~np.isfinite(one.cost))
-        return self._costly & ~np.isfinite(none.cost) & ~np.isfinite(one.cost)
+        self._append(one, np.isfinite(one.cost))
+        self._append(none, np.isfinite(none.cost) & ~np.isfinite(one.cost))
+        self._linear &= np.isfinite(one.cost)
+        return ~np.isfinite(none.cost) & ~np.isfinite(one.cost)
 
-    def _at(self, z: Array, also: Flags | None = None) -> _Hours:
-        """Solve the hours at given capacities and loads; those that have none and then cost nothing are left aside."""
+    def _scalable(self) -> Flags:
+        """Return which sets hang on one column and do twice as much where that is twice as much: one cut tells all."""
+        matrix = self.whole
+        rows = np.stack([matrix.row_lower[self._rows], matrix.row_upper[self._rows]])
+        columns = np.stack([matrix.col_lower[self._columns], matrix.col_upper[self._columns]])
+        fixed = [((ends != 0.0) & np.isfinite(ends)).any(axis=0) for ends in (rows, columns)]
+        held = sum(
+            np.bincount(of, some, minlength=self.sets)
+            for of, some in zip((self._of_row, self._of_column), fixed, strict=True)
+        )
+        at_least_0 = matrix.col_lower[self.kept] >= 0.0
+        one = (np.diff(self._links.indptr) == 1) & (self._links @ at_least_0.astype(float) == 1.0)
+        found: Flags = one & (held == 0)
+        return found
+
+    def _at(self, z: Array, told: Array | None = None) -> _Hours:
+        """Solve the hours at given capacities and loads; those that have none and then cost nothing are left aside.
+
+        Where it is known what the cuts have ``told``, sets that one cut tells all of are left aside too.
+        """
         idle = self._idle & (self._links @ (z != 0.0).astype(float) == 0)
-        chosen = np.flatnonzero(~idle if also is None else ~idle | also)
+        chosen = np.flatnonzero(~idle if told is None else ~(idle & (told >= 0.0)) & ~self._linear)
         x = np.zeros(len(self._columns))
         cost, lack, price = np.zeros(self.sets), np.zeros(self.sets), np.zeros(len(self._rows))
         moved = self._outer @ z
-        costly, free = chosen[self._costly[chosen]], chosen[~self._costly[chosen]]
-        if len(costly) and not self._cheapest(costly, moved, x, cost, price):
-            self._least_lack(costly, moved, x, lack, price)
-            fine = costly[lack[costly] <= _LACK]
+        if len(chosen) and not self._cheapest(chosen, moved, x, cost, price):
+            self._least_lack(chosen, moved, x, lack, price)
+            fine = chosen[lack[chosen] <= _LACK]
             if len(fine) and not self._cheapest(fine, moved, x, cost, price):
                 raise SolverError("hours that lack nothing were found to be infeasible")
-        if len(free):
-            self._least_lack(free, moved, x, lack, price)
         cost[lack > _LACK] = np.inf
         cuts, least = self._cuts(price, lack)
         return _Hours(chosen, x, cost[chosen], lack[chosen], cuts[chosen], least[chosen])
@@ -335,7 +354,7 @@ class Recourse:
         side = np.where(price > 0, matrix.row_lower[self._rows], matrix.row_upper[self._rows])
         price = np.where(np.isfinite(side), price, 0.0)
         short = lack > _LACK
-        own = np.where(short[self._of_column] | ~self._costly[self._of_column], 0.0, matrix.cost[self._columns])
+        own = np.where(short[self._of_column], 0.0, matrix.cost[self._columns])
         reduced = own - self._inner.T @ price
         end = np.where(reduced > 0, matrix.col_lower[self._columns], matrix.col_upper[self._columns])
         # What has no such end is rounding where it is small, and no bound at all where it is not.
@@ -360,7 +379,7 @@ class Recourse:
         if not len(chosen):
             return
         sets, count = hours.sets[chosen], len(chosen)
-        costs = np.where(self._costly[sets] & (hours.lack[chosen] <= _LACK), 1.0, 0.0)
+        costs = np.where(hours.lack[chosen] <= _LACK, 1.0, 0.0)
         beside = sp.csr_array((costs, (np.arange(count), sets)), shape=(count, self.sets))
         rows = sp.csr_array(sp.hstack([hours.cuts[chosen], beside], format="csr"))
         rows.eliminate_zeros()
@@ -396,11 +415,12 @@ def _components(matrix: Matrix, hourly: Flags) -> tuple[Numbers, Numbers, Number
         graph = sp.block_array([[None, ones], [ones.T, None]], format="csr") if entries.nnz else sp.csr_array((0, 0))
         count, label = connected_components(graph, directed=False) if entries.nnz else (0, np.zeros(0, dtype=np.int64))
         of_row, of_column = label[: len(rows)].astype(np.int64), label[len(rows) :].astype(np.int64)
-        large = np.bincount(of_column, minlength=count) > _LARGEST
-        if not large.any():
+        costs = np.bincount(of_column, np.abs(matrix.cost[columns]), minlength=count)
+        stay = (np.bincount(of_column, minlength=count) > _LARGEST) | (costs == 0.0)
+        if not stay.any():
             return rows, columns, of_row, of_column
         hourly = hourly.copy()
-        hourly[columns[large[of_column]]] = False
+        hourly[columns[stay[of_column]]] = False
 
 
 def _same_links(outer: sp.csr_array, label: Numbers) -> tuple[Numbers, sp.csr_array]:

@@ -34,8 +34,8 @@ _JOIN = 8
 """Most regions that are let in at a time: the first prices are high, and would let in many."""
 OPEN = 1e-6
 """A region whose campus is open by less than this over all quarters is one where the relaxation builds nothing."""
-_SETTLED = 1e-6
-"""Share of the objective that regions outside may still save."""
+_SETTLED, _SHARE = 1e-6, 0.01
+"""Share of the objective that regions outside may still save, or so much of the asked gap; the bound allows for it."""
 _WHOLE_S = 3.0
 """Longest search for the whole numbers of one region; what it has proven by then counts."""
 _WHOLE_GAP = 1e-5
@@ -94,7 +94,7 @@ class Regions:
             SolverError: HiGHS failed.
         """
         order, began = self._by_room(), time.monotonic()
-        must, before = self._must(), np.inf
+        must, before, enough = self._must(), np.inf, max(_SETTLED, _SHARE * options.gap)
         inside = set(order[:first]) | must
         while True:
             left = max(1.0, options.time_limit_s - (time.monotonic() - began))
@@ -109,9 +109,9 @@ class Regions:
             saved = {r: min(0.0, self.worth(r, prices, options).bound) for r in outside}
             missing = -sum(saved.values())
             stopped = answer.interrupted or time.monotonic() - began >= options.time_limit_s
-            if stopped or missing <= _SETTLED * abs(answer.objective):
+            if stopped or missing <= enough * abs(answer.objective):
                 return Relaxed(replace(answer, bound=answer.objective - missing), prices)
-            if answer.objective < before - _SETTLED * abs(answer.objective):  # else it might go round in circles
+            if answer.objective < before - enough * abs(answer.objective):  # else it might go round in circles
                 inside = must | {r for r in inside if answer.x[self.sites[r]].sum() > OPEN}
             before = answer.objective
             inside |= set(sorted(outside, key=lambda r: saved[r])[:_JOIN])
@@ -194,7 +194,7 @@ class Regions:
             if self.recourse is None:
                 break
             have = self.recourse.size
-            _, told = self.recourse.cut(x)
+            _, told = self.recourse.cut(x, _SHARE * options.gap)
             if told or self.recourse.size == have:
                 break
             self._grow()
