@@ -22,6 +22,8 @@ _WHOLE_SHARE = 0.25
 """Share of the asked gap that the second step may use."""
 _WHOLE_S = 60.0
 """Longest search for whole systems in given campuses."""
+_MORE = 3.0
+"""How many more on either side are searched where no rounding is a plan."""
 _WHOLE_ROUNDING = 1e-6
 _ROUNDING = 1e-7
 """Gap that two roads to the same number may show."""
@@ -135,20 +137,26 @@ class _Search:
         """Find whole numbers beside the fractions of ``x``, all else that is whole kept as it is.
 
         Rounded down they usually satisfy the program, as fewer systems need less of everything; that is where the
-        search for the best choice between each number's two neighbors starts.
+        search for the best choice between each number's two neighbors starts. Where no such choice is a plan, as where
+        one kind must stand beside another, some more on either side are searched.
         """
         down, options = np.floor(x + _WHOLE_ROUNDING), self.options
         kept = np.where(matrix.integer & ~counts, np.round(x), np.nan)
         lower, upper = (np.where(np.isnan(kept), bound, kept) for bound in (matrix.col_lower, matrix.col_upper))
-        near = replace(
-            matrix,
-            col_lower=np.where(counts, np.maximum(lower, down), lower),
-            col_upper=np.where(counts, np.minimum(upper, down + 1.0), upper),
-        )
-        floor = replace(near, col_upper=np.where(counts, down, near.col_upper), integer=np.zeros_like(matrix.integer))
-        start = self._solve(floor, options.quietly(_WHOLE_S))
-        found = self._solve(near, replace(options.quietly(_WHOLE_S), gap=_WHOLE_SHARE * options.gap), start.x)
-        return found if found.x is not None or start.x is None else replace(start, status="feasible", bound=-np.inf)
+
+        def between(low: Array, high: Array) -> Matrix:
+            most = np.where(counts, np.minimum(upper, high), upper)
+            return replace(matrix, col_lower=np.where(counts, np.clip(low, lower, most), lower), col_upper=most)
+
+        floor = between(down, down)
+        start = self._solve(replace(floor, integer=np.zeros_like(matrix.integer)), options.quietly(_WHOLE_S))
+        wanted = replace(options.quietly(_WHOLE_S), gap=_WHOLE_SHARE * options.gap)
+        found = self._solve(between(down, down + 1.0), wanted, start.x)
+        if found.x is None and start.x is not None:
+            return replace(start, status="feasible", bound=-np.inf)
+        if found.x is None:
+            found = self._solve(between(down - _MORE, down + 1.0 + _MORE), wanted)
+        return found
 
 
 def _judged(answer: Answer, bound: float, first: Answer, options: Options) -> Answer:
