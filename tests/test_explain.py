@@ -292,7 +292,7 @@ def test_the_relaxation_region_by_region_is_a_bound_of_the_same() -> None:
     model = build_model(case, _world(case))
     matrix = tightened(to_matrix(model.pyomo))
     whole = WholeRelaxation(matrix, Options())
-    parted = PartedRelaxation(matrix, layout(matrix, model).places, Options())
+    parted = PartedRelaxation(matrix, layout(matrix, model), Options())
     assert parted.base.objective == pytest.approx(whole.base.objective, rel=1e-6)
     for region in ("Z0", "Z2", "Z3"):
         exact, found = whole.ask(region, "in"), parted.ask(region, "in")

@@ -146,8 +146,12 @@ class Regions:
         columns, rows = self._columns[region], self._rows[region]
         if self.recourse is None:
             return part(self.matrix, rows, columns)
-        columns, rows = self.recourse.behind(columns, rows)
-        return part(self.recourse.whole, rows, columns)
+        with_hours = part(self.recourse.whole, *reversed(self.recourse.behind(columns, rows)))
+        stay, count = self._staying(region), len(self._staying(region))
+        lower, upper, integer = with_hours.col_lower.copy(), with_hours.col_upper.copy(), with_hours.integer.copy()
+        lower[:count], upper[:count] = self.matrix.col_lower[stay], self.matrix.col_upper[stay]
+        integer[:count] = self.matrix.integer[stay]
+        return replace(with_hours, col_lower=lower, col_upper=upper, integer=integer)
 
     def _paid(self, prices: Array) -> Array:
         """Return what every column pays at prices of the rows that are shared."""

@@ -9,10 +9,11 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from grid_opt.solve.highs import Answer, Options, Session, Status, relative_gap
-from grid_opt.solve.regions import Regions
+from grid_opt.solve.highs import Answer, Options, Session, relative_gap
+from grid_opt.solve.recourse import Recourse
+from grid_opt.solve.regions import UNPLACED, Regions
 from grid_opt.solve.search import search
-from grid_opt.solve.standard_form import Array, Layout, Matrix, Numbers
+from grid_opt.solve.standard_form import Array, Layout, Matrix
 from grid_opt.solve.tighten import tightened
 
 Side = Literal["in", "out"]
@@ -136,20 +137,24 @@ class PartedRelaxation:
     out changes the prices, so that the relaxation is solved again without it.
     """
 
-    def __init__(self, matrix: Matrix, places: Numbers, options: Options) -> None:
-        self._matrix, self._places, self._options = matrix, places, options
-        self._names = list(site_columns(matrix))
-        self._numbers = {name: int(places[next(iter(c.values()))]) for name, c in site_columns(matrix).items()}
-        self._regions = self._parted(matrix)
+    def __init__(self, matrix: Matrix, layout: Layout, options: Options) -> None:
+        self._options = options
+        self._recourse = recourse = Recourse(matrix, layout.hourly, options)
+        self._places = recourse.joined(layout.places, UNPLACED)
+        sites = site_columns(matrix)
+        self._sites = {name: np.searchsorted(recourse.kept, list(columns.values())) for name, columns in sites.items()}
+        self._numbers = {name: int(self._places[columns[0]]) for name, columns in self._sites.items()}
+        self._regions = self._parted(recourse.master)
         self._relaxed = self._regions.relaxation(options)
-        answer = self._relaxed.answer
-        self.base = replace(answer, objective=answer.bound, status=_optimal(answer))
+        self.base = self._told(self._relaxed.answer)
 
     def ask(self, region: str, side: Side) -> Answer:
         """Return the answer to one question; a solution of it is known only where the relaxation was solved again."""
         if side == "out":
-            without_it = self._parted(asked(self._matrix, region, side)).relaxation(self._options).answer
-            return replace(without_it, objective=without_it.bound, status=_optimal(without_it))
+            upper = self._recourse.master.col_upper.copy()
+            upper[self._sites[region]] = 0.0
+            closed = replace(self._recourse.master, col_upper=upper)
+            return self._told(self._parted(closed).relaxation(self._options).answer)
         if self.base.x is None:
             return self.base
         number, prices = self._numbers[region], self._relaxed.prices
@@ -161,18 +166,19 @@ class PartedRelaxation:
         return Answer("optimal", "at the prices of the relaxation", self.base.objective + more, x=self.base.x)
 
     def _parted(self, matrix: Matrix) -> Regions:
-        sites = {self._numbers[name]: list(columns.values()) for name, columns in site_columns(matrix).items()}
-        return Regions(matrix, self._places, sites)
+        sites = {self._numbers[name]: columns.tolist() for name, columns in self._sites.items()}
+        return Regions(matrix, self._places, sites, self._recourse)
 
-
-def _optimal(answer: Answer) -> Status:
-    """Return the status of a relaxation solved region by region: without a bound it was stopped."""
-    return answer.status if answer.status != "optimal" or np.isfinite(answer.bound) else "no_plan"
+    def _told(self, answer: Answer) -> Answer:
+        """Return what a relaxation proves, of the whole program; without a bound it was stopped."""
+        status = answer.status if answer.status != "optimal" or np.isfinite(answer.bound) else "no_plan"
+        x = None if answer.x is None else self._recourse.complete(answer.x)
+        return replace(answer, objective=answer.bound, status=status, x=x, row_dual=None, reduced_cost=None)
 
 
 def relaxation_of(matrix: Matrix, layout: Layout | None, options: Options) -> Relaxation:
     """Return the relaxation of a program, region by region where the region of every column is given."""
-    return WholeRelaxation(matrix, options) if layout is None else PartedRelaxation(matrix, layout.places, options)
+    return WholeRelaxation(matrix, options) if layout is None else PartedRelaxation(matrix, layout, options)
 
 
 def solve_near(
