@@ -11,7 +11,7 @@ import numpy as np
 from grid_opt.solve.budget import dense_budget, search_priced
 from grid_opt.solve.extract import fix_integers
 from grid_opt.solve.highs import Answer, Options, solve
-from grid_opt.solve.kernel import search_sites
+from grid_opt.solve.kernel import REPRICED, search_sites
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import UNPLACED
 from grid_opt.solve.standard_form import Array, Flags, Layout, Matrix, Numbers
@@ -169,8 +169,7 @@ def _judged(answer: Answer, bound: float, first: Answer, options: Options) -> An
         interrupted=answer.interrupted or first.interrupted,
     )
     reached = found.gap <= options.gap + _ROUNDING
-    return replace(
-        found,
-        status="optimal" if reached else "feasible",
-        detail="Optimal" if reached else (first.detail if first.status == "feasible" else answer.detail),
-    )
+    detail = "Optimal" if reached else (first.detail if first.status == "feasible" else answer.detail)
+    if reached and first.detail == REPRICED:  # only systems were chosen anew, in its campuses
+        detail = REPRICED
+    return replace(found, status="optimal" if reached else "feasible", detail=detail)
