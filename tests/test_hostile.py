@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from grid_opt.cli.sweep import _print_table as print_sweep
-from grid_opt.cli.tradeoffs import _print_rows as print_rows
+from grid_opt.cli.tradeoffs import print_rows
 from grid_opt.report import style, sweep_charts, tradeoff_charts
 from tests.plan_fixture import OUTLINES, plan_by_hand
 
