@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from grid_opt.solve import recourse
+from grid_opt.solve import hour_sets
 from grid_opt.solve.highs import Answer, Options, audit, solve
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import UNPLACED, Regions
@@ -158,7 +158,7 @@ def test_random_programs_have_the_same_optimum_with_their_hours_left_out(seed: i
 
 
 def test_what_joins_many_hours_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recourse, "_LARGEST", 3)
+    monkeypatch.setattr(hour_sets, "LARGEST", 3)
     matrix, hourly = shop()
     capped = replace(
         matrix,

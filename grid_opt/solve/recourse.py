@@ -30,17 +30,14 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 
 from grid_opt.errors import SolverError
 from grid_opt.solve.highs import Answer, Options, Session, solve
+from grid_opt.solve.hour_sets import components, same_links
 from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers, part
 
 T = TypeVar("T", bound=np.generic)
 
-_LARGEST = 2000
-"""Columns of the largest separate program that is left out; what joins more, such as a cap over the year, is a limit of
-the plan rather than of its hours."""
 _PRECISE = 1e3
 """Factor by which costs are larger while hours are solved: HiGHS's tolerance of prices is absolute."""
 _TINY = 1e-9
@@ -230,12 +227,12 @@ class Recourse:
     def _leave_out(self, hourly: Flags) -> None:
         """Take the program apart."""
         matrix = self.whole
-        self._rows, self._columns, label_of_row, label = _components(matrix, hourly)
+        self._rows, self._columns, label_of_row, label = components(matrix, hourly)
         self.kept = np.setdiff1d(np.arange(matrix.shape[1]), self._columns)
         self._kept_rows = np.setdiff1d(np.arange(matrix.shape[0]), self._rows)
         self._inner = sp.csr_array(matrix.rows_matrix[self._rows][:, self._columns])
         self._outer = sp.csr_array(matrix.rows_matrix[self._rows][:, self.kept])
-        of_component, self._links = _same_links(self._outer, label_of_row)
+        of_component, self._links = same_links(self._outer, label_of_row)
         self._of_row, self._of_column = of_component[label_of_row], of_component[label]
         kept = part(matrix, self._kept_rows, self.kept)
         empty = sp.csr_array((len(self._kept_rows), self.sets))
@@ -402,41 +399,3 @@ def _with_whole(program: Matrix, x: Array) -> Matrix:
         col_upper=np.where(program.integer, value, program.col_upper),
         integer=np.zeros_like(program.integer),
     )
-
-
-def _components(matrix: Matrix, hourly: Flags) -> tuple[Numbers, Numbers, Numbers, Numbers]:
-    """Return the rows and columns to leave out, and the number of the separate program that each belongs to."""
-    while True:
-        columns = np.flatnonzero(hourly)
-        entries = sp.csr_array(matrix.rows_matrix[:, columns])
-        rows = np.flatnonzero(np.diff(entries.indptr))
-        entries = sp.csr_array(entries[rows])
-        ones = sp.csr_array((np.ones(entries.nnz), entries.indices, entries.indptr), shape=entries.shape)
-        graph = sp.block_array([[None, ones], [ones.T, None]], format="csr") if entries.nnz else sp.csr_array((0, 0))
-        count, label = connected_components(graph, directed=False) if entries.nnz else (0, np.zeros(0, dtype=np.int64))
-        of_row, of_column = label[: len(rows)].astype(np.int64), label[len(rows) :].astype(np.int64)
-        costs = np.bincount(of_column, np.abs(matrix.cost[columns]), minlength=count)
-        stay = (np.bincount(of_column, minlength=count) > _LARGEST) | (costs == 0.0)
-        if not stay.any():
-            return rows, columns, of_row, of_column
-        hourly = hourly.copy()
-        hourly[columns[stay[of_column]]] = False
-
-
-def _same_links(outer: sp.csr_array, label: Numbers) -> tuple[Numbers, sp.csr_array]:
-    """Return the set of every separate program, those with the same links together, and which columns link a set."""
-    row = np.repeat(label, np.diff(outer.indptr))
-    count = int(label.max(initial=-1)) + 1
-    links = sp.csr_array((np.ones(len(row)), (row, outer.indices)), shape=(count, outer.shape[1]))
-    links.sum_duplicates()
-    links.sort_indices()
-    known: dict[bytes, int] = {}
-    first: list[int] = []
-    found = np.zeros(count, dtype=np.int64)
-    for one in range(count):
-        key = links.indices[links.indptr[one] : links.indptr[one + 1]].tobytes()
-        if key not in known:
-            known[key] = len(first)
-            first.append(one)
-        found[one] = known[key]
-    return found, sp.csr_array(links[first])
