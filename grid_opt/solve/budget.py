@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from grid_opt.solve.extract import fix_integers
 from grid_opt.solve.highs import Answer, Options, Progress, solve
 from grid_opt.solve.limits import INVESTMENT
-from grid_opt.solve.standard_form import Array, Matrix, families, submatrix
+from grid_opt.solve.standard_form import Array, Matrix, families, fix_integers, submatrix
 
 ROW = "budget.present_value_budget"
 DENSE = 50_000

@@ -16,7 +16,7 @@ from grid_opt.formulation.block import Declaration
 from grid_opt.formulation.model import Model
 from grid_opt.solve.highs import Answer, Options, solve
 from grid_opt.solve.regions import EVERYWHERE, UNPLACED
-from grid_opt.solve.standard_form import Array, Layout, Matrix, families
+from grid_opt.solve.standard_form import Array, Layout, Matrix, families, fix_integers
 from grid_opt.units import USD_PER_MUSD
 
 _NETWORK = {"zone", "link", "bus", "branch", "generator", "dc_line"}
@@ -25,22 +25,6 @@ _HOURS = {"slice", "stress"}
 """Dimensions of hours: of the year, and of stress on the network."""
 _AGREE = 1e-6
 """Relative agreement asked of two solves of the same thing."""
-
-
-def fix_integers(matrix: Matrix, x: Array, *, free: npt.NDArray[np.bool_] | None = None) -> Matrix:
-    """Return the linear program in which the integers of ``x`` are fixed and their domains relaxed.
-
-    A mixed-integer program has no duals; this program has. Those in ``free`` may take fractions, so that what limits
-    them has a price at all.
-    """
-    fixed = matrix.integer if free is None else matrix.integer & ~free
-    value = np.round(x)
-    return replace(
-        matrix,
-        col_lower=np.where(fixed, value, matrix.col_lower),
-        col_upper=np.where(fixed, value, matrix.col_upper),
-        integer=np.zeros_like(matrix.integer),
-    )
 
 
 def polish(matrix: Matrix, answer: Answer, options: Options) -> Answer:

@@ -34,7 +34,7 @@ import scipy.sparse as sp
 from grid_opt.errors import SolverError
 from grid_opt.solve.highs import Answer, Options, Session, solve
 from grid_opt.solve.hour_sets import components, same_links
-from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers, part
+from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers, fix_integers, part
 
 T = TypeVar("T", bound=np.generic)
 
@@ -161,7 +161,7 @@ class Recourse:
             bound, nodes = max(bound, found.bound), nodes + found.nodes
             if found.x is None:
                 break
-            settled = self._settled(_with_whole(program, found.x), options.quietly(options.time_limit_s))
+            settled = self._settled(fix_integers(program, found.x), options.quietly(options.time_limit_s))
             if settled.objective < best.objective:
                 best, start = settled, settled.x
             missed = settled.objective - found.objective
@@ -388,14 +388,3 @@ class Recourse:
             row_upper=np.concatenate([master.row_upper, np.full(count, np.inf)]),
             rows=[*master.rows, *(f"cut of hours {k}" for k in sets.tolist())],
         )
-
-
-def _with_whole(program: Matrix, x: Array) -> Matrix:
-    """Return the linear program in which whole numbers are as in ``x``."""
-    value = np.round(x)
-    return replace(
-        program,
-        col_lower=np.where(program.integer, value, program.col_lower),
-        col_upper=np.where(program.integer, value, program.col_upper),
-        integer=np.zeros_like(program.integer),
-    )

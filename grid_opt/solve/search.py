@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from grid_opt.solve.budget import dense_budget, search_priced
-from grid_opt.solve.extract import fix_integers
 from grid_opt.solve.highs import Answer, Options, solve
 from grid_opt.solve.kernel import REPRICED, search_sites
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import UNPLACED
-from grid_opt.solve.standard_form import Array, Flags, Layout, Matrix, Numbers
+from grid_opt.solve.standard_form import Array, Flags, Layout, Matrix, Numbers, fix_integers
 
 _FIRST_SHARE = 0.8
 """Share of the asked gap that the first step may use; rounding thousands of systems takes less than the rest."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,22 @@ def part(matrix: Matrix, rows: Numbers, columns: Numbers) -> Matrix:
         integer=matrix.integer[columns],
         rows=[matrix.rows[i] for i in rows.tolist()],
         columns=[matrix.columns[j] for j in columns.tolist()],
+    )
+
+
+def fix_integers(matrix: Matrix, x: Array, *, free: npt.NDArray[np.bool_] | None = None) -> Matrix:
+    """Return the linear program in which the integers of ``x`` are fixed and their domains relaxed.
+
+    A mixed-integer program has no duals; this program has. Those in ``free`` may take fractions, so that what limits
+    them has a price at all.
+    """
+    fixed = matrix.integer if free is None else matrix.integer & ~free
+    value = np.round(x)
+    return replace(
+        matrix,
+        col_lower=np.where(fixed, value, matrix.col_lower),
+        col_upper=np.where(fixed, value, matrix.col_upper),
+        integer=np.zeros_like(matrix.integer),
     )
 
 
