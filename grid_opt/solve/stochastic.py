@@ -130,9 +130,7 @@ def join(
     hourly, counts = np.zeros(matrix.shape[1], dtype=bool), np.zeros(matrix.shape[1], dtype=bool)
     for part, mine in zip(parts, own, strict=True):
         found = layout(part.matrix, part.model)
-        where[mine], counts[mine] = found.places, part.counts
-        # The row of a tail adds up all hours of its scenario: none of them stands alone there.
-        hourly[mine] = found.hourly & (weight == 0.0)
+        where[mine], counts[mine], hourly[mine] = found.places, part.counts, found.hourly
     return Joint(matrix, parts, own, roots, Layout(where, hourly), counts)
 
 
