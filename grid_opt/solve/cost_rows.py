@@ -36,7 +36,7 @@ _SAME = 1e-9
 
 @dataclass(frozen=True)
 class Costs:
-    """What every column of hours costs, which row adds it up, and by row: which way, and how the objective weighs it."""
+    """What every column of hours costs and which row adds it up; by row: which way, and how the objective weighs it."""
 
     own: Array
     row: Numbers

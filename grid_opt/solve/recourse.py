@@ -201,6 +201,11 @@ class Recourse:
         true[stay + hours.sets] = np.where(lacking, np.inf, x[stay + hours.sets] + np.maximum(missed, 0.0))
         return true, not lacking.any() and float(np.maximum(missed, 0.0).sum()) <= enough
 
+    def learn(self, x: Array) -> None:
+        """Add the cuts of all hours at a solution of the program that hours were left out of, or of one alike."""
+        hours = self._at(x[self.kept[: self._stay]])
+        self._append(hours, np.ones(len(hours.sets), dtype=bool))
+
     def complete(self, x: Array) -> Array:
         """Return a solution of the whole for one of the program with cuts: with its hours."""
         whole = np.zeros(self._given.shape[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,18 +10,27 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from grid_opt.formulation.extensive import Extensive, Scenario, Shares, build_extensive, choices_of, release
 from grid_opt.plan.first_stage import KINDS, ROOTS, FirstStage, kinds_of
 from grid_opt.solve.extract import counted, layout
-from grid_opt.solve.highs import Answer, Options
+from grid_opt.solve.highs import Answer, Options, solve
+from grid_opt.solve.kernel import search_sites
+from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import UNPLACED
 from grid_opt.solve.search import search
-from grid_opt.solve.standard_form import Array, Layout, Matrix, Numbers, to_matrix
+from grid_opt.solve.standard_form import Array, Layout, Matrix, Numbers, fix_integers, to_matrix
 from grid_opt.solve.tighten import tightened
 
 _NOTHING = 1e-6
 """MW below which nothing is requested, ordered or signed."""
+_PER_SITE = 30.0
+"""MW that a campus or a study too many or too few counts as, where the nearest first stage is looked for."""
+_NEAR_S, _NEAR_GAP = 30.0, 0.1
+"""Longest search for it, and its gap: it is only told."""
+_OFF = 0.05
+"""Least difference in MW, or in campuses, that is told."""
 
 
 class Part:
@@ -64,6 +74,13 @@ class Part:
                 lower[column] = max(lower[column], min(share * wanted, upper[column]))
         return replace(self.matrix, col_lower=lower, col_upper=upper)
 
+    def keeps(self, first: FirstStage, x: Array) -> bool:
+        """Return whether a plan of the scenario does what ``first`` says."""
+        program = self.keeping(first)
+        over = np.maximum(program.col_lower - x, x - program.col_upper)
+        chosen = [c for kind, mine in self.columns.items() if kind in first for c in mine.values()]
+        return not chosen or float(over[chosen].max()) <= _NOTHING
+
     def recourse(
         self,
         first: FirstStage,
@@ -74,6 +91,42 @@ class Part:
         """Plan the scenario with what was chosen ahead; return the program of that, and its answer."""
         program = self.keeping(first)
         return program, search(tightened(program), self.counts, None, options, stage, known)
+
+    def in_the_way(self, first: FirstStage, options: Options) -> list[tuple[str, str, float, float]]:
+        """Return what plans of the scenario must do otherwise: kind, label, as decided ahead, and as they can at best.
+
+        It is how the plan nearest to ``first`` differs from it, in MW; empty where none was found in a short time.
+        """
+        kept, count = self.keeping(first), self.matrix.shape[1]
+        chosen = np.array(sorted(c for kind, mine in self.columns.items() if kind in first for c in mine.values()))
+        pick = sp.csr_array((np.ones(len(chosen)), (np.arange(len(chosen)), chosen)), shape=(len(chosen), count))
+        off = sp.eye_array(len(chosen), format="csr")
+        size = np.where(self.matrix.integer[chosen], _PER_SITE, 1.0)
+        none, free = np.zeros(len(chosen)), np.full(len(chosen), np.inf)
+        entries = [[self.matrix.rows_matrix, None, None], [pick, off, None], [pick, None, -off]]
+        names = [f"decided ahead {c}" for c in chosen.tolist()]
+        near = Matrix(
+            cost=np.concatenate([np.zeros(count), size, size]),
+            offset=1.0,
+            rows_matrix=sp.csr_array(sp.block_array(entries, format="csr")),
+            row_lower=np.concatenate([self.matrix.row_lower, kept.col_lower[chosen], -free]),
+            row_upper=np.concatenate([self.matrix.row_upper, free, kept.col_upper[chosen]]),
+            col_lower=np.concatenate([self.matrix.col_lower, none, none]),
+            col_upper=np.concatenate([self.matrix.col_upper, free, free]),
+            integer=np.concatenate([self.matrix.integer & ~self.counts, none > 0, none > 0]),
+            rows=[*self.matrix.rows, *names, *names],
+            columns=[*self.matrix.columns, *names, *names],
+        )
+        x = solve(tightened(near), replace(options.quietly(_NEAR_S), gap=_NEAR_GAP, stop=options.stop)).x
+        if x is None:
+            return []
+        moved = np.maximum(kept.col_lower - x[:count], x[:count] - kept.col_upper) > _OFF
+        return [
+            (kind, label, first.get(kind, label), float(x[column]))
+            for kind, mine in self.columns.items()
+            for label, column in mine.items()
+            if kind in first and moved[column]
+        ]
 
 
 @dataclass(frozen=True)
@@ -141,10 +194,47 @@ def solve_joint(
     known: Array | None = None,
     *,
     by_region: bool = False,
+    seen: Array | None = None,
 ) -> Answer:
-    """Search for the best plan of all scenarios at once."""
-    how = joint.layout if by_region else None
-    return search(tightened(joint.matrix), joint.counts, how, options, stage, known)
+    """Search for the best plan of all scenarios at once.
+
+    With ``by_region`` the hours are left out and regions are the parts; systems and whatever else is counted in large
+    numbers may then be fractions in the answer: what is decided ahead follows from it, and each scenario with that is
+    planned by itself. Its bound holds for whole ones, too.
+
+    Args:
+        joint: the program of all scenarios.
+        options: asked gap, limit of time, listener.
+        stage: hears what is done next.
+        known: a plan to begin with, of which the whole numbers are kept.
+        by_region: take the program apart.
+        seen: a plan of the scenarios, each by itself, with a first stage in common or none: what its hours cost is
+            known from the start.
+
+    Raises:
+        SolverError: HiGHS failed, or an answer of its does not satisfy the program.
+    """
+    program = tightened(joint.matrix)
+    if not by_region:
+        return search(program, joint.counts, None, options, stage, known)
+    began, options = time.monotonic(), replace(options, interior=True)
+    recourse = Recourse(program, joint.layout.hourly, options)
+    for one in (seen, known):
+        if one is not None:
+            recourse.learn(one)
+    master = recourse.master
+    fractions = replace(master, integer=master.integer & ~recourse.joined(joint.counts, False))
+    start = None
+    if known is not None:
+        stage("what is known, as a plan of all scenarios")
+        fixed = fix_integers(fractions, recourse.joined(known, 0.0))
+        start = recourse.solve(fixed, options.quietly(options.time_limit_s))
+    spent = time.monotonic() - began
+    left = replace(options, time_limit_s=max(1.0, options.time_limit_s - spent))
+    places = recourse.joined(joint.layout.places, UNPLACED)
+    answer = search_sites(recourse.with_cuts(fractions), places, left, stage, start=start, recourse=recourse)
+    x = None if answer.x is None else recourse.complete(answer.x)
+    return replace(answer, x=x, row_dual=None, reduced_cost=None, seconds=answer.seconds + spent)
 
 
 def numbered(matrix: Matrix) -> dict[int, int]:

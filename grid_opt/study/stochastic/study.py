@@ -141,7 +141,7 @@ def replay(
                     fix="name the case of the plan with --case, or set its horizon and regions in [base]",
                 )  # fmt: skip
         conduct = Conduct(ready, folder, log, stop)
-        kept = conduct.keep(first_stage_of(given, study.first_stage), REPLAYED)
+        kept = conduct.keep(Path(plan).name, first_stage_of(given, study.first_stage), REPLAYED)
         costs, bounds = costs_of(kept, list(kept))
         measure, every = conduct.measure, all(map(math.isfinite, costs))
         done = [one for one in kept.values() if isinstance(one, Done)]
