@@ -14,9 +14,12 @@ from grid_opt.formulation.extensive import Scenario, delivered, granted, print_r
 from grid_opt.formulation.model import build_model
 from grid_opt.plan.first_stage import FirstStage, first_stage_of
 from grid_opt.solve import mpi_sppy
-from grid_opt.solve.highs import solve
+from grid_opt.solve.highs import audit, solve
+from grid_opt.solve.kernel import REPRICED
 from grid_opt.solve.standard_form import to_matrix
+from grid_opt.solve.stochastic import solve_joint
 from grid_opt.study.stochastic.measure import Measure
+from grid_opt.study.stochastic.tries import Tries
 from grid_opt.verify.risk import RISK_CHECKS
 from tests.tiny import solve_tiny
 from tests.tiny_menu import Offer, menu_case, menu_world
@@ -204,3 +207,57 @@ def test_mpi_sppy_finds_the_same(worlds: dict[str, xr.Dataset], solved: dict[flo
     assert hedged.bound <= solved[0.0][0] * (1 + NEAR)
     costs = program.costs(FirstStage({"sites": {r: float(np.round(v)) for r, v in hedged.first.of["sites"].items()}}))
     assert program.measure.expected(costs) >= solved[0.0][0] * (1 - NEAR)
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_region_by_region_with_the_hours_left_out_the_optimum_is_the_same(
+    weight: float, program: Risky, solved: dict[float, Any]
+) -> None:
+    joint = replace(program, weight=weight).joined()
+    seen = joint.whole_of([part.recourse(FirstStage(), EXACT)[1].x for part in program.parts])
+    answer = solve_joint(joint, EXACT, lambda text: None, by_region=True, seen=seen)
+    assert answer.x is not None and answer.status == "optimal"
+    assert answer.objective == pytest.approx(solved[weight][0], rel=NEAR)
+    assert answer.bound <= solved[weight][0] * (1 + NEAR)
+    assert audit(joint.matrix, answer.x) == pytest.approx(answer.objective, rel=NEAR)
+
+
+def test_a_search_begins_with_a_plan_of_all_that_is_known(program: Risky, solved: dict[float, Any]) -> None:
+    joint = replace(program, weight=0.5).joined()
+    plans = [part.recourse(solved[0.5][1], EXACT)[1].x for part in program.parts]
+    told: list[str] = []
+    loose = replace(EXACT, gap=0.2)
+    answer = solve_joint(joint, loose, told.append, joint.whole_of(plans), by_region=True)
+    assert answer.objective == pytest.approx(solved[0.5][0], rel=NEAR) and answer.detail == REPRICED
+
+
+def test_what_stands_in_the_way_of_a_first_stage_are_the_fewest_campuses_it_lacks(
+    program: Risky, enumerated: list[tuple[FirstStage, list[float]]]
+) -> None:
+    nothing = FirstStage({"sites": dict.fromkeys(enumerated[0][0].of["sites"], 0.0)})
+    for number, part in enumerate(program.parts):
+        can = [sum(first.of["sites"].values()) for first, costs in enumerated if np.isfinite(costs[number])]
+        off = part.in_the_way(nothing, EXACT)
+        assert len(off) == min(can) > 0
+        assert {(kind, decided, there) for kind, _, decided, there in off} == {("sites", 0.0, 1.0)}
+
+
+def test_tries_weigh_what_enumeration_does_and_give_up_where_another_is_better(
+    program: Risky, enumerated: list[tuple[FirstStage, list[float]]]
+) -> None:
+    measure = replace(program, weight=0.5).measure
+    parts = {part.name: part for part in program.parts}
+    alone = {name: part.recourse(FirstStage(), EXACT)[1] for name, part in parts.items()}
+    tries = Tries(parts, measure, alone, lambda name: EXACT, lambda text: None)
+    best = min(measure(costs) for _, costs in enumerated)
+    for first, costs in enumerated:
+        tried = tries.of("one", first)
+        assert (
+            tried.weighed == pytest.approx(measure(costs), rel=NEAR) or not np.isfinite([tried.weighed, *costs]).all()
+        )
+        assert set(tried.refused) == {name for name, cost in zip(parts, costs, strict=True) if not np.isfinite(cost)}
+        assert all("campus in" in one.reason and one.infeasible for one in tried.refused.values())
+        again = tries.of("one", first, below=best, every=False)
+        assert not np.isfinite(again.weighed) or again.weighed <= best * (1 + NEAR)
+    given_up = tries.of("one", enumerated[-1][0], below=0.5 * best, every=False)
+    assert not given_up.solved and given_up.told()["given_up"] and given_up.told()["objective_musd"] is None

@@ -161,18 +161,5 @@ def families(matrix: Matrix) -> list[str]:
 
 def submatrix(matrix: Matrix, keep: npt.NDArray[np.bool_]) -> tuple[Matrix, npt.NDArray[np.int64]]:
     """Return the rows where ``keep`` holds with the columns that they use, costs zero, and those columns' numbers."""
-    rows = matrix.rows_matrix[keep]
-    used = np.unique(rows.indices).astype(np.int64)
-    part = Matrix(
-        cost=np.zeros(len(used)),
-        offset=0.0,
-        rows_matrix=sp.csr_array(rows[:, used]),
-        row_lower=matrix.row_lower[keep],
-        row_upper=matrix.row_upper[keep],
-        col_lower=matrix.col_lower[used],
-        col_upper=matrix.col_upper[used],
-        integer=matrix.integer[used],
-        rows=[row for row, flag in zip(matrix.rows, keep, strict=True) if flag],
-        columns=[matrix.columns[j] for j in used],
-    )
-    return part, used
+    used = np.unique(matrix.rows_matrix[keep].indices).astype(np.int64)
+    return replace(part(matrix, np.flatnonzero(keep), used), cost=np.zeros(len(used))), used

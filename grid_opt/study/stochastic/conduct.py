@@ -31,6 +31,7 @@ from grid_opt.inputs.geography import outline_rings
 from grid_opt.plan.first_stage import FirstStage, first_stage_of
 from grid_opt.plan.geometry import Outlines
 from grid_opt.plan.io import open_plan, write_plan
+from grid_opt.plan.stochastic import SEARCH
 from grid_opt.plan.summary import summarize
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.extract import polish
@@ -58,8 +59,6 @@ PLAN = "plan.nc"
 WAITS, KEPT, PLANS, REFERENCE = "wait_and_see", "reference_kept", "scenarios", "reference"
 """Folders of the plans: each scenario by itself, with the reference's first stage, with the stochastic one; and that
 of the reference."""
-SEARCH = "the search"
-"""Whose first stage it is that was found for all scenarios at once."""
 
 
 @dataclass(frozen=True)

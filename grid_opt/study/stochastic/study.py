@@ -18,7 +18,7 @@ from grid_opt.plan.first_stage import first_stage_of
 from grid_opt.plan.io import digest, open_plan
 from grid_opt.plan.stochastic import FILE
 from grid_opt.report.risk_html import write_risk_report
-from grid_opt.solve.highs import interruptible
+from grid_opt.study.folder import held
 from grid_opt.study.progress import Listener, Log
 from grid_opt.study.stochastic.conduct import PLAN, Conduct, Done, costs_of
 from grid_opt.study.stochastic.loading import Ready, load_study, prepare
@@ -26,7 +26,6 @@ from grid_opt.study.stochastic.results import dataset, exit_code, summary_of, ta
 from grid_opt.study.sweeps.cube import write_cube
 from grid_opt.study.sweeps.loading import flatten
 from grid_opt.study.sweeps.lock import FILE as LOCK
-from grid_opt.study.sweeps.lock import locked
 from grid_opt.study.sweeps.schema import Change
 from grid_opt.verify import verify
 from grid_opt.verify.risk import verify_stochastic
@@ -192,20 +191,14 @@ def _at_work(folder: Path) -> Iterator[Event]:
     Raises:
         InputError: the folder holds something else, or another study is at work in it.
     """
-    if folder.exists() and not (folder / LOCK).exists() and any(folder.iterdir()):
-        raise InputError(
-            "this folder is not empty, and holds no study", file=folder, expected="a new or an empty folder",
-            fix="give another folder with --out",
-        )  # fmt: skip
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with locked(folder), interruptible() as stop:
+        with held(folder) as stop:
             yield stop
     finally:
-        if folder in made and {path.name for path in folder.iterdir()} <= {LOCK, TABLES}:
+        if folder in made and folder.exists() and {path.name for path in folder.iterdir()} <= {LOCK, TABLES}:
             shutil.rmtree(folder / TABLES, ignore_errors=True)
             (folder / LOCK).unlink(missing_ok=True)
         for path in made:
-            if not any(path.iterdir()):
+            if path.exists() and not any(path.iterdir()):
                 path.rmdir()
