@@ -120,6 +120,35 @@ def test_a_plan_replayed_in_its_own_scenarios_costs_what_it_did(
     assert json.loads((tmp_path / "replay" / "replay.json").read_text(encoding="utf-8")) == found
 
 
+def test_a_plan_is_replayed_on_hours_of_another_year(
+    ran: tuple[Path, dict[str, Any]], root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hours = root.parent / "shared" / "data" / "derived" / "region_hourly_z90.nc"
+    if not hours.is_file():
+        pytest.skip(f"real hours are not at hand: {hours.name}")
+    folder, summary = ran
+    monkeypatch.setattr(loading, "check_effects", lambda *_: None)
+    plan = folder / "scenarios" / "dear" / "plan.nc"
+    found = studies.replay(plan, folder / "study.toml", hours=hours, out=tmp_path / "replay")
+    assert found["exit_code"] == 0, "all scenarios can keep it, and every plan is verified"
+    kept = open_plan(tmp_path / "replay" / "replayed" / "dear" / "plan.nc")
+    given = open_plan(plan)
+    assert hours.name in json.loads(kept.attrs["inputs_sha256"])
+    assert not np.allclose(kept["price"], given["price"])
+    assert (kept["site"].isel(quarter=-1) == given["site"].isel(quarter=-1)).all()
+    assert found["expected_cost_musd"] != pytest.approx(summary["expected_cost_musd"], rel=1e-4)
+
+
+def test_what_a_command_asks_for_goes_before_the_base_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "two.toml").write_text(STUDY_TOML, encoding="utf-8")
+    asked = ["demand.targets_mw={ 2026Q4 = 10.0, 2027Q4 = 40.0 }", "regions.include=['TX_N', 'GA_N']"]
+    ready = loading.prepare(tmp_path / "two.toml", tmp_path / "tables", lambda text: None, asked)
+    for one in ready.futures.values():
+        assert dict(one.case.demand.targets_mw) == {"2026Q4": 10.0, "2027Q4": 40.0}
+        assert not one.case.tariffs.charge, "what was not asked for is as the file says"
+        assert list(one.case.regions.include) == ["TX_N", "GA_N"]
+
+
 def _evidence(folder: Path) -> Evidence:
     """Return the study as the checks see it, with equipment and contracts that it has not, in all plans alike."""
     table = open_stochastic(folder)
