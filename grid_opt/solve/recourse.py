@@ -38,7 +38,7 @@ from grid_opt.errors import SolverError
 from grid_opt.solve.cost_rows import MIXED, costs_of, tails, with_costs
 from grid_opt.solve.highs import Answer, Options, Session, solve
 from grid_opt.solve.hour_sets import components, same_links
-from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers, fix_integers, part
+from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers, fix_integers, part, slackened
 
 T = TypeVar("T", bound=np.generic)
 
@@ -344,20 +344,11 @@ class Recourse:
     def _least_lack(self, sets: Numbers, moved: Array, x: Array, lack: Array, price: Array) -> None:
         """Solve some sets with rows broken by the least sum."""
         rows, columns, program = self._program(sets, moved)
-        count, one = len(rows), sp.eye_array(len(rows), format="csr")
-        elastic = replace(
-            program,
-            cost=np.concatenate([np.zeros(len(columns)), np.ones(2 * count)]),
-            rows_matrix=sp.csr_array(sp.hstack([program.rows_matrix, one, -one], format="csr")),
-            col_lower=np.concatenate([program.col_lower, np.zeros(2 * count)]),
-            col_upper=np.concatenate([program.col_upper, np.full(2 * count, np.inf)]),
-            integer=np.zeros(len(columns) + 2 * count, dtype=bool),
-            columns=[*program.columns, *rows.tolist(), *rows.tolist()],
-        )
+        elastic = slackened(program, np.arange(len(rows)), np.ones(len(rows)))
         answer = solve(elastic, self._options)
         if answer.status != "optimal" or answer.x is None or answer.row_dual is None:
             raise SolverError(f"what hours lack was not found: HiGHS ended with {answer.detail!r}")
-        broken = answer.x[len(columns) :].reshape(2, count).sum(axis=0)
+        broken = answer.x[len(columns) :].reshape(2, len(rows)).sum(axis=0)
         size = np.bincount(self._of_row[rows], np.abs(moved[rows]), minlength=self.sets)
         x[columns], price[rows] = answer.x[: len(columns)], np.clip(answer.row_dual, -1.0, 1.0)
         lack[sets] = (np.bincount(self._of_row[rows], broken, minlength=self.sets) / (1.0 + size))[sets]

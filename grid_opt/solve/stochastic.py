@@ -20,7 +20,7 @@ from grid_opt.solve.kernel import search_sites
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import UNPLACED
 from grid_opt.solve.search import search
-from grid_opt.solve.standard_form import Array, Layout, Matrix, Numbers, fix_integers, to_matrix
+from grid_opt.solve.standard_form import Array, Layout, Matrix, Numbers, fix_integers, slackened, to_matrix
 from grid_opt.solve.tighten import tightened
 
 _NOTHING = 1e-6
@@ -97,30 +97,25 @@ class Part:
 
         It is how the plan nearest to ``first`` differs from it, in MW; empty where none was found in a short time.
         """
-        kept, count = self.keeping(first), self.matrix.shape[1]
+        kept, (height, width) = self.keeping(first), self.matrix.shape
         chosen = np.array(sorted(c for kind, mine in self.columns.items() if kind in first for c in mine.values()))
-        pick = sp.csr_array((np.ones(len(chosen)), (np.arange(len(chosen)), chosen)), shape=(len(chosen), count))
-        off = sp.eye_array(len(chosen), format="csr")
-        size = np.where(self.matrix.integer[chosen], _PER_SITE, 1.0)
-        none, free = np.zeros(len(chosen)), np.full(len(chosen), np.inf)
-        entries = [[self.matrix.rows_matrix, None, None], [pick, off, None], [pick, None, -off]]
-        names = [f"decided ahead {c}" for c in chosen.tolist()]
-        near = Matrix(
-            cost=np.concatenate([np.zeros(count), size, size]),
-            offset=1.0,
-            rows_matrix=sp.csr_array(sp.block_array(entries, format="csr")),
-            row_lower=np.concatenate([self.matrix.row_lower, kept.col_lower[chosen], -free]),
-            row_upper=np.concatenate([self.matrix.row_upper, free, kept.col_upper[chosen]]),
-            col_lower=np.concatenate([self.matrix.col_lower, none, none]),
-            col_upper=np.concatenate([self.matrix.col_upper, free, free]),
-            integer=np.concatenate([self.matrix.integer & ~self.counts, none > 0, none > 0]),
-            rows=[*self.matrix.rows, *names, *names],
-            columns=[*self.matrix.columns, *names, *names],
+        count = len(chosen)
+        pick = sp.csr_array((np.ones(count), (np.arange(count), chosen)), shape=(count, width))
+        bound = replace(
+            self.matrix,
+            rows_matrix=sp.csr_array(sp.vstack([self.matrix.rows_matrix, pick], format="csr")),
+            row_lower=np.concatenate([self.matrix.row_lower, kept.col_lower[chosen]]),
+            row_upper=np.concatenate([self.matrix.row_upper, kept.col_upper[chosen]]),
+            integer=self.matrix.integer & ~self.counts,
+            rows=[*self.matrix.rows, *(f"decided ahead {c}" for c in chosen.tolist())],
         )
+        weight = np.where(self.matrix.integer[chosen], _PER_SITE, 1.0)
+        # An offset, so that the gap is one of something.
+        near = replace(slackened(bound, height + np.arange(count), weight), offset=1.0)
         x = solve(tightened(near), replace(options.quietly(_NEAR_S), gap=_NEAR_GAP, stop=options.stop)).x
         if x is None:
             return []
-        moved = np.maximum(kept.col_lower - x[:count], x[:count] - kept.col_upper) > _OFF
+        moved = np.maximum(kept.col_lower - x[:width], x[:width] - kept.col_upper) > _OFF
         return [
             (kind, label, first.get(kind, label), float(x[column]))
             for kind, mine in self.columns.items()
