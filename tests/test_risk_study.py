@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,8 @@ from grid_opt.config import Case, load_case, with_overrides
 from grid_opt.errors import InputError
 from grid_opt.plan.io import digest, open_plan
 from grid_opt.plan.stochastic import FILE, open_stochastic
-from grid_opt.study.stochastic import loading
+from grid_opt.study.progress import Log
+from grid_opt.study.stochastic import conduct, loading
 from grid_opt.study.stochastic import study as studies
 from grid_opt.study.stochastic.loading import World, _refuse_unlike, bundled_studies, load_study
 from grid_opt.study.stochastic.mean import mean_case
@@ -118,6 +121,40 @@ def test_a_plan_replayed_in_its_own_scenarios_costs_what_it_did(
         assert row["cost_musd"] == pytest.approx(before["cost_musd"], rel=2e-5)  # the gap of the bundled case
     assert found["objective_musd"] == pytest.approx(summary["objective_musd"], rel=2e-5)
     assert json.loads((tmp_path / "replay" / "replay.json").read_text(encoding="utf-8")) == found
+
+
+def test_a_study_given_again_keeps_the_plans_of_its_scenarios_and_no_others(
+    ran: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder, _ = ran
+    monkeypatch.setattr(loading, "check_effects", lambda *_: None)
+    monkeypatch.setattr(conduct, "plan_case", _not_again)
+    shutil.copytree(folder / "wait_and_see", tmp_path / "out" / "wait_and_see")
+    study = folder.parent / "two.toml"
+
+    def at_work(*overrides: str) -> conduct.Conduct:
+        ready = loading.prepare(study, folder / "tables", lambda text: None, overrides)
+        return conduct.Conduct(ready, tmp_path / "out", Log(None), Event())
+
+    again = at_work()
+    again.wait_and_see()
+    table = open_stochastic(folder)
+    costs = [again.found.waits[str(name)].cost for name in table["scenario"].values]
+    np.testing.assert_array_equal(costs, table["wait_and_see"].values)
+    with pytest.raises(PlannedAgainError):
+        at_work("energy.basis_scale=1.1").wait_and_see()
+    plan = tmp_path / "out" / "wait_and_see" / "as_planned" / "plan.nc"
+    plan.write_bytes(plan.read_bytes()[:-4000])
+    with pytest.raises(PlannedAgainError):
+        at_work().wait_and_see()
+
+
+class PlannedAgainError(Exception):
+    """Say that something was planned that need not be."""
+
+
+def _not_again(*_: Any) -> None:
+    raise PlannedAgainError
 
 
 def test_a_plan_is_replayed_on_hours_of_another_year(

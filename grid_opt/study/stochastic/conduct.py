@@ -24,7 +24,7 @@ import xarray as xr
 
 from grid_opt.atomic import write_text
 from grid_opt.config import Case
-from grid_opt.errors import ExitCode, InfeasibleError, InterruptedRunError, SolverError
+from grid_opt.errors import ExitCode, InfeasibleError, InputError, InterruptedRunError, SolverError
 from grid_opt.formulation.extensive import Scenario, delivered, granted
 from grid_opt.formulation.model import build_model
 from grid_opt.inputs.geography import outline_rings
@@ -59,6 +59,10 @@ PLAN = "plan.nc"
 WAITS, KEPT, PLANS, REFERENCE = "wait_and_see", "reference_kept", "scenarios", "reference"
 """Folders of the plans: each scenario by itself, with the reference's first stage, with the stochastic one; and that
 of the reference."""
+
+
+_ORIGIN = ("case_toml", "inputs_sha256", "versions")
+"""What tells that a plan would be made the same way again."""
 
 
 @dataclass(frozen=True)
@@ -273,12 +277,36 @@ class Conduct:
         return tried
 
     def _planned(self, one: World, folder: Path, known: xr.Dataset | None, name: str) -> Done:
+        before = self._from_before(one, folder)
+        if before is not None:
+            self.log.stage("planned before, and kept as it is")
+            return before
         try:
             planned = plan_case(one.case, one.world, self._hashes(one.case), self.log, self.stop, known)
         except InfeasibleError as error:
             raise InfeasibleError(f"the scenario {name} has no plan, whatever is decided ahead.\n{error}") from error
         self._go_on()
         return self._keep_plan(planned, folder)
+
+    def _from_before(self, one: World, folder: Path) -> Done | None:
+        """Return the plan that an interrupted study left in its folder, where it is of the same case and world.
+
+        The file's own checksums tell a damaged one. What is weighed is no part of a case, so that a study with
+        another weight or other probabilities keeps these plans, too.
+        """
+        if not (folder / PLAN).is_file():
+            return None
+        try:
+            plan = open_plan(folder / PLAN)
+        except InputError:
+            return None
+        cost, bound = float(plan.attrs.get("objective", math.nan)), float(plan.attrs.get("bound", math.nan))
+        made = provenance(one.case, Answer("feasible", ""), self._hashes(one.case))
+        alike = all(plan.attrs.get(key) == made[key] for key in _ORIGIN)
+        alike = alike and all(name in plan and plan[name].equals(array) for name, array in one.world.items())
+        if not alike or not math.isfinite(cost - bound):
+            return None
+        return Done(plan, cost, bound, relative_gap(cost, bound) <= one.case.solve.gap)
 
     def _write(self, name: str, program: Matrix, answer: Answer, folder: str) -> Done:
         """Label and write the plan of a scenario with a given first stage."""
