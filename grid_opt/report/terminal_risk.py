@@ -83,20 +83,20 @@ def lines(found: Mapping[str, Any]) -> list[str]:
 
 
 def _best_of_one(found: Mapping[str, Any]) -> list[str]:
-    """Say what the best first stage comes to that a plan for one future decides and all scenarios can keep."""
-    tries = [one for one in found["tries"] if one["whose"] not in (found["reference"], SEARCH)]
-    kept = [one for one in tries if one["objective_musd"] is not None]
+    """Say what the best plan of all comes to in which one scenario leads, and which cannot lead."""
+    tries = [one for one in found["tries"][1:] if one["whose"] != SEARCH]  # the first is the reference's
+    led = [one for one in tries if one["objective_musd"] is not None]
     told = []
-    if kept:
-        best = min(kept, key=lambda one: float(one["objective_musd"]))
+    if led:
+        best = min(led, key=lambda one: float(one["objective_musd"]))
         more = best["objective_musd"] - found["objective_musd"]
         told.append(
-            f"What {best['whose']} by itself decides ahead can be kept in all, and comes to "
+            f"Where {best['whose']} decides as if it were known and the others follow, it comes to "
             f"{musd(best['objective_musd'])}: {musd(more)} million USD more than the plan for all."
         )
-    refused = [f"{one['whose']} (not in {', '.join(one['refused'])})" for one in tries if one["refused"]]
+    refused = [f"{one['whose']} ({', '.join(one['refused'])})" for one in tries if one["refused"]]
     if refused:
-        told.append(f"What one of these decides by itself cannot be kept in all: {'; '.join(refused)}.")
+        told.append(f"Scenarios that others cannot follow, and who cannot: {'; '.join(refused)}.")
     return told
 
 

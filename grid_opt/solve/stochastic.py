@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from grid_opt.formulation.extensive import Extensive, Scenario, Shares, build_extensive, choices_of, release
-from grid_opt.plan.first_stage import KINDS, ROOTS, FirstStage, kinds_of
+from grid_opt.plan.first_stage import KINDS, ROOTS, FirstStage, Room, kinds_of
 from grid_opt.solve.extract import counted, layout
 from grid_opt.solve.highs import Answer, Options, solve
 from grid_opt.solve.kernel import search_sites
@@ -58,28 +58,48 @@ class Part:
 
     def keeping(self, first: FirstStage) -> Matrix:
         """Return the program in which what is chosen ahead is what ``first`` says of it."""
+        exact = {
+            kind: {label: (first.get(kind, label), first.get(kind, label)) for label in columns}
+            for kind, columns in self.columns.items()
+            if kind in first
+        }
+        return self.within(Room(exact))
+
+    def within(self, room: Room) -> Matrix:
+        """Return the program in which something within the ``room`` left can have been chosen ahead."""
         lower, upper = self.matrix.col_lower.copy(), self.matrix.col_upper.copy()
-        for kind, columns in self.columns.items():
-            if kind not in first:
-                continue
-            shares = self.shares.get(kind)
-            for label, column in columns.items():
-                wanted = first.get(kind, label)
-                if self.matrix.integer[column]:
-                    lower[column] = upper[column] = round(wanted)
-                    continue
-                wanted = 0.0 if wanted < _NOTHING else wanted
-                share = 1.0 if shares is None else shares[label]
-                upper[column] = min(upper[column], wanted)
-                lower[column] = max(lower[column], min(share * wanted, upper[column]))
+        for kind, label, column in self._chosen():
+            least, most = (0.0 if end < _NOTHING else end for end in room.get(kind, label))
+            if self.matrix.integer[column]:
+                least, most = round(least), most if np.isinf(most) else round(most)
+            upper[column] = min(upper[column], most)
+            lower[column] = max(lower[column], min(self._share(kind, label) * least, upper[column]))
         return replace(self.matrix, col_lower=lower, col_upper=upper)
 
-    def keeps(self, first: FirstStage, x: Array) -> bool:
-        """Return whether a plan of the scenario does what ``first`` says."""
-        program = self.keeping(first)
+    def narrowed(self, room: Room, x: Array) -> Room:
+        """Return what of the room is left where the scenario does what its plan ``x`` does.
+
+        What it has of a request or an order is at most that, and at least the share of it that it can have.
+        """
+        found = {kind: dict(some) for kind, some in room.of.items()}
+        for kind, label, column in self._chosen():
+            least, most = room.get(kind, label)
+            has, share = (0.0 if x[column] < _NOTHING else float(x[column])), self._share(kind, label)
+            has = round(has) if self.matrix.integer[column] else has
+            least = max(least, has)
+            found.setdefault(kind, {})[label] = least, max(least, min(most, has / share if share > 0 else np.inf))
+        return Room(found)
+
+    def _chosen(self) -> Iterator[tuple[str, str, int]]:
+        return ((kind, label, column) for kind, mine in self.columns.items() for label, column in mine.items())
+
+    def _share(self, kind: str, label: str) -> float:
+        return self.shares[kind][label] if kind in self.shares else 1.0
+
+    def satisfies(self, program: Matrix, x: Array) -> bool:
+        """Return whether a plan of the scenario chooses ahead what a program with closer bounds allows."""
         over = np.maximum(program.col_lower - x, x - program.col_upper)
-        chosen = [c for kind, mine in self.columns.items() if kind in first for c in mine.values()]
-        return not chosen or float(over[chosen].max()) <= _NOTHING
+        return float(max((over[column] for _, _, column in self._chosen()), default=0.0)) <= _NOTHING
 
     def recourse(
         self,
@@ -90,7 +110,17 @@ class Part:
     ) -> tuple[Matrix, Answer]:
         """Plan the scenario with what was chosen ahead; return the program of that, and its answer."""
         program = self.keeping(first)
-        return program, search(tightened(program), self.counts, None, options, stage, known)
+        return program, self.solve(program, options, stage, known)
+
+    def solve(
+        self,
+        program: Matrix,
+        options: Options,
+        stage: Callable[[str], None] = lambda text: None,
+        known: Array | None = None,
+    ) -> Answer:
+        """Solve the program of the scenario with some of its bounds closer."""
+        return search(tightened(program), self.counts, None, options, stage, known)
 
     def in_the_way(self, first: FirstStage, options: Options) -> list[tuple[str, str, float, float]]:
         """Return what plans of the scenario must do otherwise: kind, label, as decided ahead, and as they can at best.

@@ -3,8 +3,9 @@
 1. *Wait and see*: each scenario is planned by itself, as if it were known. No plan of all can cost less.
 2. The *reference*, the one future that a plan without scenarios is made for; then each scenario with the first stage of
    that plan kept. What that costs beyond the stochastic plan is what thinking in scenarios is worth.
-3. Each scenario with what every other one decides ahead by itself (:mod:`~grid_opt.study.stochastic.tries`). The best
-   of these first stages is a plan of all; where it is within the asked gap of the first step's bounds, it is the one.
+3. Each scenario leads once: it decides ahead as if it were known, and the others follow with what that leaves open
+   (:mod:`~grid_opt.study.stochastic.tries`). The best of these is a plan of all; where it is within the asked gap of
+   the first step's bounds, it is the one.
 4. Else all scenarios at once with one first stage, begun from there; then each scenario once more with that first
    stage, so that it is planned as well as it can be, whatever weight it has in the program of all.
 """
@@ -36,7 +37,7 @@ from grid_opt.plan.summary import summarize
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.extract import polish
 from grid_opt.solve.highs import Answer, Options, Status, relative_gap
-from grid_opt.solve.standard_form import Array, Matrix
+from grid_opt.solve.standard_form import Matrix
 from grid_opt.solve.start import numbers_of
 from grid_opt.solve.stochastic import Joint, Part, join, solve_joint
 from grid_opt.study.plan_case import (
@@ -168,7 +169,8 @@ class Conduct:
 
     def keep(self, whose: str, first: FirstStage, folder: str) -> dict[str, Done | Refused]:
         """Plan every scenario with a first stage that is given, and write the plans into a folder of that name."""
-        tried = self._tried(whose, first)
+        tried = self._tries().of(whose, first)
+        self._told(tried)
         self.found.tries.append(tried)
         return {
             name: tried.refused[name] if name in tried.refused else self._write(name, *tried.solved[name], folder)
@@ -217,18 +219,15 @@ class Conduct:
         return answer
 
     def _best_known(self) -> Try | None:
-        """Return the best of the first stages that one future decides by itself and all scenarios can keep.
+        """Return the best plan of all scenarios that is known without a search for all at once.
 
-        Where what the reference decides cannot be kept, the dearest scenario comes next: what does in the worst of them
-        may do in all.
+        The dearest scenario leads first: what does in the worst of them may do in all.
         """
-        tries = self.found.tries
+        tries, tried = self.found.tries, self._tries()
         for name in sorted(self.found.waits, key=lambda one: -self.found.waits[one].cost):
-            first = first_stage_of(self.found.waits[name].plan, self.stage)
-            if any(first.of == one.first.of for one in tries):
-                continue
             below = min((one.weighed for one in tries), default=math.inf)
-            tries.append(self._tried(name, first, below=below, every=False))
+            tries.append(tried.led_by(name, below))
+            self._told(tries[-1])
         best = min(tries, key=lambda one: one.weighed)
         return best if math.isfinite(best.weighed) else None
 
@@ -247,7 +246,9 @@ class Conduct:
             self.log.stage("no better first stage than the one to begin with was found in the time limit")
         else:
             begin = {name: joint.part_of(number, answer.x) for number, name in enumerate(self.parts)}
-            found = self._tried(SEARCH, joint.first_stage(answer.x), begin)
+            found = self._tries().of(SEARCH, joint.first_stage(answer.x), begin)
+            self._told(found)
+            self.found.tries.append(found)
             if best is None or found.weighed < best.weighed:
                 best = found
         assert best is not None
@@ -256,25 +257,17 @@ class Conduct:
             raise SolverError(f"{name} has a plan among all scenarios, but none was found by itself: {one.reason}")
         return best
 
-    def _tried(
-        self,
-        whose: str,
-        first: FirstStage,
-        begin: Mapping[str, Array] | None = None,
-        *,
-        below: float = math.inf,
-        every: bool = True,
-    ) -> Try:
-        """Plan the scenarios with a first stage, beginning with the plans of each by itself."""
+    def _tries(self) -> Tries:
         of = self.ready.futures
-        tries = Tries(self.parts, self.measure, self.waits, lambda name: self.options(of[name].case), self.log.stage)
-        tried = tries.of(whose, first, begin, below=below, every=every)
+        return Tries(self.parts, self.measure, self.waits, lambda name: self.options(of[name].case), self.log.stage)
+
+    def _told(self, tried: Try) -> None:
+        """Say what came of a try."""
         self._go_on()
         for name, one in tried.refused.items():
             self.log.stage(f"{name}: {one.reason}")
         if math.isfinite(tried.weighed):
-            self.log.stage(f"what {whose} decides ahead comes to {tried.weighed:,.6g} million USD")
-        return tried
+            self.log.stage(f"what {tried.whose} decides ahead comes to {tried.weighed:,.6g} million USD")
 
     def _planned(self, one: World, folder: Path, known: xr.Dataset | None, name: str) -> Done:
         before = self._from_before(one, folder)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from grid_opt.plan.first_stage import FirstStage
+from grid_opt.plan.first_stage import FirstStage, Room
 from grid_opt.solve.highs import Answer, Options, relative_gap
 from grid_opt.solve.standard_form import Array, Matrix
 from grid_opt.solve.stochastic import Part
@@ -75,64 +75,73 @@ class Tries:
         self.parts, self.measure, self.waits, self.options, self.stage = parts, measure, waits, options, stage
         self.proven = {name: waits[name].bound if name in waits else -math.inf for name in parts}
 
-    def of(
-        self,
-        whose: str,
-        first: FirstStage,
-        begin: Mapping[str, Array] | None = None,
-        *,
-        below: float = math.inf,
-        every: bool = True,
-    ) -> Try:
-        """Plan the scenarios with a first stage.
-
-        Unless ``every`` one is asked for, a scenario that cannot keep it ends the try, and so does a weighed cost that
-        will not be ``below`` another.
-        """
+    def of(self, whose: str, first: FirstStage, begin: Mapping[str, Array] | None = None) -> Try:
+        """Plan every scenario with a first stage."""
         solved: dict[str, Solved] = {}
         refused: dict[str, Refused] = {}
-        for name in self.parts if every else self._dearest_first():
-            costs = [solved[one][1].objective if one in solved else self.proven[one] for one in self.parts]
-            if not every and (refused or self.measure(costs) >= below):
-                break
+        for name, part in self.parts.items():
             self.stage(f"{name}, with what {whose} decides ahead")
-            program, answer = self._planned(name, first, None if begin is None else begin[name])
-            if answer.x is None:
-                refused[name] = self._why(name, first, answer)
-            else:
+            program = part.keeping(first)
+            answer = self._planned(name, program, None if begin is None else begin[name])
+            if answer.x is not None:
                 solved[name] = program, answer
+            elif answer.status == "infeasible":
+                refused[name] = Refused(self._why(name, first), infeasible=True)
+            else:
+                refused[name] = Refused(f"no plan was found: {answer.detail}", infeasible=False)
             if answer.interrupted:
                 break
-        done = len(solved) == len(self.parts)
-        weighed = self.measure([solved[name][1].objective for name in self.parts]) if done else math.inf
-        return Try(whose, first, {name: solved[name] for name in self.parts if name in solved}, refused, weighed)
+        return Try(whose, first, solved, refused, self._weighed(solved))
 
-    def _dearest_first(self) -> list[str]:
-        """Return the scenarios, those first that are likely to refuse."""
-        return sorted(self.parts, key=lambda name: -self.proven[name])
+    def led_by(self, leader: str, below: float) -> Try:
+        """Plan the scenarios one after the other, each with what those before it leave open of the first stage.
 
-    def _planned(self, name: str, first: FirstStage, begin: Array | None) -> Solved:
+        The ``leader`` decides ahead as if it were known; the others follow, the dearest first. A scenario that cannot
+        follow ends the try, and so does a weighed cost that will not be ``below`` another.
+        """
+        room, done = Room(), dict[str, Answer]()
+        refused: dict[str, Refused] = {}
+        for name in sorted(self.parts, key=lambda one: (one != leader, -self.proven[one])):
+            if self.measure([done[one].objective if one in done else self.proven[one] for one in self.parts]) >= below:
+                break
+            part = self.parts[name]
+            if done:
+                self.stage(f"{name}, with what {', '.join(done)} leave open")
+            answer = self._planned(name, part.within(room), None)
+            if answer.x is None:
+                why = "no plan does with what is left open" if answer.status == "infeasible" else answer.detail
+                refused[name] = Refused(why, infeasible=answer.status == "infeasible")
+                break
+            done[name], room = answer, part.narrowed(room, answer.x)
+        first = room.least()
+        solved = {name: (part.keeping(first), done[name]) for name, part in self.parts.items() if name in done}
+        return Try(leader, first, solved, refused, self._weighed(solved))
+
+    def _weighed(self, solved: Mapping[str, Solved]) -> float:
+        """Return what the plans of all scenarios weigh; infinite where one is missing."""
+        if len(solved) < len(self.parts):
+            return math.inf
+        return self.measure([solved[name][1].objective for name in self.parts])
+
+    def _planned(self, name: str, program: Matrix, begin: Array | None) -> Answer:
         part, options, wait = self.parts[name], self.options(name), self.waits.get(name)
-        if wait is not None and wait.x is not None and part.keeps(first, wait.x):
-            return part.keeping(first), wait
-        begin = begin if begin is not None or wait is None else wait.x
-        program, answer = part.recourse(first, options, known=begin)
+        if wait is not None and wait.x is not None and part.satisfies(program, wait.x):
+            return wait
+        answer = part.solve(program, options, known=wait.x if begin is None and wait is not None else begin)
         if answer.x is None:
-            return program, answer
+            return answer
         bound = min(max(answer.bound, self.proven[name]), answer.objective)
         close = relative_gap(answer.objective, bound) <= options.gap
-        return program, replace(answer, bound=bound, status="optimal" if close else answer.status)
+        return replace(answer, bound=bound, status="optimal" if close else answer.status)
 
-    def _why(self, name: str, first: FirstStage, answer: Answer) -> Refused:
-        if answer.status != "infeasible":
-            return Refused(f"no plan was found: {answer.detail}", infeasible=False)
+    def _why(self, name: str, first: FirstStage) -> str:
         off = self.parts[name].in_the_way(first, self.options(name))
         if not off:
-            return Refused("no plan keeps this first stage", infeasible=True)
+            return "no plan keeps this first stage"
         off.sort(key=lambda one: -abs(one[3] - one[2]))
         more = f", and {len(off) - _MOST_TOLD} more" if len(off) > _MOST_TOLD else ""
         told = "; ".join(_difference(*one) for one in off[:_MOST_TOLD])
-        return Refused(f"no plan keeps this first stage; the nearest has {told}{more}", infeasible=True)
+        return f"no plan keeps this first stage; the nearest has {told}{more}"
 
 
 def _difference(kind: str, label: str, decided: float, can: float) -> str:
