@@ -58,12 +58,17 @@ class Part:
 
     def keeping(self, first: FirstStage) -> Matrix:
         """Return the program in which what is chosen ahead is what ``first`` says of it."""
-        exact = {
-            kind: {label: (first.get(kind, label), first.get(kind, label)) for label in columns}
-            for kind, columns in self.columns.items()
-            if kind in first
-        }
-        return self.within(Room(exact))
+        return self.within(self.exactly(first))
+
+    def exactly(self, first: FirstStage) -> Room:
+        """Return the room that a first stage leaves to the scenario: none, of the kinds that it holds."""
+        return Room(
+            {
+                kind: {label: (first.get(kind, label), first.get(kind, label)) for label in columns}
+                for kind, columns in self.columns.items()
+                if kind in first
+            }
+        )
 
     def within(self, room: Room) -> Matrix:
         """Return the program in which something within the ``room`` left can have been chosen ahead."""
@@ -122,13 +127,13 @@ class Part:
         """Solve the program of the scenario with some of its bounds closer."""
         return search(tightened(program), self.counts, None, options, stage, known)
 
-    def in_the_way(self, first: FirstStage, options: Options) -> list[tuple[str, str, float, float]]:
-        """Return what plans of the scenario must do otherwise: kind, label, as decided ahead, and as they can at best.
+    def nearest(self, room: Room, options: Options) -> Array | None:
+        """Return a plan that leaves the room of what can have been chosen ahead by little, in MW.
 
-        It is how the plan nearest to ``first`` differs from it, in MW; empty where none was found in a short time.
+        Systems may be fractions in it. ``None`` where none was found in a short time.
         """
-        kept, (height, width) = self.keeping(first), self.matrix.shape
-        chosen = np.array(sorted(c for kind, mine in self.columns.items() if kind in first for c in mine.values()))
+        kept, (height, width) = self.within(room), self.matrix.shape
+        chosen = np.array(sorted(column for _, _, column in self._chosen()))
         count = len(chosen)
         pick = sp.csr_array((np.ones(count), (np.arange(count), chosen)), shape=(count, width))
         bound = replace(
@@ -143,13 +148,21 @@ class Part:
         # An offset, so that the gap is one of something.
         near = replace(slackened(bound, height + np.arange(count), weight), offset=1.0)
         x = solve(tightened(near), replace(options.quietly(_NEAR_S), gap=_NEAR_GAP, stop=options.stop)).x
+        return None if x is None else x[:width]
+
+    def in_the_way(self, first: FirstStage, options: Options) -> list[tuple[str, str, float, float]]:
+        """Return what plans of the scenario must do otherwise: kind, label, as decided ahead, and as they can at best.
+
+        It is how the plan nearest to ``first`` differs from it; empty where none was found in a short time.
+        """
+        room, kept = self.exactly(first), self.keeping(first)
+        x = self.nearest(room, options)
         if x is None:
             return []
-        moved = np.maximum(kept.col_lower - x[:width], x[:width] - kept.col_upper) > _OFF
+        moved = np.maximum(kept.col_lower - x, x - kept.col_upper) > _OFF
         return [
             (kind, label, first.get(kind, label), float(x[column]))
-            for kind, mine in self.columns.items()
-            for label, column in mine.items()
+            for kind, label, column in self._chosen()
             if kind in first and moved[column]
         ]
 

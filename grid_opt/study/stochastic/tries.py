@@ -96,26 +96,37 @@ class Tries:
     def led_by(self, leader: str, below: float) -> Try:
         """Plan the scenarios one after the other, each with what those before it leave open of the first stage.
 
-        The ``leader`` decides ahead as if it were known; the others follow, the dearest first. A scenario that cannot
-        follow ends the try, and so does a weighed cost that will not be ``below`` another.
+        The ``leader`` decides ahead as if it were known; the others follow, the dearest first. Where one cannot, all
+        begin anew with what its nearest plan decides. A scenario that cannot follow even so ends the try, and so does a
+        weighed cost that will not be ``below`` another.
         """
-        room, done = Room(), dict[str, Answer]()
-        refused: dict[str, Refused] = {}
+        tried, room, stopped = self._in_turn(leader, Room(), below)
+        for name in [*tried.refused] if stopped else []:
+            self.stage(f"{name} cannot follow {leader}: the nearest that it can do")
+            x = self.parts[name].nearest(room, self.options(name))
+            if x is not None:
+                tried, _, _ = self._in_turn(leader, self.parts[name].narrowed(Room(), x), below)
+        return tried
+
+    def _in_turn(self, leader: str, room: Room, below: float) -> tuple[Try, Room, bool]:
+        """Plan the scenarios in turn, within some room; return the room left, and whether one had no plan in it."""
+        done, refused, stopped = dict[str, Answer](), dict[str, Refused](), False
         for name in sorted(self.parts, key=lambda one: (one != leader, -self.proven[one])):
             if self.measure([done[one].objective if one in done else self.proven[one] for one in self.parts]) >= below:
                 break
             part = self.parts[name]
-            if done:
-                self.stage(f"{name}, with what {', '.join(done)} leave open")
+            if room.of:
+                self.stage(f"{name}, with what {', '.join(done) or 'that'} leaves open")
             answer = self._planned(name, part.within(room), None)
             if answer.x is None:
-                why = "no plan does with what is left open" if answer.status == "infeasible" else answer.detail
-                refused[name] = Refused(why, infeasible=answer.status == "infeasible")
+                stopped = answer.status == "infeasible"
+                why = "no plan does with what is left open" if stopped else answer.detail
+                refused[name] = Refused(why, infeasible=stopped)
                 break
             done[name], room = answer, part.narrowed(room, answer.x)
         first = room.least()
         solved = {name: (part.keeping(first), done[name]) for name, part in self.parts.items() if name in done}
-        return Try(leader, first, solved, refused, self._weighed(solved))
+        return Try(leader, first, solved, refused, self._weighed(solved)), room, stopped
 
     def _weighed(self, solved: Mapping[str, Solved]) -> float:
         """Return what the plans of all scenarios weigh; infinite where one is missing."""
