@@ -290,3 +290,20 @@ def test_a_follower_has_what_the_leader_leaves_open_of_a_request() -> None:
     x[at] = 15.0
     room = one.narrowed(room, x)
     assert room.get("requests", "firm@Z0") == (15.0, 15.0) and room.least().get("requests", "firm@Z0") == 15.0
+
+
+def test_all_begin_anew_with_the_nearest_where_one_cannot_follow() -> None:
+    case = menu_case(campus={"max_campus_mw": 40.0, "max_halls_per_quarter": 4})
+    base = menu_world(case, _offers(40.0), tiny_case_world(case))
+    worlds = {"few": base, "many": base.assign(target=1.3 * base["target"])}
+    program = risky(case, worlds, (0.5, 0.5), stage=("connections",))
+    parts = {part.name: part for part in program.parts}
+    alone = {name: part.recourse(FirstStage(), EXACT)[1] for name, part in parts.items()}
+    told: list[str] = []
+    tried = Tries(parts, program.measure, alone, lambda name: EXACT, told.append).led_by("few", np.inf)
+    assert any("many cannot follow few" in line for line in told)
+    assert not tried.refused and np.isfinite(tried.weighed)
+    best, _ = program.solve()
+    assert best.objective <= tried.weighed * (1 + NEAR)
+    costs = program.costs(tried.first)
+    assert program.measure(costs) == pytest.approx(tried.weighed, rel=NEAR)

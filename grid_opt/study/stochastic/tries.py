@@ -17,6 +17,8 @@ from grid_opt.solve.stochastic import Part
 from grid_opt.study.stochastic.measure import Measure
 
 Solved = tuple[Matrix, Answer]
+_ANEW = 2
+"""Times that scenarios begin anew because one cannot follow."""
 _MOST_TOLD = 3
 """Differences that are told of a scenario that cannot keep a first stage."""
 _WORDS = {
@@ -101,11 +103,15 @@ class Tries:
         weighed cost that will not be ``below`` another.
         """
         tried, room, stopped = self._in_turn(leader, Room(), below)
-        for name in [*tried.refused] if stopped else []:
-            self.stage(f"{name} cannot follow {leader}: the nearest that it can do")
+        for _ in range(_ANEW):
+            if not stopped:
+                break
+            (name,) = tried.refused
+            self.stage(f"{name} cannot follow {leader}: looking for the nearest that it can do")
             x = self.parts[name].nearest(room, self.options(name))
-            if x is not None:
-                tried, _, _ = self._in_turn(leader, self.parts[name].narrowed(Room(), x), below)
+            if x is None:
+                break
+            tried, room, stopped = self._in_turn(leader, self.parts[name].narrowed(Room(), x), below)
         return tried
 
     def _in_turn(self, leader: str, room: Room, below: float) -> tuple[Try, Room, bool]:
