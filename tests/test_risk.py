@@ -264,12 +264,11 @@ def test_a_scenario_that_leads_decides_as_if_it_were_known_and_the_others_follow
     parts = {part.name: part for part in program.parts}
     alone = {name: part.recourse(FirstStage(), EXACT)[1] for name, part in parts.items()}
     tries = Tries(parts, measure, alone, lambda name: EXACT, lambda text: None)
-    tried = tries.led_by(leader, np.inf)
+    tried = tries.led_by(leader)
     costs = next(costs for first, costs in enumerated if first.of == tried.first.of)
     assert tried.weighed == pytest.approx(measure(costs), rel=NEAR)
     assert tried.solved[leader][1].objective == pytest.approx(alone[leader].objective, rel=NEAR)
-    given_up = tries.led_by(leader, 0.5 * measure(costs))
-    assert given_up.told() == {"whose": leader, "objective_musd": None, "refused": {}, "given_up": True}
+    assert tried.told() == {"whose": leader, "objective_musd": tried.weighed, "refused": {}}
 
 
 def test_a_follower_has_what_the_leader_leaves_open_of_a_request() -> None:
@@ -300,7 +299,7 @@ def test_all_begin_anew_with_the_nearest_where_one_cannot_follow() -> None:
     parts = {part.name: part for part in program.parts}
     alone = {name: part.recourse(FirstStage(), EXACT)[1] for name, part in parts.items()}
     told: list[str] = []
-    tried = Tries(parts, program.measure, alone, lambda name: EXACT, told.append).led_by("few", np.inf)
+    tried = Tries(parts, program.measure, alone, lambda name: EXACT, told.append).led_by("few")
     assert any("many cannot follow few" in line for line in told)
     assert not tried.refused and np.isfinite(tried.weighed)
     best, _ = program.solve()

@@ -3,9 +3,9 @@
 1. *Wait and see*: each scenario is planned by itself, as if it were known. No plan of all can cost less.
 2. The *reference*, the one future that a plan without scenarios is made for; then each scenario with the first stage of
    that plan kept. What that costs beyond the stochastic plan is what thinking in scenarios is worth.
-3. Each scenario leads once: it decides ahead as if it were known, and the others follow with what that leaves open
-   (:mod:`~grid_opt.study.stochastic.tries`). The best of these is a plan of all; where it is within the asked gap of
-   the first step's bounds, it is the one.
+3. Where some scenario cannot keep that, another one leads: it decides ahead as if it were known, and the others follow
+   with what that leaves open (:mod:`~grid_opt.study.stochastic.tries`). So there is a plan of all; where it is within
+   the asked gap of the first step's bounds, it is the one.
 4. Else all scenarios at once with one first stage, begun from there; then each scenario once more with that first
    stage, so that it is planned as well as it can be, whatever weight it has in the program of all.
 """
@@ -219,17 +219,17 @@ class Conduct:
         return answer
 
     def _best_known(self) -> Try | None:
-        """Return the best plan of all scenarios that is known without a search for all at once.
+        """Return a plan of all scenarios that is known without a search for all at once: the reference's, or a led one.
 
         The dearest scenario leads first: what does in the worst of them may do in all.
         """
         tries, tried = self.found.tries, self._tries()
         for name in sorted(self.found.waits, key=lambda one: -self.found.waits[one].cost):
-            below = min((one.weighed for one in tries), default=math.inf)
-            tries.append(tried.led_by(name, below))
+            if math.isfinite(tries[-1].weighed):
+                break
+            tries.append(tried.led_by(name))
             self._told(tries[-1])
-        best = min(tries, key=lambda one: one.weighed)
-        return best if math.isfinite(best.weighed) else None
+        return tries[-1] if math.isfinite(tries[-1].weighed) else None
 
     def _better(self, joint: Joint, answer: Answer, best: Try | None) -> Try:
         """Return what the search found, planned scenario by scenario, or what was known before where that is better."""

@@ -42,7 +42,7 @@ class Refused:
 class Try:
     """A first stage with the plans of the scenarios that keep it; of all of them, or it is not for all.
 
-    ``weighed`` [million USD] is infinite where one cannot keep it, or where it was seen to be no better than another.
+    ``weighed`` [million USD] is infinite where one cannot keep it.
     """
 
     whose: str
@@ -55,8 +55,7 @@ class Try:
         """Return it for JSON."""
         found = math.isfinite(self.weighed)
         refused = {name: one.reason for name, one in self.refused.items()}
-        return {"whose": self.whose, "objective_musd": self.weighed if found else None, "refused": refused,
-                "given_up": not found and not refused}  # fmt: skip
+        return {"whose": self.whose, "objective_musd": self.weighed if found else None, "refused": refused}
 
 
 class Tries:
@@ -95,14 +94,13 @@ class Tries:
                 break
         return Try(whose, first, solved, refused, self._weighed(solved))
 
-    def led_by(self, leader: str, below: float) -> Try:
+    def led_by(self, leader: str) -> Try:
         """Plan the scenarios one after the other, each with what those before it leave open of the first stage.
 
         The ``leader`` decides ahead as if it were known; the others follow, the dearest first. Where one cannot, all
-        begin anew with what its nearest plan decides. A scenario that cannot follow even so ends the try, and so does a
-        weighed cost that will not be ``below`` another.
+        begin anew with what its nearest plan decides. A scenario that cannot follow even so ends the try.
         """
-        tried, room, stopped = self._in_turn(leader, Room(), below)
+        tried, room, stopped = self._in_turn(leader, Room())
         for _ in range(_ANEW):
             if not stopped:
                 break
@@ -111,18 +109,17 @@ class Tries:
             x = self.parts[name].nearest(room, self.options(name))
             if x is None:
                 break
-            tried, room, stopped = self._in_turn(leader, self.parts[name].narrowed(Room(), x), below)
+            tried, room, stopped = self._in_turn(leader, self.parts[name].narrowed(Room(), x))
         return tried
 
-    def _in_turn(self, leader: str, room: Room, below: float) -> tuple[Try, Room, bool]:
+    def _in_turn(self, leader: str, room: Room) -> tuple[Try, Room, bool]:
         """Plan the scenarios in turn, within some room; return the room left, and whether one had no plan in it."""
         done, refused, stopped = dict[str, Answer](), dict[str, Refused](), False
         for name in sorted(self.parts, key=lambda one: (one != leader, -self.proven[one])):
-            if self.measure([done[one].objective if one in done else self.proven[one] for one in self.parts]) >= below:
-                break
             part = self.parts[name]
             if room.of:
-                self.stage(f"{name}, with what {', '.join(done) or 'that'} leaves open")
+                others = ", ".join(done) or "the nearest"
+                self.stage(f"{name}, within what is left open by {others}")
             answer = self._planned(name, part.within(room), None)
             if answer.x is None:
                 stopped = answer.status == "infeasible"
