@@ -135,8 +135,7 @@ def costs(model: Model, world: xr.Dataset) -> dict[str, xr.DataArray]:
     found = {}
     for name, declared in model.declarations.items():
         if declared.kind == "cost":
-            values = {k: pyo.value(e) for k, e in model.component(name).items()}
-            array = as_array(values, declared, world)
+            array = as_array(model.builder.cost_values(name), declared, world)
             found[f"cost_{declared.short_name}"] = (array * USD_PER_MUSD).assign_attrs(array.attrs | {"units": "USD"})
     return found
 

@@ -44,6 +44,7 @@ class Options:
     """How to solve. Tolerances are HiGHS's defaults and cannot be set: tighter ones were measured to mislead.
 
     A search ends at its gap, at its limit of time, or with a plan whose objective is at the ``target`` or below.
+    ``interior`` solves linear programs by interior points.
     """
 
     gap: float = 1e-4
@@ -51,6 +52,7 @@ class Options:
     threads: int = 2
     seed: int = 0
     target: float = float("-inf")
+    interior: bool = False
     progress: Callable[[Progress], None] | None = field(default=None, compare=False)
     stop: threading.Event | None = field(default=None, compare=False)
 
@@ -105,6 +107,7 @@ def _engine(options: Options) -> Any:
         "mip_abs_gap": 0.0,
         "time_limit": float(options.time_limit_s),
         "objective_target": options.target,
+        "solver": "ipm" if options.interior else "choose",
     }
     for name, value in settings.items():
         if engine.setOptionValue(name, value) != highspy.HighsStatus.kOk:

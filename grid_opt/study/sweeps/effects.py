@@ -10,6 +10,7 @@ from typing import Any
 import xarray as xr
 
 from grid_opt.config.case import Case
+from grid_opt.config.reads import ALWAYS, watched
 from grid_opt.errors import InputError
 from grid_opt.formulation.model import build_model
 from grid_opt.formulation.nodal import unwatched
@@ -17,7 +18,6 @@ from grid_opt.inputs.world import build_world
 from grid_opt.study.sweeps.cases import OneCase, keys_of, with_tables
 from grid_opt.study.sweeps.knobs import head_of
 from grid_opt.study.sweeps.loading import Source, flatten
-from grid_opt.study.sweeps.reads import ALWAYS, watched
 from grid_opt.study.sweeps.schema import Sweep
 from grid_opt.study.sweeps.tables import CellChange, Overlays
 
