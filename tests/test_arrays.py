@@ -59,7 +59,8 @@ def _quick() -> Posed:
 
 
 POSED: dict[str, Callable[[], Posed]] = {
-    "network": _network, "fleet": _fleet, "supply": _supply, "tariffs": _tariffs, "nodal": watched_world, "quick": _quick,
+    "network": _network, "fleet": _fleet, "supply": _supply, "tariffs": _tariffs, "nodal": watched_world,
+    "quick": _quick,
 }  # fmt: skip
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-NUMBERS = frozenset({int, float, bool, np.float64, np.int64, np.bool_})
+NUMBERS: Final[Any] = frozenset({int, float, bool, np.float64, np.int64, np.bool_})
 """Types that multiply an expression, or are added to it."""
 
 
@@ -45,7 +45,7 @@ class Linear:
         return Linear(self.columns + other.columns, values, self.constant - other.constant)
 
     def __rsub__(self, other: Any) -> Linear:
-        return -self + other
+        return (-self).__add__(other)
 
     def __mul__(self, other: Any) -> Linear | float:
         if other.__class__ not in NUMBERS:
@@ -57,7 +57,7 @@ class Linear:
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Linear | float:
-        return self * (1.0 / other)
+        return self.__mul__(1.0 / other)
 
     def __le__(self, other: Any) -> Row:
         return _row(self, other, None, 0.0)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import pickle
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -30,6 +31,17 @@ def remember(on: bool = True) -> None:
         _keeps.add("everything")
 
 
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Keep for a while."""
+    before = set(_keeps)
+    remember()
+    try:
+        yield
+    finally:
+        remember(bool(before))
+
+
 class _Reads(set[str]):
     """The knobs that a thing was made from, and the cases that it is good for: all agree in each of them."""
 
@@ -47,7 +59,7 @@ class _Reads(set[str]):
         super().add(knob)
 
     def fit(self, case: Case) -> bool:
-        """Whether a case agrees in all that was read."""
+        """Whether a case agrees in all that was read; whoever watches it sees that it was."""
         return all(value_of(case, knob) == value_of(self.cases[0], knob) for knob in self)
 
 

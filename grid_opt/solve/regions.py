@@ -39,8 +39,8 @@ _SETTLED, _SHARE = 1e-6, 0.01
 _WHOLE_S = 3.0
 """Longest search for the whole numbers of one region; what it has proven by then counts."""
 _PART_S = 10.0
-"""Longest time of the simplex method for the relaxation of one region, many times the usual; it was seen to lose its way
-for minutes, where interior points do not."""
+"""Longest time of the simplex method for the relaxation of one region, many times the usual; it was seen to lose its
+way for minutes, where interior points do not."""
 _WHOLE_GAP = 1e-5
 """Gap asked of it, as a share of the objective of the whole."""
 UNPLACED, EVERYWHERE = -1, -2

@@ -3,16 +3,17 @@
     python scripts/bench/sweep_reuse.py us_750mw --table
 
 runs a grid of power and gas prices with ``reuse = true``, and a random sample of its cases cold, each by a run of its
-own, with its pages, one at a time. Printed, and with ``--table`` written into ``docs/sweeps.md``: the time of the sweep
-as a multiple of that of one cold run, and its ratio to as many cold runs as it has cases (by the mean of the sample); the
-same of processor time; how many cases were certified without a search; and how far the objectives of a case, cold and in
-the sweep, are apart at most. Cold and kept plan of a case agree where each is no better than the other's bound allows.
+own, with its pages, one at a time. Printed, and with ``--table`` written into ``docs/sweeps.md``: the time of the
+sweep as a multiple of that of one cold run, and its ratio to as many cold runs as it has cases (by the mean of the
+sample); the same of processor time; how many cases were certified without a search; and how far the objectives of a
+case, cold and in the sweep, are apart at most. Cold and kept plan agree where neither is better than the other's bound.
 Exit code 1 if any pair does not.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import random
 import resource
@@ -120,12 +121,10 @@ def told(case: str, cube: xr.Dataset, whole: Took, cold: Sequence[Took], pairs: 
          f"({whole.processor_s / count:.0f} s a case, cold {processor:.0f} s)"),
         ("sample run cold", f"{len(pairs)}: objectives at most {100 * max(p.apart for p in pairs):.3f} % apart; "
          f"{sum(p.agrees for p in pairs)} agree within their proven bounds"),
-        ("gap in the sweep", f"{100 * float(cube['gap'].mean()):.2g} % on average, {100 * float(cube['gap'].max()):.2g} % "
-         "at most"),
+        ("gap in the sweep",
+         f"{100 * float(cube['gap'].mean()):.2g} % on average, {100 * float(cube['gap'].max()):.2g} % at most"),
     ]  # fmt: skip
-    machine = (
-        f"{platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()}"
-    )
+    machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     lines = [f"`{case}`, {count} prices of power and gas; {machine}.", "", "| | |", "|---|---|"]
     return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows)])
 

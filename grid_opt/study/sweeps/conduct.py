@@ -63,6 +63,7 @@ class _Course:
     lineage: dict[str, str | None]
     labels: dict[str, str]
     todo: dict[str, Run] = field(init=False)
+    struck: set[str] = field(default_factory=set)
     start: float = field(default_factory=time.monotonic)
     began: dict[str, float] = field(default_factory=dict)
     took: list[float] = field(default_factory=list)
@@ -70,6 +71,15 @@ class _Course:
     def __post_init__(self) -> None:
         waiting = {run.digest: run for run in self.waiting}
         self.todo = {digest: waiting[digest] for digest in self.lineage if digest in waiting}
+
+    def tries_again(self, run: Run, outcome: Outcome) -> bool:
+        """Put a run whose process was struck down back in front, once: others may begin with its plan."""
+        if not outcome.struck or run.digest in self.struck:
+            return False
+        self.struck.add(run.digest)
+        self.todo = {run.digest: run, **self.todo}
+        run.attempts += 1
+        return True
 
     def next(self) -> Run | None:
         """Take the next run, of which the one whose plan it begins with is neither still to run nor under way."""
@@ -125,12 +135,15 @@ def conduct(folder: Path, manifest: Manifest, executor: Executor, watcher: Watch
     manifest.write(folder)
     try:
         while course.todo or course.began:
-            while len(course.began) < executor.slots() and (run := course.next()) is not None:
-                course.began[run.digest] = time.monotonic()
-                executor.submit(job_of(run, folder, manifest, course.lineage))
+            while len(course.began) < executor.slots() and (ready := course.next()) is not None:
+                course.began[ready.digest] = time.monotonic()
+                executor.submit(job_of(ready, folder, manifest, course.lineage))
             for outcome in executor.wait(_NEWS_EVERY_S):
                 run = manifest.runs[outcome.digest]
-                course.took.append(time.monotonic() - course.began.pop(run.digest))
+                took = time.monotonic() - course.began.pop(run.digest)
+                if manifest.reuse and course.tries_again(run, outcome):
+                    continue
+                course.took.append(took)
                 settle(run, outcome, folder)
                 manifest.write(folder)
                 watcher.ended(labels[run.digest], run, course.status(manifest, executor))

@@ -67,6 +67,8 @@ class Outcome:
     reason: str = ""
     seconds: float = 0.0
     peak_mb: float = 0.0
+    struck: bool = False
+    """Whether its process was ended by a signal that nobody here sent."""
 
 
 class Crew:
@@ -216,7 +218,8 @@ def _told(job: Job, code: int | None, seconds: float, peak: float) -> Outcome:
     try:
         told: dict[str, Any] = json.loads((work / OUTCOME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return Outcome(job.digest, job.work, "killed", _end_in_words(code or 0, work), seconds, peak)
+        why = _end_in_words(code or 0, work)
+        return Outcome(job.digest, job.work, "killed", why, seconds, peak, struck=(code or 0) < 0)
     return Outcome(job.digest, job.work, told["state"], told["reason"], seconds, max(peak, told["peak_mb"]))
 
 
