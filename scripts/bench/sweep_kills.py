@@ -82,13 +82,13 @@ def disturbed(out: Path, arguments: Sequence[str], target: str, moment_s: float,
     after_s, code = time.monotonic() - began, process.wait()
     if not struck or (target == "sweep" and code != -signal.SIGKILL):
         return None
-    begun, lost = (out / "manifest.json").exists(), struck(out)
+    begun, lost = (out / "manifest.json").exists(), lost_runs(out)
     started(out, arguments).wait()
     told = f"{target} killed after {after_s:.1f} s" + (f", {lost} case lost" if lost else "")
     return f"{told}; {'resumed' if begun else 'begun again'}"
 
 
-def struck(out: Path) -> int:
+def lost_runs(out: Path) -> int:
     """Return how many runs of a sweep so far lost their process: killed, or tried again; none without an account."""
     try:
         account = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
