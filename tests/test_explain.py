@@ -21,10 +21,11 @@ from grid_opt.plan.io import open_plan, write_plan
 from grid_opt.report import binding
 from grid_opt.solve.extract import counted, layout
 from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.parted import PartedRelaxation
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import to_matrix
 from grid_opt.solve.tighten import tightened
-from grid_opt.solve.whatif import PartedRelaxation, Standing, WholeRelaxation, around
+from grid_opt.solve.whatif import Standing, WholeRelaxation, around
 from grid_opt.study.explain.asker import Asker, know
 from grid_opt.study.explain.conduct import Limits, explain_plan
 from grid_opt.study.explain.examine import bound, examine

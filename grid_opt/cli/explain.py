@@ -20,7 +20,9 @@ PlanOrCase = Annotated[
 ]
 RegionOption = Annotated[
     list[str] | None,
-    typer.Option("--region", metavar="R", help="Explain this region only. May be repeated [default: all]."),
+    typer.Option(
+        "--region", metavar="R", help="Explain this region only, solving again. May be repeated [default: all]."
+    ),
 ]
 
 
@@ -28,7 +30,7 @@ def explain(
     what: PlanOrCase,
     region: RegionOption = None,
     seconds: Annotated[
-        float, typer.Option("--seconds", min=0.1, help="Longest search for one region, by solving again.")
+        float, typer.Option("--seconds", min=0.1, help="Longest search for one region, beside its relaxation.")
     ] = 120.0,
     overall: Annotated[float, typer.Option("--overall", min=1.0, help="Longest search in all.")] = 600.0,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes at a time.")] = 2,

@@ -25,11 +25,12 @@ _ORPHANED = 113
 
 @dataclass(frozen=True)
 class Task:
-    """One region to examine: by the relaxation, or, with what that said, by solving again for so many seconds."""
+    """One region to examine: by the relaxation, or, with what that said, for so many seconds, by solving ``again``."""
 
     region: str
     known: Bound | None = None
     seconds: float = 0.0
+    again: bool = True
 
 
 Result = Bound | Reason
@@ -45,7 +46,9 @@ class Pool(Protocol):
 
 def do(asker: Asker, task: Task) -> Result:
     """Do one task."""
-    return bound(asker, task.region) if task.known is None else examine(asker, task.known, task.seconds)
+    if task.known is None:
+        return bound(asker, task.region)
+    return examine(asker, task.known, task.seconds, again=task.again)
 
 
 class Here:
