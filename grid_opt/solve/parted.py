@@ -25,6 +25,8 @@ from grid_opt.solve.standard_form import Array, Flags, Layout, Matrix, Numbers, 
 from grid_opt.solve.tighten import tightened
 from grid_opt.solve.whatif import Side, site_columns
 
+_EXACT = 0.1
+"""Share of the asked gap that the relaxation is solved for."""
 _NEAR_GAP = 0.25
 """Share of the asked gap that is left open between plans near a known one."""
 _STEP_SHARE = 0.5
@@ -47,7 +49,7 @@ class PartedRelaxation:
     """The relaxation of a large program, solved region by region."""
 
     def __init__(self, matrix: Matrix, layout: Layout, options: Options) -> None:
-        self._options = options
+        self._options = options = replace(options, gap=_EXACT * options.gap)  # what is missed blurs every difference
         self._recourse = recourse = Recourse(matrix, layout.hourly, options)
         places = recourse.joined(layout.places, UNPLACED)
         sites = site_columns(matrix)

@@ -175,7 +175,8 @@ class Asker:
             world = changed(self.case, few_regions(self.base.world, change.region), self.tables, change)
             model = build_model(self.case, world)
             own = to_matrix(model.pyomo)
-            return _relaxed(self.relaxation.ask_other(change.region, own, layout(own, model)), self.base.matrix)
+            answer = self.relaxation.ask_other(change.region, own, layout(own, model))
+            return Relaxed(_value(answer), frozenset(), answer.status)
         program = self._changed(change)
         part = asked(tightened(self._among(program.matrix, near | {change.region})), change.region, "in")
         linear = replace(part, integer=np.zeros_like(part.integer))
@@ -252,6 +253,11 @@ class Asker:
 def _relaxed(answer: Answer, matrix: Matrix) -> Relaxed:
     """Read an answer of a relaxation; one that was stopped in time is not a number."""
     if answer.x is None or answer.status != "optimal":
-        value = float("inf") if answer.status == "infeasible" else float("nan")
-        return Relaxed(value, frozenset(), answer.status)
+        return Relaxed(_value(answer), frozenset(), answer.status)
     return Relaxed(answer.objective, frozenset(opened(matrix, answer.x)), answer.status)
+
+
+def _value(answer: Answer) -> float:
+    if answer.status == "infeasible":
+        return float("inf")
+    return answer.objective if answer.status == "optimal" and answer.x is not None else float("nan")

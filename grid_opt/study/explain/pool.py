@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -137,6 +138,8 @@ def _work(task: Task) -> Result:
     if "asker" not in _worker:
         known = know(_worker["path"], _worker["folder"])
         _worker["asker"] = Asker(known, 1, _worker["longest_s"], _worker["stop"])
+        gc.collect()
+        gc.freeze()  # half a million small objects of the program, which stay: not to be looked through time and again
     return do(_worker["asker"], task)
 
 
