@@ -330,11 +330,9 @@ def test_a_region_by_itself_is_the_same_in_a_world_of_few(quick_plan: Path) -> N
 
 def test_a_large_plan_is_told_by_estimates_or_by_name_solved_again(tiny_plan: Path, tmp_path: Path) -> None:
     """The same program region by region, as large cases are solved: levers by estimates, and plans near the known."""
-    plan = open_plan(tiny_plan)
-    plan.attrs["case_toml"] = plan.attrs["case_toml"].replace('strategy = "auto"', 'strategy = "decomposition"')
-    path = tmp_path / "plan.nc"
-    write_plan(plan, {}, path)
-    z = float(plan.attrs["objective"])
+    case, z, path = _case(), float(open_plan(tiny_plan).attrs["objective"]), tmp_path / "plan.nc"
+    large = case.model_copy(update={"solve": case.solve.model_copy(update={"strategy": "decomposition"})})
+    write_plan(solve_tiny(large, _world(large)).plan, {}, path)
     found = explain_plan(path, limits=Limits(seconds=20.0, overall=60.0, workers=1)).explanation
     assert found.complete and {one.method for one in found.reasons} == {"relaxation"}
     assert all(turn.method == "relaxation" for one in found.reasons for turn in one.turns)
