@@ -123,7 +123,7 @@ class PartedRelaxation:
 
     def _next_to_relaxation(self, program: Matrix, options: Options, end: float) -> Answer:
         """Search next to the relaxation of a program, then one whole number more on either side of what was found."""
-        linear = self._solved(replace(program, integer=np.zeros_like(program.integer)), options, end)
+        linear = self._solved(replace(program, integer=np.zeros_like(program.integer)), options, end, share=1.0)
         if linear.x is None:
             return linear
         best = self._solved(_within(program, 0.0, [linear.x]), options, end)
@@ -133,8 +133,10 @@ class PartedRelaxation:
         again = self._solved(_within(program, 1.0, points), options, end, best.x)
         return again if again.objective <= best.objective else replace(best, interrupted=again.interrupted)
 
-    def _solved(self, program: Matrix, options: Options, end: float, start: Array | None = None) -> Answer:
-        left = replace(options, time_limit_s=max(1.0, _STEP_SHARE * (end - time.monotonic())))
+    def _solved(
+        self, program: Matrix, options: Options, end: float, start: Array | None = None, share: float = _STEP_SHARE
+    ) -> Answer:
+        left = replace(options, time_limit_s=max(1.0, share * (end - time.monotonic())))
         return self._recourse.solve(program, left, start)
 
     def _without(self, region: str) -> Answer:
