@@ -113,7 +113,6 @@ def to_matrix(model: Any) -> Matrix:
     form = LinearStandardFormCompiler().write(model, mixed_form=True)
     matrix = sp.csr_array(form.A)
     matrix.sum_duplicates()
-    _drop_residue(matrix)
     rhs = np.asarray(form.rhs, dtype=float)
     sense = np.array([bound for _, bound in form.rows], dtype=int)
     columns = list(form.columns)
@@ -130,8 +129,18 @@ def to_matrix(model: Any) -> Matrix:
         rows=[row for row, _ in form.rows],
         columns=columns,
     )
-    _guard(result, rhs)
-    return result
+    return guarded(result, rhs)
+
+
+def guarded(matrix: Matrix, rhs: Array) -> Matrix:
+    """Return a program without what rounding leaves of terms that cancel.
+
+    Raises:
+        SolverError: a number of it is none that a solver can use; the message names it.
+    """
+    _drop_residue(matrix.rows_matrix)
+    _guard(matrix, rhs)
+    return matrix
 
 
 _RESIDUE = 1e-12

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from typing import Any
 import xarray as xr
 
 from grid_opt.atomic import write_text
-from grid_opt.config import Case, load_case, with_overrides
+from grid_opt.config import Case
 from grid_opt.errors import ExitCode
 from grid_opt.inputs.geography import outline_rings
 from grid_opt.inputs.world import build_world
@@ -26,6 +25,7 @@ from grid_opt.report.map_html import write_map_html
 from grid_opt.report.map_static import write_map
 from grid_opt.report.report_html import write_report
 from grid_opt.solve.highs import Answer, interruptible
+from grid_opt.study.cases import resolve_case
 from grid_opt.study.plan_case import hash_inputs, plan_case
 from grid_opt.study.progress import Listener, Log
 from grid_opt.verify import Report, verify
@@ -42,22 +42,6 @@ class RunResult:
     summary: dict[str, Any]
 
 
-def resolve_case(case: str | Path | Case, overrides: Sequence[str] = (), hours_file: str | Path | None = None) -> Case:
-    """Return the case itself, or load it by bundled name or path; then apply ``key=value`` overrides.
-
-    ``hours_file``, relative to the working folder, becomes the case's own ``energy.hours_file``, so that a plan
-    remembers where its hours came from.
-    """
-    if isinstance(case, Case):
-        asked = with_overrides(case, overrides) if overrides else case
-    else:
-        asked = load_case(case, overrides)
-    if hours_file is None:
-        return asked
-    path = os.path.relpath(hours_file, asked.resolve("."))  # a plan carries no path of the machine it was made on
-    return with_overrides(asked, [f"energy.hours_file={json.dumps(Path(path).as_posix())}"])
-
-
 def run(
     case: str | Path | Case,
     *,
@@ -67,13 +51,17 @@ def run(
     progress: Listener | None = None,
     pictures: bool = True,
     start: str | Path | None = None,
+    inputs_twice: bool = True,
+    limit_prices: bool = True,
 ) -> RunResult:
     """Solve a case, verify the plan, and write the plan folder (default ``outputs/<case name>``).
 
     The folder gets ``plan.nc``, ``plan.gpkg``, ``map.png``, ``map.html``, ``summary.json`` and ``run.log``, and
     with the extra ``report`` also ``report.html``, each written atomically. The plan is verified from its file. Without
     ``pictures`` GeoPackage, maps and report are left out. ``start`` is a plan file of another case to begin with: where
-    its decisions are proven within the asked gap here too, nothing is searched; the plan remembers its digest.
+    its decisions are proven within the asked gap here too, nothing is searched; the plan remembers its digest. The
+    inputs are made twice, to verify that they come out the same, unless ``inputs_twice`` is false; what limits are
+    worth is told unless ``limit_prices`` is.
 
     Raises:
         InputError: the case, a table, the hours or the plan to start from are not sound.
@@ -88,12 +76,14 @@ def run(
         known = None if start is None else open_plan(start)
         outlines = outline_rings(asked.tables_dir)
         world = build_world(asked)
-        planned = plan_case(asked, world, hash_inputs(asked), log, stop, known)
+        planned = plan_case(asked, world, hash_inputs(asked), log, stop, known, limit_prices=limit_prices)
         if known is not None:
             planned = replace(planned, plan=planned.plan.assign_attrs(started_from=digest(known)))
         log.stage("writing and verifying the plan")
         write_plan(planned.plan, outlines, folder / "plan.nc")
-        report = verify(folder / "plan.nc", case_folder=asked.resolve("."))
+        report = verify(
+            folder / "plan.nc", case_folder=asked.resolve("."), made=None if inputs_twice else (asked, world)
+        )
         summary = summarize(planned.plan) | {"verification": report.to_dict(), "model_size": planned.size}
         if pictures:
             _draw(planned.plan, folder, outlines, report, log)
