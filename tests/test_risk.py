@@ -181,6 +181,10 @@ def test_equipment_and_contracts_are_the_same_in_every_scenario() -> None:
     answer, first = program.solve()
     assert program.measure(program.costs(first)) <= answer.objective * (1 + NEAR)
     assert {"orders", "contracts"} <= set(first.of)
+    part, joint = program.parts[0], program.joined()
+    units = {part.matrix.columns[c].name for c in np.flatnonzero(part.decisive)}
+    assert all("own_units" in name and "2026Q4" in name for name in units) and len(units) == 2
+    assert not joint.counts[joint.at[0][part.decisive]].any(), "what is ordered comes in whole units"
     free, _ = replace(program, stage=("sites",)).solve()
     assert free.objective <= answer.objective * (1 + NEAR)  # what is decided later costs no more
 

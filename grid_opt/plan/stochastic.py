@@ -12,6 +12,10 @@ from grid_opt.errors import InputError
 FILE: Final = "stochastic.nc"
 KIND: Final = "grid-opt stochastic study"
 """Value of the global attribute ``study_format`` of such a file."""
+OFFERED: Final = ("ppa", "forward", "own", "wheeled", "plant", "store")
+"""Dimensions of offers of power, of which screening leaves out those that cannot pay."""
+ADMITTED: Final = "power_offers_admitted"
+"""Attribute of a plan with offers of power that pay in another scenario of its study, if not in its own."""
 SEARCH: Final = "the search"
 """Whose first stage it is that was found for all scenarios at once, among those that were tried."""
 

@@ -56,6 +56,18 @@ class Part:
         """Which columns count many alike things."""
         return counted(self.matrix, self.model)
 
+    @cached_property
+    def decisive(self) -> npt.NDArray[np.bool_]:
+        """Which columns say what is chosen ahead in units: units of equipment ordered, of which no fraction is one."""
+        chosen = np.zeros(self.matrix.shape[1], dtype=bool)
+        chosen[[column for _, _, column in self._chosen()]] = True
+        entries = self.matrix.rows_matrix
+        in_units = (self.matrix.row_lower == self.matrix.row_upper) & (np.diff(entries.indptr) == 2)
+        rows = sp.csr_array(entries[np.flatnonzero(in_units)])
+        rows.data = np.ones_like(rows.data)
+        beside: npt.NDArray[np.bool_] = rows.T @ (rows @ chosen.astype(float)) > 0
+        return beside & self.matrix.integer
+
     def keeping(self, first: FirstStage) -> Matrix:
         """Return the program in which what is chosen ahead is what ``first`` says of it."""
         return self.within(self.exactly(first))
@@ -221,7 +233,8 @@ def join(
     hourly, counts = np.zeros(matrix.shape[1], dtype=bool), np.zeros(matrix.shape[1], dtype=bool)
     for part, mine in zip(parts, own, strict=True):
         found = layout(part.matrix, part.model)
-        where[mine], counts[mine], hourly[mine] = found.places, part.counts, found.hourly
+        where[mine], hourly[mine] = found.places, found.hourly
+        counts[mine] = part.counts & ~part.decisive
     return Joint(matrix, parts, own, roots, Layout(where, hourly), counts)
 
 
@@ -270,7 +283,7 @@ def solve_joint(
     spent = time.monotonic() - began
     left = replace(options, time_limit_s=max(1.0, options.time_limit_s - spent))
     places = recourse.joined(joint.layout.places, UNPLACED)
-    answer = search_sites(recourse.with_cuts(fractions), places, left, stage, start=start, recourse=recourse)
+    answer = search_sites(recourse.with_cuts(fractions), places, left, stage, start=lambda: start, recourse=recourse)
     x = None if answer.x is None else recourse.complete(answer.x)
     return replace(answer, x=x, row_dual=None, reduced_cost=None, seconds=answer.seconds + spent)
 

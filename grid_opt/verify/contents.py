@@ -8,12 +8,13 @@ import numpy as np
 import xarray as xr
 
 from grid_opt import __version__
-from grid_opt.config.case import Case
+from grid_opt.config import Case, with_overrides
 from grid_opt.errors import GridOptError
 from grid_opt.inputs.schema import WORLD
 from grid_opt.plan.io import DIGEST, digest
 from grid_opt.plan.schema import cost_terms_of, decisions_of, specs
 from grid_opt.plan.schema_footprint import LEDGERS
+from grid_opt.plan.stochastic import ADMITTED, OFFERED
 from grid_opt.verify.capital import hardware_usd_per_mw
 from grid_opt.verify.check import Excess, check, none_of, whole_plan
 from grid_opt.verify.evidence import Evidence, NotMadeError, declared_dims
@@ -103,16 +104,29 @@ def reproducible(e: Evidence) -> Excess:
     """Make the world of the case again and compare its prices and slices with those in the plan."""
     _require_comparable(e)
     try:
-        again = e.made[1] if e.made is not None and e.made[0] == e.case else _world_again(e.case)
+        again = e.made[1] if e.made is not None and e.made[0] == e.case else _world_again(e)
     except GridOptError as error:
         raise NotMadeError(f"the world of the case cannot be made again: {_first_line(error)}") from error
     return _differences(e, again)
 
 
-def _world_again(case: Case) -> xr.Dataset:
+def _world_again(e: Evidence) -> xr.Dataset:
+    """Make the world of the case again.
+
+    A plan of a scenario may have more offers of power than pay in it: those that pay in another scenario, too.
+    """
     from grid_opt.inputs.world import build_world  # noqa: PLC0415 - heavy, and only this check needs it
 
-    return build_world(case)
+    world = build_world(e.case)
+    if ADMITTED not in e.plan.attrs:
+        return world
+    every = build_world(with_overrides(e.case, ["supply.screen=false"]))
+    for dim in (one for one in OFFERED if one in every.dims):
+        mine = set(e.labels(dim))
+        if not set(world[dim].values.tolist()) <= mine:
+            return world  # one that pays is missing
+        every = every.isel({dim: [label in mine for label in every[dim].values.tolist()]})
+    return every
 
 
 def _installed(case: Case) -> dict[str, str]:

@@ -16,8 +16,9 @@ from grid_opt.config.reading import nearest, parse_toml, read_text, validate
 from grid_opt.config.toml_text import key_rows
 from grid_opt.errors import InputError
 from grid_opt.inputs.world import build_world
+from grid_opt.plan.stochastic import ADMITTED
 from grid_opt.resources import models_dir
-from grid_opt.study.run import resolve_case
+from grid_opt.study.cases import resolve_case
 from grid_opt.study.stochastic.mean import mean_case
 from grid_opt.study.stochastic.schema import MEAN, Study
 from grid_opt.study.sweeps.cases import OneCase, make_cases
@@ -175,5 +176,6 @@ def _screened_alike(study: Study, futures: Sequence[World], say: Say) -> list[Wo
                 left = here.count(False) if dim == of else 0
                 world = world.isel({dim: here})
                 world.attrs["power_offers_left_out"] = world.attrs.get("power_offers_left_out", 0) + left
+        world.attrs[ADMITTED] = "those that pay in some scenario of the study"
         found.append(replace(one, world=world))
     return found

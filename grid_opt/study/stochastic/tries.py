@@ -118,7 +118,7 @@ class Tries:
         for name in sorted(self.parts, key=lambda one: (one != leader, -self.proven[one])):
             part = self.parts[name]
             if room.of:
-                others = ", ".join(done) or "the nearest"
+                others = ", ".join(done) or "the nearest plan"
                 self.stage(f"{name}, within what is left open by {others}")
             answer = self._planned(name, part.within(room), None)
             if answer.x is None:
