@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from typer.testing import CliRunner
 from grid_opt.cli.app import app
 from grid_opt.config import Case, load_case, with_overrides
 from grid_opt.errors import InputError
+from grid_opt.inputs.world import build_world
 from grid_opt.plan.io import digest, open_plan
-from grid_opt.plan.stochastic import FILE, open_stochastic
+from grid_opt.plan.stochastic import ADMITTED, FILE, open_stochastic
 from grid_opt.study.progress import Log
 from grid_opt.study.stochastic import conduct, loading
 from grid_opt.study.stochastic import study as studies
@@ -30,6 +32,7 @@ from grid_opt.study.sweeps.cases import OneCase
 from grid_opt.study.sweeps.loading import Source
 from grid_opt.study.sweeps.schema import Change
 from grid_opt.study.sweeps.tables import Overlays, cell_change
+from grid_opt.verify import contents
 from grid_opt.verify.evidence import Evidence
 from grid_opt.verify.risk import RISK_CHECKS
 from grid_opt.verify.risk_study import FOLDERS, STUDY, Plans
@@ -174,6 +177,28 @@ def test_a_plan_is_replayed_on_hours_of_another_year(
     assert not np.allclose(kept["price"], given["price"])
     assert (kept["site"].isel(quarter=-1) == given["site"].isel(quarter=-1)).all()
     assert found["expected_cost_musd"] != pytest.approx(summary["expected_cost_musd"], rel=1e-4)
+
+
+def test_a_world_with_what_pays_in_another_scenario_is_made_again_and_one_without_what_pays_here_is_not() -> None:
+    case = with_overrides(
+        load_case("us_750mw"),
+        ["regions.include=['TX_N', 'TX_S']", "energy.days=4", "energy.extreme_days=0", "supply.forwards=false"],
+    )
+    here, every = build_world(case), build_world(with_overrides(case, ["supply.screen=false"]))
+    mine = set(here["ppa"].values.tolist())
+    other = next(label for label in every["ppa"].values.tolist() if label not in mine)
+
+    def again(*labels: str, admitted: bool = True) -> list[str]:
+        plan = here.isel(ppa=[]) if not labels else every.sel(ppa=list(labels))
+        plan = plan.isel({dim: [label in set(here[dim].values) for label in every[dim].values]
+                          for dim in ("own", "plant", "store", "wheeled") if dim in plan.dims})  # fmt: skip
+        plan = plan.assign_attrs({ADMITTED: "yes"} if admitted else {})
+        evidence: Any = SimpleNamespace(case=case, plan=plan, labels=lambda dim: plan[dim].values.tolist())
+        return sorted(contents._world_again(evidence)["ppa"].values.tolist())
+
+    assert again(*mine, other) == sorted([*mine, other])
+    assert again(*mine, other, admitted=False) == sorted(mine), "another plan has what pays, and nothing else"
+    assert again(*sorted(mine)[1:], other) == sorted(mine), "one that pays is missing: labels will differ"
 
 
 def test_what_a_command_asks_for_goes_before_the_base_of_the_file(tmp_path: Path) -> None:

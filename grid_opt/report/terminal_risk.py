@@ -13,6 +13,8 @@ from rich.text import Text
 
 from grid_opt.plan.stochastic import SEARCH
 
+_SAME: Final = 0.005
+"""Million USD of difference that is not shown."""
 KIND_WORDS: Final = {
     "sites": "campuses",
     "requests": "requests for grid service",
@@ -90,10 +92,10 @@ def _best_of_one(found: Mapping[str, Any]) -> list[str]:
     if led:
         best = min(led, key=lambda one: float(one["objective_musd"]))
         more = best["objective_musd"] - found["objective_musd"]
-        told.append(
-            f"Where {best['whose']} decides as if it were known and the others follow, it comes to "
-            f"{musd(best['objective_musd'])}: {musd(more)} million USD more than the plan for all."
-        )
+        comes = f"it comes to {musd(best['objective_musd'])}: {musd(more)} million USD more than the plan for all."
+        if more <= _SAME:
+            comes = "they come to the plan for all."
+        told.append(f"Where {best['whose']} leads and the others follow with what that leaves open, {comes}")
     refused = [f"{one['whose']} ({', '.join(one['refused'])})" for one in tries if one["refused"]]
     if refused:
         told.append(f"Scenarios that others cannot follow, and who cannot: {'; '.join(refused)}.")
