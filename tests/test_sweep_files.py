@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from grid_opt.cli.app import app
 from grid_opt.config import load_case
+from grid_opt.config.reads import watched
 from grid_opt.errors import InputError
 from grid_opt.inputs.tables import read_table
 from grid_opt.inputs.world import build_world
@@ -19,7 +20,6 @@ from grid_opt.study.sweeps.cases import Digests, make_cases, with_tables
 from grid_opt.study.sweeps.design import points_of, unit_samples
 from grid_opt.study.sweeps.knobs import known_keys
 from grid_opt.study.sweeps.loading import Source, bundled_sweeps, load_base, load_sweep
-from grid_opt.study.sweeps.reads import watched
 from grid_opt.study.sweeps.schema import Design, Sweep
 from grid_opt.study.sweeps.sensitivity import analyze
 from grid_opt.study.sweeps.tables import Overlays

@@ -39,6 +39,11 @@ def call(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments), env={"TERM": "dumb"})
 
 
+def a_pair_of_cases(folder: Path, out: Path) -> list[str]:
+    """Return the command that runs a sweep of two cases, one at a time."""
+    return [sys.executable, "-m", "grid_opt", "sweep", str(write_sweep(folder, PAIR)), "--out", str(out), "-n", "1"]
+
+
 def same(one: Path, other: Path) -> None:
     """Fail unless two sweeps have the same cube, and the same table but for times and memory."""
     assert cube_of(one).identical(cube_of(other))
@@ -185,17 +190,7 @@ def test_resume_refuses_an_account_or_a_case_that_was_changed(
 
 def test_a_killed_sweep_is_resumed_to_the_same_cube(undisturbed_pair: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [
-        sys.executable,
-        "-m",
-        "grid_opt",
-        "sweep",
-        str(write_sweep(tmp_path, PAIR)),
-        "--out",
-        str(out),
-        "-n",
-        "1",
-    ]
+    command = a_pair_of_cases(tmp_path, out)
     for ended in (0, 1):  # killed before anything ended, and after something had
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -259,17 +254,7 @@ def test_what_the_process_of_a_case_started_ends_with_it() -> None:
 
 def test_ctrl_c_ends_the_processes_and_says_how_to_go_on(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [
-        sys.executable,
-        "-m",
-        "grid_opt",
-        "sweep",
-        str(write_sweep(tmp_path, PAIR)),
-        "--out",
-        str(out),
-        "-n",
-        "1",
-    ]
+    command = a_pair_of_cases(tmp_path, out)
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: bool(processes_with(WORKER, str(out))), "the process of a case")
     process.send_signal(signal.SIGINT)

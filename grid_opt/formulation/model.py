@@ -39,6 +39,7 @@ import xarray as xr
 from pyomo.common.gc_manager import PauseGC
 
 from grid_opt.config import Case
+from grid_opt.formulation.array_builder import ArrayBuilder
 from grid_opt.formulation.bills import Bills
 from grid_opt.formulation.block import DIMENSIONS, Builder, Declaration
 from grid_opt.formulation.campus import Campus, regions_by_market
@@ -182,6 +183,17 @@ def build_model(case: Case, world: xr.Dataset) -> Model:
     """Build the MILP of a case over its world."""
     with PauseGC():  # hundreds of thousands of small objects, none of them garbage yet
         builder = PyomoBuilder(labels(world))
+        compose(builder, case, world)
+        return Model(builder.model, builder)
+
+
+def build_arrays(case: Case, world: xr.Dataset) -> Model:
+    """Build the MILP of a case over its world as arrays: the same blocks and rules, without Pyomo's expressions.
+
+    The model returned has Pyomo's variables, but its rows and costs only as numbers: for whoever solves by arrays.
+    """
+    with PauseGC():
+        builder = ArrayBuilder(labels(world))
         compose(builder, case, world)
         return Model(builder.model, builder)
 

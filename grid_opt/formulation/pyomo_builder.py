@@ -127,6 +127,10 @@ class PyomoBuilder:
         """See :class:`~grid_opt.formulation.block.Builder`."""
         return pyo.quicksum(e for name, term in self._costs.items() if name not in but for e in term.values())
 
+    def cost_values(self, name: str) -> dict[Any, float]:
+        """Return a cost term by index, at the values that the variables have."""
+        return {index: float(pyo.value(term)) for index, term in self.component(name).items()}
+
     def objective(self, rule: Callable[[], Expression], *, unit: str, meaning: str) -> None:
         """See :class:`~grid_opt.formulation.block.Builder`."""
         self._declare(Declaration("objective", "plan.objective", (), unit, meaning))

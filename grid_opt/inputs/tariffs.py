@@ -15,6 +15,7 @@ from grid_opt.config import Case
 from grid_opt.config.days import DAYS_PER_YEAR, months_of
 from grid_opt.errors import InputError
 from grid_opt.inputs.offers import UNCOUNTED
+from grid_opt.inputs.remembered import Kept
 from grid_opt.inputs.schema_tariffs import DELIVERED, PARTS, TARIFF, tariff_arrays
 from grid_opt.inputs.table_checks import FIRST_ROW
 from grid_opt.inputs.tariff_lines import Bound, Lines, Place, Reducer, size_label
@@ -128,6 +129,10 @@ def most_it(case: Case, world: xr.Dataset) -> xr.DataArray:
     return most.clip(max=case.campus.max_campus_mw).transpose("region", "quarter")
 
 
+_TERMS = Kept(TariffTerms)
+"""What tariffs bill hangs on no price and on few knobs: a sweep compiles it once."""
+
+
 def tariff_world(
     case: Case, world: xr.Dataset, tariffs: Mapping[str, Tariff], known: Mapping[tuple[str, str], float]
 ) -> xr.Dataset:
@@ -139,7 +144,7 @@ def tariff_world(
     for n, region in enumerate(regions):
         tariff = tariffs[region]
         if tariff.name not in made:
-            made[tariff.name] = TariffTerms(case, tariff, slices, known)
+            made[tariff.name] = _TERMS(case, tariff, slices, dict(known))
         place = Place(
             region=region,
             design_pue=dict(enumerate(pue[n].tolist())),

@@ -20,9 +20,11 @@ from grid_opt.inputs.fleet import fleet_world
 from grid_opt.inputs.headroom import headroom_at
 from grid_opt.inputs.hours import generate_hours
 from grid_opt.inputs.hours_file import read_hours
+from grid_opt.inputs.hours_tables import bundled_state
 from grid_opt.inputs.nodal import System, read_system
 from grid_opt.inputs.offers import offer_world
 from grid_opt.inputs.outlook import outlook_factor
+from grid_opt.inputs.remembered import Kept
 from grid_opt.inputs.schema import WorldArray
 from grid_opt.inputs.schema_fleet import declared_arrays
 from grid_opt.inputs.supply import supply_world
@@ -100,8 +102,7 @@ def _zonal_arrays(
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], Market]:
     """Return what only a world of zones has: arrays of links, surplus and prices, labels, notes, and its market."""
     zones = tables["zones"]
-    hours, note = _hours(case, zones, regions)
-    slices = choose_slices(hours, regions, case.energy.days, case.energy.extreme_days, case.energy.extra_day_numbers)
+    slices, note = _slices(case, zones, regions)
     arrays = {
         **_link_arrays(tables["links"], case),
         "surplus": _surplus(tables["surplus"], zones["zone"].tolist(), case),
@@ -112,6 +113,24 @@ def _zonal_arrays(
     attrs = {"hours_source": note, "largest_price_correction_usd_per_mwh": correction}
     labels = {"link": _link_ids(tables["links"]), "slice": slices["slice"].values}
     return arrays, labels, attrs, _market(slices, tables, case)
+
+
+def _slices(case: Case, zones: pd.DataFrame, regions: list[str]) -> tuple[xr.Dataset, str]:
+    """Return the slices of a case, and where their hours come from."""
+    if case.hours_path is not None or case.tables_dir is not None:  # files that may change from case to case
+        return _chosen(case, zones, regions)
+    slices, note = _SLICES(case, zones, regions, bundled_state())
+    return slices.copy(deep=True), note
+
+
+def _chosen(case: Case, zones: pd.DataFrame, regions: list[str], _state: object = None) -> tuple[xr.Dataset, str]:
+    hours, note = _hours(case, zones, regions)
+    return choose_slices(
+        hours, regions, case.energy.days, case.energy.extreme_days, case.energy.extra_day_numbers
+    ), note  # fmt: skip
+
+
+_SLICES = Kept(_chosen)
 
 
 def _nodal_notes(case: Case, system: System) -> dict[str, Any]:

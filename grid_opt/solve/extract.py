@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -111,11 +113,11 @@ def as_array(values: dict[Any, float], declaration: Declaration, world: xr.Datas
     """Turn numbers by index into an array with the declared dimensions and the labels of the world."""
     dims = declaration.dims
     index = [world[d].values.tolist() for d in dims]
-    keys = pd.MultiIndex.from_product(index, names=list(dims))
     if len(dims) == 1:
-        data = np.array([values[k[0]] for k in keys])
+        data = np.array([values[label] for label in index[0]])
     else:
-        data = np.fromiter((values[k] for k in keys), dtype=float, count=len(keys))
+        count = math.prod(len(labels) for labels in index)
+        data = np.fromiter((values[key] for key in itertools.product(*index)), dtype=float, count=count)
     array = xr.DataArray(data.reshape([len(i) for i in index]), coords=dict(zip(dims, index, strict=True)), dims=dims)
     return array.assign_attrs(units=declaration.unit, long_name=declaration.meaning)
 
@@ -135,8 +137,7 @@ def costs(model: Model, world: xr.Dataset) -> dict[str, xr.DataArray]:
     found = {}
     for name, declared in model.declarations.items():
         if declared.kind == "cost":
-            values = {k: pyo.value(e) for k, e in model.component(name).items()}
-            array = as_array(values, declared, world)
+            array = as_array(model.builder.cost_values(name), declared, world)
             found[f"cost_{declared.short_name}"] = (array * USD_PER_MUSD).assign_attrs(array.attrs | {"units": "USD"})
     return found
 

@@ -33,7 +33,8 @@ def search_sites(
     options: Options,
     stage: Callable[[str], None] = lambda text: None,
     first: int = FIRST,
-    start: Answer | None = None,
+    start: Callable[[], Answer | None] = lambda: None,
+    kept: tuple[Answer, float] | None = None,
     recourse: Recourse | None = None,
 ) -> Answer:
     """Solve a mixed-integer program of siting, from a plan for the regions in which its relaxation builds.
@@ -59,8 +60,9 @@ def search_sites(
         options: asked gap, limit of time, listener.
         stage: hears what is done next.
         first: number of regions with which the relaxation begins.
-        start: a plan that is known. It is returned, with proof, where it is within the asked gap already; else the
-            regions where it builds are among the few.
+        start: gives a plan that is known. It is returned, with proof, where it is within the asked gap already; else
+            the regions where it builds are among the few.
+        kept: a plan to be returned where it is proven within a gap of its own; else ``start`` is asked.
         recourse: what stands for the hours, where the program is its ``master``.
 
     Raises:
@@ -73,11 +75,14 @@ def search_sites(
     if linear.x is None or not np.isfinite(linear.bound):  # it was stopped, and is no bound
         no_plan = linear.status if linear.status in ("infeasible", "unbounded") else "no_plan"
         return replace(linear, status=no_plan, x=None, objective=float("inf"), bound=float("-inf"))
-    built = linear.x if start is None or start.x is None else np.maximum(linear.x, start.x)
-    closed = [r for r, columns in regions.sites.items() if built[columns].sum() <= OPEN]
     search = _Search(regions, relaxed, options, stage, began)
-    if start is not None and start.x is not None:
-        search.best = replace(start, status="feasible", detail=REPRICED)
+    if kept is not None and search.proves(*kept):
+        return search.answer()
+    begin = start()
+    built = linear.x if begin is None or begin.x is None else np.maximum(linear.x, begin.x)
+    closed = [r for r, columns in regions.sites.items() if built[columns].sum() <= OPEN]
+    if begin is not None and begin.x is not None:
+        search.best = replace(begin, status="feasible", detail=REPRICED)
         search.raise_floor(closed)
         if search.done:
             return search.answer()
@@ -108,6 +113,7 @@ class _Search:
         self.regions, self.prices, self.options, self.stage = regions, relaxed.prices, options, stage
         self.began = began
         self.floor = relaxed.answer.bound  # of all plans
+        self.linear: Array = np.zeros(0) if relaxed.answer.x is None else relaxed.answer.x
         self.closed: list[int] = []  # regions closed in the last search
         self.inside = float("-inf")  # of the plans that open none of them
         self.opening: dict[int, float] = {}  # of the plans that open a region
@@ -169,11 +175,26 @@ class _Search:
         self.best = found if found.x is not None and found.objective <= self.best.objective else known
         return found
 
+    def proves(self, plan: Answer, gap: float) -> bool:
+        """Whether a plan is proven within a gap; the bound is raised no further than that takes."""
+        assert plan.x is not None
+        built = np.maximum(self.linear, plan.x)
+        for r in [None, *(r for r, columns in self.regions.sites.items() if built[columns].sum() > OPEN)]:
+            if r is not None:
+                self.raise_floor([other for other in self.regions.sites if other != r])
+            if relative_gap(plan.objective, self.floor) <= gap + _ROUNDING:
+                self.best = replace(plan, status="feasible", detail=REPRICED)
+                self.options = replace(self.options, gap=gap)
+                return True
+        return False
+
     def raise_floor(self, closed: list[int]) -> None:
         """Raise the bound of all plans by whole numbers in every region that is not closed, once for each."""
         for r in sorted(self.regions.sites.keys() - set(closed) - self.raised):
             self.raised.add(r)
-            self.floor += max(0.0, self._worth(r, whole=True) - self._worth(r))
+            linear = self._worth(r)
+            if np.isfinite(linear):  # where it is not known, nothing is known of what whole numbers add to it
+                self.floor += max(0.0, self._worth(r, whole=True) - linear)
 
     def hopeless(self, closed: list[int]) -> list[int]:
         """Return the closed regions that no plan opens that is better than the best by more than the asked gap."""

@@ -38,6 +38,9 @@ _SETTLED, _SHARE = 1e-6, 0.01
 """Share of the objective that regions outside may still save, or so much of the asked gap; the bound allows for it."""
 _WHOLE_S = 3.0
 """Longest search for the whole numbers of one region; what it has proven by then counts."""
+_PART_S = 10.0
+"""Longest time of the simplex method for the relaxation of one region, many times the usual; it was seen to lose its
+way for minutes, where interior points do not."""
 _WHOLE_GAP = 1e-5
 """Gap asked of it, as a share of the objective of the whole."""
 UNPLACED, EVERYWHERE = -1, -2
@@ -130,8 +133,11 @@ class Regions:
         stay = self._staying(region)
         cost[: len(stay)] -= self._paid(prices)[stay]
         integer = mine.integer if whole else np.zeros_like(mine.integer)
-        quiet = replace(options.quietly(_WHOLE_S if whole else options.time_limit_s), gap=_WHOLE_GAP)
-        answer = solve(replace(mine, cost=cost, col_lower=lower, integer=integer, offset=scale), quiet)
+        quiet = replace(options.quietly(_WHOLE_S if whole else _PART_S), gap=_WHOLE_GAP)
+        program = replace(mine, cost=cost, col_lower=lower, integer=integer, offset=scale)
+        answer = solve(program, quiet)
+        if not whole and answer.status in ("feasible", "no_plan"):
+            answer = solve(program, replace(quiet, interior=True, time_limit_s=options.time_limit_s))
         if answer.status == "infeasible":
             return replace(answer, objective=np.inf, bound=np.inf)
         return replace(answer, objective=answer.objective - scale, bound=answer.bound - scale)

@@ -88,7 +88,11 @@ class _Search:
         if row is not None:
             first = search_priced(fractions, row, asked, self.stage)
         else:
-            first = self._sites(fractions, asked, known)
+            # With its systems as they are, the known plan is one of the whole, for which the whole gap is enough.
+            kept = None if known is None or self.places is None else self._repriced(matrix, known)
+            first = self._sites(fractions, asked, known, kept)
+            if kept is not None and first.x is kept.x:
+                return first
         if first.x is None:
             return first
         self.stage(f"whole systems next: objective {first.objective:,.6g} with fractions, bound {first.bound:,.6g}")
@@ -112,12 +116,19 @@ class _Search:
             return solve(matrix, options, start)
         return self.recourse.solve(matrix, options, start)
 
-    def _sites(self, matrix: Matrix, options: Options, known: Array | None) -> Answer:
-        """Search with the strategy of the case."""
-        start = None if known is None else self._repriced(matrix, known)
+    def _sites(self, matrix: Matrix, options: Options, known: Array | None, kept: Answer | None = None) -> Answer:
+        """Search with the strategy of the case; ``kept`` is a whole plan that may be good enough."""
+
+        def start() -> Answer | None:
+            return None if known is None else self._repriced(matrix, known)
+
         if self.places is None:
-            return solve(matrix, options, None if start is None else start.x)
-        return search_sites(matrix, self.places, options, self.stage, start=start, recourse=self.recourse)
+            begin = start()
+            return solve(matrix, options, None if begin is None else begin.x)
+        enough = None if kept is None else (kept, self.options.gap)
+        return search_sites(
+            matrix, self.places, options, self.stage, start=start, kept=enough, recourse=self.recourse
+        )  # fmt: skip
 
     def _repriced(self, matrix: Matrix, known: Array) -> Answer | None:
         """Return the best plan with the whole numbers of a known one; ``None`` where it is none of this program."""

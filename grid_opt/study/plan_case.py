@@ -19,7 +19,7 @@ from grid_opt.compute.constants import constants_path
 from grid_opt.compute.definitions import definition_path, load_accelerator, load_workload
 from grid_opt.config import Case, case_to_toml
 from grid_opt.errors import InfeasibleError, InterruptedRunError, SolverError
-from grid_opt.formulation.model import Model, build_model
+from grid_opt.formulation.model import Model, build_arrays
 from grid_opt.inputs.fleet import Offer, definition_files
 from grid_opt.inputs.tables import inputs_sha256, read_table
 from grid_opt.inputs.tariffs import tariff_files
@@ -27,6 +27,7 @@ from grid_opt.inputs.world import build_world
 from grid_opt.plan.bills import bill_arrays
 from grid_opt.plan.ledgers import with_ledgers
 from grid_opt.plan.schema_footprint import DIVISIBLE
+from grid_opt.solve.arrays import matrix_of
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.diagnose import explain_infeasible
 from grid_opt.solve.extract import costs, counted, layout, polish, price_fleet, price_siting, store, variables
@@ -36,7 +37,7 @@ from grid_opt.solve.nodal import site
 from grid_opt.solve.nodal_prices import nodal_prices
 from grid_opt.solve.prices import fleet_prices, power_price, siting_prices
 from grid_opt.solve.search import search
-from grid_opt.solve.standard_form import Array, Matrix, to_matrix
+from grid_opt.solve.standard_form import Array, Matrix
 from grid_opt.solve.start import decisions_of
 from grid_opt.solve.tidy import least_flow
 from grid_opt.solve.tidy_bills import least_billed
@@ -65,13 +66,16 @@ def plan_case(
     log: Log,
     stop: threading.Event | None = None,
     known: xr.Dataset | None = None,
+    *,
+    limit_prices: bool = True,
 ) -> Planned:
     """Solve a case over its world and return the labelled plan.
 
     ``inputs`` gives the SHA-256 of every input file by its name, for the plan's provenance. ``stop`` ends the search
     when it is set (:func:`grid_opt.solve.highs.interruptible`); the plan found so far is finished and returned.
     ``known`` is a plan of another case to begin with; where its decisions are proven within the asked gap of this case
-    too, nothing is searched. Networks of buses are searched anew.
+    too, nothing is searched. Networks of buses are searched anew. ``limit_prices`` prices targets, headroom and the
+    like, each by a linear program as large as the whole.
 
     Raises:
         InfeasibleError: no plan meets every limit; the message names the limits and the smallest repairs.
@@ -92,7 +96,7 @@ def plan_case(
     else:
         world, model, matrix, answer, linear = _in_regions(case, world, options, log, known)
     size = model_size(matrix)
-    plan = labelled(case, Programmed(world, model, matrix, linear), options, log)
+    plan = labelled(case, Programmed(world, model, matrix, linear), options, log, limit_prices=limit_prices)
     assert linear.x is not None
     final = replace(answer, objective=linear.objective, bound=min(answer.bound, linear.objective))
     plan.attrs |= provenance(case, final, inputs)
@@ -109,7 +113,7 @@ class Programmed:
     linear: Answer
 
 
-def labelled(case: Case, solved: Programmed, options: Options, log: Log) -> xr.Dataset:
+def labelled(case: Case, solved: Programmed, options: Options, log: Log, *, limit_prices: bool = True) -> xr.Dataset:
     """Return the arrays of a plan: choices, costs, ledgers, bills and prices; all but where it comes from."""
     world, model, matrix, linear = solved.world, solved.model, solved.matrix, solved.linear
     assert linear.x is not None and linear.row_dual is not None
@@ -126,7 +130,7 @@ def labelled(case: Case, solved: Programmed, options: Options, log: Log) -> xr.D
     if case.is_nodal:
         plan = plan.assign(nodal_prices(case, matrix, linear.row_dual, model, world))
     # Where money hardly counts, limits have no price in it.
-    if case.objective.goal != "most_tokens" and case.tradeoff.cost_weight == 1.0:
+    if limit_prices and case.objective.goal != "most_tokens" and case.tradeoff.cost_weight == 1.0:
         plan = plan.assign(_prices(case, matrix, linear.x, model, world, options))
     plan.attrs["warnings"] = json.dumps(list(warnings(case, world)))
     return plan
@@ -139,8 +143,8 @@ _Solved = tuple[xr.Dataset, Model, Matrix, Answer, Answer]
 def _in_regions(case: Case, world: xr.Dataset, options: Options, log: Log, known: xr.Dataset | None) -> _Solved:
     """Search for the best plan of campuses in regions."""
     log.stage("building the model")
-    model = build_model(case, world)
-    matrix = to_matrix(model.pyomo)
+    model = build_arrays(case, world)
+    matrix = matrix_of(model)
     size = model_size(matrix)
     log.stage(f"solving {size['rows']:,} rows, {size['columns']:,} columns, {size['integers']:,} integers")
     where = layout(matrix, model) if decomposes(case, world.sizes["region"]) else None
@@ -230,7 +234,7 @@ def _require_plan(answer: Answer, matrix: Matrix, options: Options, case: Case, 
     if answer.status == "infeasible":
         raise explain_infeasible(
             matrix, options, case, lambda new: _rebuilt(new, _for(new, case, world)),
-            None if case.is_nodal else lambda new: to_matrix(build_model(new, _for(new, case, world)).pyomo),
+            None if case.is_nodal else lambda new: matrix_of(build_arrays(new, _for(new, case, world))),
         )  # fmt: skip
     if answer.status == "unbounded":
         raise SolverError("the model is unbounded: some cost falls without limit; no plan was read")
@@ -251,7 +255,7 @@ def _for(case: Case, old: Case, world: xr.Dataset) -> xr.Dataset:
 def _rebuilt(case: Case, world: xr.Dataset) -> Matrix:
     """Build a changed case again, with one slice a calendar quarter: the explanation leaves the operation out."""
     first = [int(np.argmax(world["slice_season"].values == season)) for season in world["season"].values]
-    return to_matrix(build_model(case, world.isel(slice=first)).pyomo)
+    return matrix_of(build_arrays(case, world.isel(slice=first)))
 
 
 def hash_inputs(case: Case) -> dict[str, str]:

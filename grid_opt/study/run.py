@@ -51,13 +51,17 @@ def run(
     progress: Listener | None = None,
     pictures: bool = True,
     start: str | Path | None = None,
+    inputs_twice: bool = True,
+    limit_prices: bool = True,
 ) -> RunResult:
     """Solve a case, verify the plan, and write the plan folder (default ``outputs/<case name>``).
 
     The folder gets ``plan.nc``, ``plan.gpkg``, ``map.png``, ``map.html``, ``summary.json`` and ``run.log``, and
     with the extra ``report`` also ``report.html``, each written atomically. The plan is verified from its file. Without
     ``pictures`` GeoPackage, maps and report are left out. ``start`` is a plan file of another case to begin with: where
-    its decisions are proven within the asked gap here too, nothing is searched; the plan remembers its digest.
+    its decisions are proven within the asked gap here too, nothing is searched; the plan remembers its digest. The
+    inputs are made twice, to verify that they come out the same, unless ``inputs_twice`` is false; what limits are
+    worth is told unless ``limit_prices`` is.
 
     Raises:
         InputError: the case, a table, the hours or the plan to start from are not sound.
@@ -72,12 +76,14 @@ def run(
         known = None if start is None else open_plan(start)
         outlines = outline_rings(asked.tables_dir)
         world = build_world(asked)
-        planned = plan_case(asked, world, hash_inputs(asked), log, stop, known)
+        planned = plan_case(asked, world, hash_inputs(asked), log, stop, known, limit_prices=limit_prices)
         if known is not None:
             planned = replace(planned, plan=planned.plan.assign_attrs(started_from=digest(known)))
         log.stage("writing and verifying the plan")
         write_plan(planned.plan, outlines, folder / "plan.nc")
-        report = verify(folder / "plan.nc", case_folder=asked.resolve("."))
+        report = verify(
+            folder / "plan.nc", case_folder=asked.resolve("."), made=None if inputs_twice else (asked, world)
+        )
         summary = summarize(planned.plan) | {"verification": report.to_dict(), "model_size": planned.size}
         if pictures:
             _draw(planned.plan, folder, outlines, report, log)

@@ -47,13 +47,14 @@ class Evidence:
     """A plan as the checks see it.
 
     ``case_folder`` is where the files that the case names are looked for. ``warnings`` collects remarks that are
-    not failures; ``shared`` what several checks work out once.
+    not failures; ``shared`` what several checks work out once. ``made`` is a case with its world, made a moment ago.
     """
 
     plan: xr.Dataset
     compare_tables: bool = True
     case_folder: Path | None = None
     from_file: bool = False
+    made: tuple[Case, xr.Dataset] | None = None
     warnings: list[str] = field(default_factory=list)
     shared: dict[str, Any] = field(default_factory=dict, repr=False)
     _arrays: dict[str, xr.DataArray] = field(default_factory=dict, repr=False)

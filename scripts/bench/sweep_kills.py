@@ -2,14 +2,18 @@
 
     python scripts/bench/sweep_kills.py mysweep.toml --times 20 --workers 2 --out outputs/sweep_kills
 
-runs the sweep once without disturbance, and then so many times with one: SIGKILL at a moment drawn evenly from the time
-that it took, on the sweep itself or on one of its processes in turn. A sweep that was killed before it had an account
-is begun again, any other one resumed. Exit code 1 if any cube differs.
+runs the sweep once without disturbance, and then until so many kills have hit: SIGKILL at a moment drawn evenly from
+the time that it took, on the sweep itself or on one of its processes in turn. Where no process of a case is there at
+that moment, the next one is waited for; where the sweep has ended by then, nothing was hit, and another moment is
+drawn. A sweep that was killed before it had an account is begun again, any other one resumed. Exit code 1 if any cube
+differs.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import os
 import random
 import shutil
@@ -55,23 +59,42 @@ def children(parent: int) -> list[int]:
     return found
 
 
-def disturbed(out: Path, arguments: Sequence[str], target: str, moment_s: float, rng: random.Random) -> str:
-    """Run a sweep that is disturbed once, resume it to its end, and say what was killed when."""
-    process = started(out, arguments)
-    try:
-        process.wait(moment_s)
-    except subprocess.TimeoutExpired:
+def hit(process: subprocess.Popen[bytes], target: str, rng: random.Random) -> bool:
+    """Kill the sweep, or the first process of a case that there is; return whether one was there to be killed."""
+    while process.poll() is None:
         there = [process.pid] if target == "sweep" else children(process.pid)
-        hit = rng.choice(there) if there else None
-        if hit is not None:
-            os.kill(hit, signal.SIGKILL)
-        told = f"{target} killed after {moment_s:.1f} s" if hit is not None else "no process of a case to kill then"
-        process.wait()
-    else:
-        told = "ended before the moment"
-    begun = (out / "manifest.json").exists()
+        if there:
+            try:
+                os.kill(rng.choice(there), signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def disturbed(out: Path, arguments: Sequence[str], target: str, moment_s: float, rng: random.Random) -> str | None:
+    """Run a sweep that is disturbed once, resume it to its end, and say what was killed when; ``None`` if nothing."""
+    began, process = time.monotonic(), started(out, arguments)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(moment_s)
+    struck = hit(process, target, rng)
+    after_s, code = time.monotonic() - began, process.wait()
+    if not struck or (target == "sweep" and code != -signal.SIGKILL):
+        return None
+    begun, lost = (out / "manifest.json").exists(), lost_runs(out)
     started(out, arguments).wait()
+    told = f"{target} killed after {after_s:.1f} s" + (f", {lost} case lost" if lost else "")
     return f"{told}; {'resumed' if begun else 'begun again'}"
+
+
+def lost_runs(out: Path) -> int:
+    """Return how many runs of a sweep so far lost their process: killed, or tried again; none without an account."""
+    try:
+        account = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return 0
+    return sum(run["state"] == "killed" or run["attempts"] > 1 for run in account["runs"].values())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,14 +112,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started(options.out / "undisturbed", asked).wait()
     whole_s = time.monotonic() - start
     print(f"undisturbed: {whole_s:.1f} s", flush=True)
-    expected, differ = cube_of(options.out / "undisturbed"), 0
-    for n in range(options.times):
-        out = options.out / f"{n:02d}"
-        told = disturbed(out, asked, ("sweep", "case")[n % 2], rng.uniform(0.0, whole_s), rng)
+    expected, differ, hits, missed = cube_of(options.out / "undisturbed"), 0, 0, 0
+    while hits < options.times:
+        out = options.out / f"{hits:02d}"
+        told = disturbed(out, asked, ("sweep", "case")[hits % 2], rng.uniform(0.0, whole_s), rng)
+        if told is None:
+            missed += 1
+            shutil.rmtree(out)
+            continue
+        hits += 1
         same = cube_of(out).identical(expected)
         differ += not same
-        print(f"{n + 1:3d}: {told}: {'the same cube' if same else 'ANOTHER CUBE'}", flush=True)
-    print(f"{options.times - differ} of {options.times} cubes equal that of the undisturbed sweep")
+        print(f"{hits:3d}: {told}: {'the same cube' if same else 'ANOTHER CUBE'}", flush=True)
+    print(f"{hits - differ} of {hits} cubes equal that of the undisturbed sweep; {missed} moments hit nothing")
     return int(differ > 0)
 
 

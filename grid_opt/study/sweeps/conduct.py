@@ -8,8 +8,7 @@ import os
 import shutil
 import statistics
 import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +16,9 @@ from typing import Protocol
 from grid_opt.errors import InterruptedRunError
 from grid_opt.study.sweeps.executor import Executor
 from grid_opt.study.sweeps.jobs import RESULTS, Job, Outcome
+from grid_opt.study.sweeps.layout import case_of
 from grid_opt.study.sweeps.manifest import Manifest, Run, checksums, unanswered
+from grid_opt.study.sweeps.nearest import lineage
 
 WORK = "work"
 PLAN = "plan.nc"
@@ -58,11 +59,35 @@ class Watcher(Protocol):
 class _Course:
     """What a sweep knows while it runs."""
 
-    todo: deque[Run]
+    waiting: Sequence[Run]
+    lineage: dict[str, str | None]
     labels: dict[str, str]
+    todo: dict[str, Run] = field(init=False)
+    struck: set[str] = field(default_factory=set)
     start: float = field(default_factory=time.monotonic)
     began: dict[str, float] = field(default_factory=dict)
     took: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        waiting = {run.digest: run for run in self.waiting}
+        self.todo = {digest: waiting[digest] for digest in self.lineage if digest in waiting}
+
+    def tries_again(self, run: Run, outcome: Outcome) -> bool:
+        """Put a run whose process was struck down back in front, once: others may begin with its plan."""
+        if not outcome.struck or run.digest in self.struck:
+            return False
+        self.struck.add(run.digest)
+        self.todo = {run.digest: run, **self.todo}
+        run.attempts += 1
+        return True
+
+    def next(self) -> Run | None:
+        """Take the next run, of which the one whose plan it begins with is neither still to run nor under way."""
+        for digest in self.todo:
+            parent = self.lineage[digest]
+            if parent is None or (parent not in self.todo and parent not in self.began):
+                return self.todo.pop(digest)
+        return None
 
     def status(self, manifest: Manifest, executor: Executor) -> Status:
         now = time.monotonic()
@@ -104,19 +129,21 @@ def conduct(folder: Path, manifest: Manifest, executor: Executor, watcher: Watch
     labels: dict[str, str] = {}
     for entry in manifest.cases:
         labels.setdefault(entry.run, entry.label)
-    course = _Course(deque(_in_order(unanswered(manifest, folder), manifest.first)), labels)
-    for run in course.todo:
+    course = _Course(unanswered(manifest, folder), lineage(manifest), labels)
+    for run in course.todo.values():
         _forget(run, folder)
     manifest.write(folder)
     try:
         while course.todo or course.began:
-            while course.todo and len(course.began) < executor.slots() and not _waits(course, manifest):
-                run = course.todo.popleft()
-                course.began[run.digest] = time.monotonic()
-                executor.submit(job_of(run, folder, manifest))
+            while len(course.began) < executor.slots() and (ready := course.next()) is not None:
+                course.began[ready.digest] = time.monotonic()
+                executor.submit(job_of(ready, folder, manifest, course.lineage))
             for outcome in executor.wait(_NEWS_EVERY_S):
                 run = manifest.runs[outcome.digest]
-                course.took.append(time.monotonic() - course.began.pop(run.digest))
+                took = time.monotonic() - course.began.pop(run.digest)
+                if manifest.reuse and course.tries_again(run, outcome):
+                    continue
+                course.took.append(took)
                 settle(run, outcome, folder)
                 manifest.write(folder)
                 watcher.ended(labels[run.digest], run, course.status(manifest, executor))
@@ -127,26 +154,21 @@ def conduct(folder: Path, manifest: Manifest, executor: Executor, watcher: Watch
     clear_work(folder)
 
 
-def _in_order(runs: Sequence[Run], first: Run | None) -> list[Run]:
-    """Return the runs, the one whose plan the others begin with before them."""
-    return sorted(runs, key=lambda run: run is not first)
+def _plan_to_begin_with(run: Run, folder: Path, manifest: Manifest, lineage: Mapping[str, str | None]) -> str | None:
+    """Return the plan that a run begins with: of the run before it in its line, or the last before that has one."""
+    parent = lineage[run.digest]
+    while parent is not None:
+        before = manifest.runs[parent]
+        if PLAN in before.files:
+            return str(folder / before.folder / PLAN)
+        parent = lineage[parent]
+    return None
 
 
-def _waits(course: _Course, manifest: Manifest) -> bool:
-    """Tell whether the run whose plan the others begin with is still under way."""
-    return manifest.first is not None and manifest.first.digest in course.began
-
-
-def _plan_to_begin_with(run: Run, folder: Path, first: Run | None) -> str | None:
-    """Return the plan that a run begins with; none where the first run has none."""
-    if first is None or run is first or PLAN not in first.files:
-        return None
-    return str(folder / first.folder / PLAN)
-
-
-def job_of(run: Run, folder: Path, manifest: Manifest) -> Job:
+def job_of(run: Run, folder: Path, manifest: Manifest, lineage: Mapping[str, str | None]) -> Job:
     """Return the job of a run, with the paths of this machine."""
     here = folder.resolve()
+    threads = case_of(run, here).solve.threads if manifest.reuse else 0
     return Job(
         run.digest,
         str(here / "cases" / f"{run.id}.toml"),
@@ -155,7 +177,9 @@ def job_of(run: Run, folder: Path, manifest: Manifest) -> Job:
         str(here / WORK / run.id),
         manifest.limits["seconds"],
         manifest.limits["memory_mb"],
-        _plan_to_begin_with(run, here, manifest.first),
+        _plan_to_begin_with(run, here, manifest, lineage),
+        threads,
+        manifest.reuse,
     )
 
 

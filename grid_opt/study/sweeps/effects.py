@@ -10,14 +10,14 @@ from typing import Any
 import xarray as xr
 
 from grid_opt.config.case import Case
+from grid_opt.config.reads import ALWAYS, watched
 from grid_opt.errors import InputError
-from grid_opt.formulation.model import build_model
+from grid_opt.formulation.model import build_arrays
 from grid_opt.formulation.nodal import unwatched
 from grid_opt.inputs.world import build_world
 from grid_opt.study.sweeps.cases import OneCase, keys_of, with_tables
 from grid_opt.study.sweeps.knobs import head_of
 from grid_opt.study.sweeps.loading import Source, flatten
-from grid_opt.study.sweeps.reads import ALWAYS, watched
 from grid_opt.study.sweeps.schema import Sweep
 from grid_opt.study.sweeps.tables import CellChange, Overlays
 
@@ -48,7 +48,7 @@ class Probe:
         except InputError as error:
             raise self._source.passed_on(error, at, f"the case {one.label} is refused") from None
         if model:
-            build_model(spied, unwatched(world) if case.is_nodal else world)
+            build_arrays(spied, unwatched(world) if case.is_nodal else world)
         self.read |= seen | (set() if case.has_fleet else {"compute.workload"})
         self._worlds[key] = world
         return world

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from grid_opt.errors import InputError
-from grid_opt.study.sweeps.jobs import Job, Outcome, supervise
+from grid_opt.study.sweeps.jobs import Crew, Job, Outcome
 
 
 class Executor(Protocol):
@@ -37,6 +37,7 @@ class LocalExecutor:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
+        self._crew = Crew()
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="case")
         self._running: set[Future[Outcome]] = set()
 
@@ -46,7 +47,7 @@ class LocalExecutor:
 
     def submit(self, job: Job) -> None:
         """Start the process of a job, from a thread that watches over it."""
-        self._running.add(self._pool.submit(supervise, job))
+        self._running.add(self._pool.submit(self._crew.supervise, job))
 
     def wait(self, seconds: float) -> list[Outcome]:
         """Return the jobs that ended."""
@@ -60,6 +61,7 @@ class LocalExecutor:
     def close(self) -> None:
         """Wait for the threads; their processes end when the sweep takes their folders away."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._crew.dismiss()
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from grid_opt.config.case import Case
 from grid_opt.config.loading import bundled_cases, case_from_toml, load_case
 from grid_opt.config.toml_text import case_to_toml
 from grid_opt.errors import InputError
+from grid_opt.inputs.remembered import remembering
 from grid_opt.study.sweeps.cases import Digests, OneCase, make_cases, shown, versions, with_tables
 from grid_opt.study.sweeps.design import BASE
 from grid_opt.study.sweeps.effects import Probe, Say, check_effects
@@ -73,7 +74,8 @@ def prepared(
         probe = Probe(source, overlays, Path(scratch), say)
         digests = Digests()
         found = [digests.of(probe.with_cells(one)) for one in cases]
-        check_effects(sweep, source, cases, probe)
+        with remembering():
+            check_effects(sweep, source, cases, probe)
         yield Prepared("sweep", sweep, source.text, cases, found, Path(scratch), overlays)
 
 

@@ -99,11 +99,6 @@ class Manifest:
     runs: dict[str, Run]
     reuse: bool = False
 
-    @property
-    def first(self) -> Run | None:
-        """The run whose plan the others begin with, if any."""
-        return self.runs[self.cases[0].run] if self.reuse else None
-
     def run_of(self, entry: Entry) -> Run:
         """Return the run that answers a case."""
         return self.runs[entry.run]

@@ -37,7 +37,7 @@ _TOLD: Final[dict[str, tuple[str, str]]] = {
     "usd_per_million_tokens": ("USD/Mtok", "All costs over tokens served"),
     "final_it_mw": ("MW", "IT power in service through the last quarter"),
     "sites": ("1", "Campuses in service through the last quarter"),
-    "repriced": ("1", "1 where the plan is that of the first case, proven good enough at the prices of this one"),
+    "repriced": ("1", "1 where the plan is that of a case before, proven good enough in this one"),
 }
 
 

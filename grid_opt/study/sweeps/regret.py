@@ -18,12 +18,13 @@ import pandas as pd
 import xarray as xr
 
 from grid_opt.errors import InputError
-from grid_opt.formulation.model import Model, build_model
+from grid_opt.formulation.model import Model, build_arrays
 from grid_opt.inputs.world import build_world
 from grid_opt.plan.io import open_plan
+from grid_opt.solve.arrays import matrix_of
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.highs import Options, solve
-from grid_opt.solve.standard_form import Matrix, to_matrix
+from grid_opt.solve.standard_form import Matrix
 from grid_opt.study.sweeps.layout import case_of
 from grid_opt.study.sweeps.manifest import Manifest
 
@@ -74,8 +75,8 @@ def regrets(manifest: Manifest, folder: Path, most: int, say: Say) -> pd.DataFra
                 "the plans of a network cannot be priced under other cases", field="--regret", value=label,
                 expected="cases of regions", fix="leave --regret out",
             )  # fmt: skip
-        model = build_model(case, build_world(case))
-        matrix = to_matrix(model.pyomo)
+        model = build_arrays(case, build_world(case))
+        matrix = matrix_of(model)
         options = Options(case.solve.gap, case.solve.time_limit_s, case.solve.threads, case.solve.seed)
         trust_solver(options.threads)
         for one in kept:

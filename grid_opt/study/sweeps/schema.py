@@ -162,8 +162,8 @@ class Sweep(Knobs):
     limits: Limits = Limits()
     reuse: bool = knob(
         False,
-        "Whether every case begins with the plan of the first one, which runs alone before the others. Where that plan "
-        "is proven within the asked gap at the prices of a case, nothing is searched there.",
+        "Whether every case begins with the plan of the nearest case before it; the first runs alone. Where that plan is "
+        "proven within the asked gap of a case, nothing is searched there. Processes stay from case to case.",
     )
 
     @model_validator(mode="after")

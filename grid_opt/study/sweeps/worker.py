@@ -1,4 +1,8 @@
-"""The process of one case: ``python -m grid_opt.study.sweeps.worker JOB`` with the job as JSON.
+"""The process of a case: ``python -m grid_opt.study.sweeps.worker JOB`` with the job as JSON.
+
+Without ``JOB`` it stays, and runs the jobs that it is handed line by line. What it then keeps from case to case is only
+what inputs of equal content give again (see :mod:`grid_opt.inputs.remembered`), so that a case comes out the same
+whichever ran before it.
 
 It solves and verifies the case, measures its plan, and writes what came of it beside them. It ends by itself when the
 process that started it is gone, so that a killed sweep leaves nothing behind that computes.
@@ -6,6 +10,8 @@ process that started it is gone, so that a killed sweep leaves nothing behind th
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import os
 import sys
@@ -17,8 +23,9 @@ from typing import Any, Final
 from grid_opt.atomic import write_text
 from grid_opt.config.loading import case_from_toml
 from grid_opt.errors import ExitCode, GridOptError
+from grid_opt.inputs.remembered import remember
 from grid_opt.study.sweeps.cases import with_tables
-from grid_opt.study.sweeps.jobs import OUTCOME, RESULTS, Job
+from grid_opt.study.sweeps.jobs import LOG, OUTCOME, RESULTS, Job
 from grid_opt.study.sweeps.manifest import State
 
 _STATES: Final[dict[ExitCode, State]] = {
@@ -35,16 +42,41 @@ _ORPHANED = 113
 
 
 def main() -> None:
-    """Run the job that the command line carries."""
-    job = Job(**json.loads(sys.argv[1]))
+    """Run the job that the command line carries, or those that are handed over."""
     threading.Thread(target=_end_when_orphaned, args=(os.getppid(),), daemon=True).start()
-    state, reason = solve(job)
+    if len(sys.argv) > 1:
+        answer(Job(**json.loads(sys.argv[1])))
+        return
+    remember()
+    for number, line in enumerate(sys.stdin):
+        job = Job(**json.loads(line))
+        _log_into(Path(job.work) / LOG)
+        _forget_peak()
+        answer(job, inputs_twice=number == 0)
+        gc.collect()  # before the next case: a model is a great web of objects that hold each other
+
+
+def answer(job: Job, *, inputs_twice: bool = True) -> None:
+    """Solve the case of a job and write what came of it."""
+    state, reason = solve(job, inputs_twice=inputs_twice)
     told = {"state": state, "reason": reason, "peak_mb": _peak_mb()}
     write_text(Path(job.work) / OUTCOME, json.dumps(told))
 
 
-def solve(job: Job) -> tuple[State, str]:
-    """Solve, verify and measure the case of a job; return its state and, where it has no plan, why."""
+def _log_into(path: Path) -> None:
+    """Let all that is printed from now on, by libraries too, go into the log of a job."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with path.open("ab") as log:
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
+
+
+def solve(job: Job, *, inputs_twice: bool = True) -> tuple[State, str]:
+    """Solve, verify and measure the case of a job; return its state and, where it has no plan, why.
+
+    A process that stays makes the inputs of its first case twice, to verify that they come out the same.
+    """
     from grid_opt.study.run import run  # noqa: PLC0415 - heavy, and what it raises is told like all else
     from grid_opt.study.sweeps.measures import measure, write_measures  # noqa: PLC0415
 
@@ -53,7 +85,9 @@ def solve(job: Job) -> tuple[State, str]:
         case = case_from_toml(text, source=Path(job.base_folder) / Path(job.case_file).name)
         case = with_tables(case, None if job.tables is None else Path(job.tables))
         out = Path(job.work) / RESULTS
-        result = run(case, out=out, pictures=False, start=job.start)
+        result = run(
+            case, out=out, pictures=False, start=job.start, inputs_twice=inputs_twice, limit_prices=not job.stay
+        )
         write_measures(measure(result.plan, result.summary), out / "measures.json")
     except GridOptError as error:
         return _STATES[error.exit_code], str(error)
@@ -82,8 +116,19 @@ def _end_when_orphaned(parent: int) -> None:
     os._exit(_ORPHANED)
 
 
+def _forget_peak() -> None:
+    """Let the system count the most memory from now on, where it can."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
 def _peak_mb() -> float:
     """Return the most memory that this process had [MB], as far as the system says."""
+    with contextlib.suppress(OSError, ValueError):
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        for line in lines:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
     try:
         import resource  # noqa: PLC0415 - POSIX only
     except ImportError:

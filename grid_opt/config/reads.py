@@ -11,9 +11,9 @@ ALWAYS = frozenset({"solve"})
 """Sections that are read by the search, not by the program that it searches."""
 
 
-def watched(case: Case) -> tuple[Case, set[str]]:
+def watched(case: Case, into: set[str] | None = None) -> tuple[Case, set[str]]:
     """Return a copy of the case, and the set into which it writes section.knob whenever a knob of it is read."""
-    seen: set[str] = set()
+    seen: set[str] = set() if into is None else into
     copy = case.model_copy()
     for name in Case.model_fields:
         section = getattr(copy, name)
@@ -34,3 +34,9 @@ def _spy(kind: type[Knobs], section: str, seen: set[str]) -> type[Knobs]:
 
     spy: type[Knobs] = type(kind.__name__, (kind,), {"__getattribute__": read, "__module__": kind.__module__})
     return spy
+
+
+def value_of(case: Case, knob: str) -> Any:
+    """Return the value of section.knob."""
+    section, _, name = knob.partition(".")
+    return getattr(getattr(case, section), name)
