@@ -162,8 +162,8 @@ class Sweep(Knobs):
     limits: Limits = Limits()
     reuse: bool = knob(
         False,
-        "Whether every case begins with the plan of the nearest case before it; the first runs alone. Where that plan is "
-        "proven within the asked gap of a case, nothing is searched there. Processes stay from case to case.",
+        "Whether every case begins with the plan of the nearest case before it; the first runs alone. Where that plan "
+        "is proven within the asked gap of a case, nothing is searched there. Processes stay from case to case.",
     )
 
     @model_validator(mode="after")
