@@ -270,7 +270,7 @@ def solve_joint(
     spent = time.monotonic() - began
     left = replace(options, time_limit_s=max(1.0, options.time_limit_s - spent))
     places = recourse.joined(joint.layout.places, UNPLACED)
-    answer = search_sites(recourse.with_cuts(fractions), places, left, stage, start=start, recourse=recourse)
+    answer = search_sites(recourse.with_cuts(fractions), places, left, stage, start=lambda: start, recourse=recourse)
     x = None if answer.x is None else recourse.complete(answer.x)
     return replace(answer, x=x, row_dual=None, reduced_cost=None, seconds=answer.seconds + spent)
 

@@ -17,7 +17,7 @@ from grid_opt.config.toml_text import key_rows
 from grid_opt.errors import InputError
 from grid_opt.inputs.world import build_world
 from grid_opt.resources import models_dir
-from grid_opt.study.run import resolve_case
+from grid_opt.study.cases import resolve_case
 from grid_opt.study.stochastic.mean import mean_case
 from grid_opt.study.stochastic.schema import MEAN, Study
 from grid_opt.study.sweeps.cases import OneCase, make_cases
