@@ -99,10 +99,11 @@ def risk_summary() -> dict[str, Any]:
     money = ("expected_cost_musd", "conditional_value_at_risk_musd", "objective_musd", "bound_musd")
     values = ("value_of_stochastic_solution_musd", "value_of_perfect_information_musd")
     worth = {name: {"value": 1.0, "least": 0.0, "most": 2.0} for name in values}
+    tries = [{"whose": EVIL, "objective_musd": 1.0, "refused": [EVIL]} for _ in range(2)]
     return {
         "title": EVIL, "case": EVIL, "reference": EVIL, "confidence": 0.9, "weight": 0.5, "gap": 0.0,
         "scenarios": [row], "first_stage": {"sites": {EVIL: 1.0}}, "reference_first_stage": {},
-        "first_stage_groups": [EVIL], **dict.fromkeys(money, 1.0), **worth,
+        "first_stage_groups": [EVIL], "tries": tries, **dict.fromkeys(money, 1.0), **worth,
         "verification": {"ok": False, "held": 1, "failed": [EVIL], "warnings": [EVIL]},
     }  # fmt: skip
 
