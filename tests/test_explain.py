@@ -21,13 +21,15 @@ from grid_opt.plan.io import open_plan, write_plan
 from grid_opt.report import binding
 from grid_opt.solve.extract import counted, layout
 from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.parted import PartedRelaxation
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import to_matrix
 from grid_opt.solve.tighten import tightened
-from grid_opt.solve.whatif import PartedRelaxation, Standing, WholeRelaxation, around
+from grid_opt.solve.whatif import Standing, WholeRelaxation, around
 from grid_opt.study.explain.asker import Asker, know
 from grid_opt.study.explain.conduct import Limits, explain_plan
 from grid_opt.study.explain.examine import bound, examine
+from grid_opt.study.explain.few import few_regions
 from grid_opt.study.explain.levers import Change, changed, stored_world, tables_of
 from grid_opt.study.explain.turning import Scale, turning_point
 from tests.tiny import objective, solve_tiny, tiny_case, tiny_world
@@ -301,6 +303,47 @@ def test_the_relaxation_region_by_region_is_a_bound_of_the_same() -> None:
         assert out.objective == pytest.approx(whole.ask(region, "out").objective, rel=1e-6)
     for region in ("Z1", "Z4"):
         assert whole.ask(region, "in").status == parted.ask(region, "in").status == "infeasible"
+
+
+def test_a_region_by_itself_is_the_same_in_a_world_of_few(quick_plan: Path) -> None:
+    plan = open_plan(quick_plan)
+    case = case_from_toml(plan.attrs["case_toml"])
+    world, tables = stored_world(case, plan), tables_of(case, plan)
+    model = build_model(case, world)
+    matrix = tightened(to_matrix(model.pyomo))
+    parted = PartedRelaxation(matrix, layout(matrix, model), Options(gap=case.solve.gap))
+    for region in ("GA_N", "TX_W"):
+        asked = parted.ask(region, "in")
+        told = {}
+        for lever, amount in (("headroom", 0.0), ("headroom", 40.0), ("price", 10.0)):
+            few = changed(case, few_regions(world, region), tables, Change(lever, region, amount))  # type: ignore[arg-type]
+            assert few.sizes["region"] < world.sizes["region"]
+            own = build_model(case, few)
+            program = to_matrix(own.pyomo)
+            told[lever, amount] = parted.ask_other(region, program, layout(program, own))
+        assert asked.status == told["headroom", 0.0].status
+        if asked.status == "optimal":
+            assert told["headroom", 0.0].objective == pytest.approx(asked.objective, abs=1e-3)
+            assert told["headroom", 40.0].objective <= asked.objective + 1e-3
+            assert told["price", 10.0].objective < asked.objective
+
+
+def test_a_large_plan_is_told_by_estimates_or_by_name_solved_again(tiny_plan: Path, tmp_path: Path) -> None:
+    """The same program region by region, as large cases are solved: levers by estimates, and plans near the known."""
+    case, z, path = _case(), float(open_plan(tiny_plan).attrs["objective"]), tmp_path / "plan.nc"
+    large = case.model_copy(update={"solve": case.solve.model_copy(update={"strategy": "decomposition"})})
+    write_plan(solve_tiny(large, _world(large)).plan, {}, path)
+    found = explain_plan(path, limits=Limits(seconds=20.0, overall=60.0, workers=1)).explanation
+    assert found.complete and {one.method for one in found.reasons} == {"relaxation"}
+    assert all(turn.method == "relaxation" for one in found.reasons for turn in one.turns)
+    assert "name regions with --region" in " ".join(found.notes)
+    again = explain_plan(path, regions=["Z3", "Z0"], limits=Limits(seconds=20.0, overall=60.0, workers=1)).explanation
+    exact = {"Z3": _forced(_case(), _world(_case()), "Z3") - z, "Z0": None}
+    for one in again.reasons:
+        assert one.method == "re-solved" and one.difference is not None
+        if (known := exact[one.region]) is not None:
+            assert one.difference == pytest.approx(known, abs=CLOSE)
+            assert one.at_least is not None and one.at_least <= known + CLOSE
 
 
 def test_what_is_near_a_plan_moves_few_halls() -> None:

@@ -117,6 +117,7 @@ def test_the_geopackage_has_its_layers_in_albers(geopackage: Path) -> None:
         "headroom": "MultiPolygon",
         "prices": "MultiPolygon",
         "links": "LineString",
+        "link_flows": None,
         "build_out": None,
         "carbon_and_water": None,
         "provenance": None,

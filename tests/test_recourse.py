@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from grid_opt.solve import hour_sets
+from grid_opt.solve import hour_sets, recourse
 from grid_opt.solve.highs import Answer, Options, audit, solve
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import UNPLACED, Regions
-from grid_opt.solve.standard_form import Array, Flags, Matrix
+from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers
 
 OPTIONS = Options(gap=0.0)
 INF = np.inf
@@ -200,3 +200,85 @@ def test_regions_keep_what_may_be_a_fraction_when_cuts_are_added() -> None:
     regions.solve(fractions, OPTIONS)
     assert parted.size > before and regions.matrix.shape[0] == parted.size
     assert not regions.matrix.integer.any()
+
+
+def two_shops(weight: float, *, tail: float = 5.0) -> tuple[Matrix, Flags, Numbers]:
+    """Return two futures of the shop, the second with power three times as dear, that share halls and sun.
+
+    Half of what is weighed is the mean of the futures by 1 - ``weight``, the rest the worse of the two: ``tail`` is one
+    over its probability. The last columns are the value at risk and what each costs beyond it; the last rows say so.
+    """
+    shop_, flags = shop(line=30.0)
+    count = shop_.shape[1]
+    dear = np.where(flags, 3.0, 1.0) * shop_.cost
+    entries = sp.block_diag([shop_.rows_matrix, shop_.rows_matrix, np.zeros((0, 3))]).toarray()
+    same = np.zeros((2, 2 * count + 3))
+    same[[0, 1], [0, 1]], same[[0, 1], [count, count + 1]] = 1.0, -1.0
+    tails = np.zeros((2, 2 * count + 3))
+    tails[0, :count], tails[1, count : 2 * count] = shop_.cost, dear
+    tails[:, -3], tails[0, -2], tails[1, -1] = -1.0, -1.0, -1.0
+    tails[1] *= -1.0  # written the other way round, the row says the same
+    half = 0.5 * (1.0 - weight)
+    matrix = program(
+        [*(half * shop_.cost), *(half * dear), weight, 0.5 * tail * weight, 0.5 * tail * weight],
+        [*entries.tolist(), *same.tolist(), *tails.tolist()],
+        [*shop_.row_lower, *shop_.row_lower, 0.0, 0.0, -INF, 0.0],
+        [*shop_.row_upper, *shop_.row_upper, 0.0, 0.0, 0.0, INF],
+        [*shop_.col_upper, *shop_.col_upper, 1e4, INF, INF],
+    )
+    lower = matrix.col_lower.copy()
+    lower[-3] = -1e4
+    integer = np.zeros(2 * count + 3, dtype=bool)
+    integer[[0, count]] = True
+    hourly = np.concatenate([flags, flags, [False] * 3])
+    return replace(matrix, col_lower=lower, integer=integer), hourly, np.array([10, 11])
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 0.7, 1.0])
+def test_hours_are_left_out_where_a_tail_adds_up_what_they_cost(weight: float) -> None:
+    matrix, hourly, tails = two_shops(weight)
+    truth = solve(matrix, OPTIONS)
+    parted = Recourse(matrix, hourly, OPTIONS, tails)
+    assert parted.sets == 2 and parted.master.shape[1] == matrix.shape[1] - hourly.sum() + 2
+    answer = parted.solve(parted.master, OPTIONS)
+    assert answer.objective == pytest.approx(truth.objective)
+    assert answer.bound <= truth.objective + 1e-6
+    assert answer.x is not None
+    assert audit(matrix, parted.complete(answer.x)) == pytest.approx(truth.objective)
+
+
+def test_the_columns_of_costs_change_nothing_in_the_whole() -> None:
+    matrix, hourly, tails = two_shops(0.7)
+    parted = Recourse(matrix, hourly, OPTIONS, tails)
+    assert parted.whole.shape == (matrix.shape[0] + 2, matrix.shape[1] + 2)
+    assert solve(parted.whole, OPTIONS).objective == pytest.approx(solve(matrix, OPTIONS).objective)
+    assert (parted.kept >= matrix.shape[1]).sum() == 2, "what hours cost is among the columns that stay"
+
+
+@pytest.mark.parametrize("what", ["another cost", "both sides", "a gain"])
+def test_hours_stay_where_the_row_does_not_weigh_what_they_cost(what: str) -> None:
+    matrix, hourly, tails = two_shops(0.7)
+    cost, upper, entries = matrix.cost.copy(), matrix.row_upper.copy(), matrix.rows_matrix.copy()
+    lower = matrix.row_lower.copy()
+    if what == "another cost":
+        cost[2] *= 1.5
+    elif what == "both sides":
+        lower[10] = -1e3
+    else:  # the row is better kept where hours cost more
+        entries = sp.csr_array(entries)
+        entries.data[entries.indptr[10] : entries.indptr[11]][:4] *= -1.0
+    changed = replace(matrix, cost=cost, row_lower=lower, row_upper=upper, rows_matrix=entries)
+    parted = Recourse(changed, hourly, OPTIONS, tails)
+    assert parted.sets < 2 or what == "another cost"
+    assert set(np.flatnonzero(hourly[:6])) - set(np.arange(6)[~np.isin(np.arange(6), parted.kept)])
+    assert parted.solve(parted.master, OPTIONS).objective == pytest.approx(solve(changed, OPTIONS).objective)
+
+
+def test_a_search_cut_short_counts_what_hours_cost_in_the_tail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recourse, "ROUNDS", 1)
+    matrix, hourly, tails = two_shops(0.7)
+    parted = Recourse(matrix, hourly, OPTIONS, tails)
+    answer = parted.solve(replace(parted.master, integer=np.zeros_like(parted.master.integer)), OPTIONS)
+    assert answer.x is not None
+    whole = parted.complete(answer.x)
+    assert audit(replace(matrix, integer=np.zeros_like(matrix.integer)), whole) == pytest.approx(answer.objective)

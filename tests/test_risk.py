@@ -12,11 +12,14 @@ import xarray as xr
 
 from grid_opt.formulation.extensive import Scenario, delivered, granted, print_risk
 from grid_opt.formulation.model import build_model
-from grid_opt.plan.first_stage import FirstStage, first_stage_of
+from grid_opt.plan.first_stage import FirstStage, Room, first_stage_of
 from grid_opt.solve import mpi_sppy
-from grid_opt.solve.highs import solve
+from grid_opt.solve.highs import audit, solve
+from grid_opt.solve.kernel import REPRICED
 from grid_opt.solve.standard_form import to_matrix
+from grid_opt.solve.stochastic import solve_joint
 from grid_opt.study.stochastic.measure import Measure
+from grid_opt.study.stochastic.tries import Tries
 from grid_opt.verify.risk import RISK_CHECKS
 from tests.tiny import solve_tiny
 from tests.tiny_menu import Offer, menu_case, menu_world
@@ -204,3 +207,103 @@ def test_mpi_sppy_finds_the_same(worlds: dict[str, xr.Dataset], solved: dict[flo
     assert hedged.bound <= solved[0.0][0] * (1 + NEAR)
     costs = program.costs(FirstStage({"sites": {r: float(np.round(v)) for r, v in hedged.first.of["sites"].items()}}))
     assert program.measure.expected(costs) >= solved[0.0][0] * (1 - NEAR)
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_region_by_region_with_the_hours_left_out_the_optimum_is_the_same(
+    weight: float, program: Risky, solved: dict[float, Any]
+) -> None:
+    joint = replace(program, weight=weight).joined()
+    seen = joint.whole_of([part.recourse(FirstStage(), EXACT)[1].x for part in program.parts])
+    answer = solve_joint(joint, EXACT, lambda text: None, by_region=True, seen=seen)
+    assert answer.x is not None and answer.status == "optimal"
+    assert answer.objective == pytest.approx(solved[weight][0], rel=NEAR)
+    assert answer.bound <= solved[weight][0] * (1 + NEAR)
+    assert audit(joint.matrix, answer.x) == pytest.approx(answer.objective, rel=NEAR)
+
+
+def test_a_search_begins_with_a_plan_of_all_that_is_known(program: Risky, solved: dict[float, Any]) -> None:
+    joint = replace(program, weight=0.5).joined()
+    plans = [part.recourse(solved[0.5][1], EXACT)[1].x for part in program.parts]
+    told: list[str] = []
+    loose = replace(EXACT, gap=0.2)
+    answer = solve_joint(joint, loose, told.append, joint.whole_of(plans), by_region=True)
+    assert answer.objective == pytest.approx(solved[0.5][0], rel=NEAR) and answer.detail == REPRICED
+
+
+def test_what_stands_in_the_way_of_a_first_stage_are_the_fewest_campuses_it_lacks(
+    program: Risky, enumerated: list[tuple[FirstStage, list[float]]]
+) -> None:
+    nothing = FirstStage({"sites": dict.fromkeys(enumerated[0][0].of["sites"], 0.0)})
+    for number, part in enumerate(program.parts):
+        can = [sum(first.of["sites"].values()) for first, costs in enumerated if np.isfinite(costs[number])]
+        off = part.in_the_way(nothing, EXACT)
+        assert len(off) == min(can) > 0
+        assert {(kind, decided, there) for kind, _, decided, there in off} == {("sites", 0.0, 1.0)}
+
+
+def test_tries_weigh_what_enumeration_does(program: Risky, enumerated: list[tuple[FirstStage, list[float]]]) -> None:
+    measure = replace(program, weight=0.5).measure
+    parts = {part.name: part for part in program.parts}
+    alone = {name: part.recourse(FirstStage(), EXACT)[1] for name, part in parts.items()}
+    tries = Tries(parts, measure, alone, lambda name: EXACT, lambda text: None)
+    for first, costs in enumerated:
+        tried = tries.of("one", first)
+        assert (
+            tried.weighed == pytest.approx(measure(costs), rel=NEAR) or not np.isfinite([tried.weighed, *costs]).all()
+        )
+        assert set(tried.refused) == {name for name, cost in zip(parts, costs, strict=True) if not np.isfinite(cost)}
+        assert all("campus in" in one.reason and one.infeasible for one in tried.refused.values())
+
+
+@pytest.mark.parametrize("leader", ["calm", "dry", "storm"])
+def test_a_scenario_that_leads_decides_as_if_it_were_known_and_the_others_follow(
+    leader: str, program: Risky, enumerated: list[tuple[FirstStage, list[float]]]
+) -> None:
+    measure = replace(program, weight=0.5).measure
+    parts = {part.name: part for part in program.parts}
+    alone = {name: part.recourse(FirstStage(), EXACT)[1] for name, part in parts.items()}
+    tries = Tries(parts, measure, alone, lambda name: EXACT, lambda text: None)
+    tried = tries.led_by(leader, np.inf)
+    costs = next(costs for first, costs in enumerated if first.of == tried.first.of)
+    assert tried.weighed == pytest.approx(measure(costs), rel=NEAR)
+    assert tried.solved[leader][1].objective == pytest.approx(alone[leader].objective, rel=NEAR)
+    given_up = tries.led_by(leader, 0.5 * measure(costs))
+    assert given_up.told() == {"whose": leader, "objective_musd": None, "refused": {}, "given_up": True}
+
+
+def test_a_follower_has_what_the_leader_leaves_open_of_a_request() -> None:
+    case = menu_case(campus={"max_campus_mw": 40.0, "max_halls_per_quarter": 4})
+    base = tiny_case_world(case)
+    worlds = {name: menu_world(case, _offers(most), base) for name, most in (("all", 40.0), ("half", 20.0))}
+    parts = risky(case, worlds, (0.5, 0.5), stage=("connections",)).parts
+    one, half = parts
+    column = half.columns["requests"]["firm@Z0"]
+    x = np.zeros(half.matrix.shape[1])
+    x[column] = 10.0
+    room = half.narrowed(Room(), x)
+    assert room.get("requests", "firm@Z0") == (10.0, 20.0), "half of a request can be given: of 10 to 20 MW"
+    allowed = one.within(room)
+    at = one.columns["requests"]["firm@Z0"]
+    assert (allowed.col_lower[at], allowed.col_upper[at]) == (10.0, 20.0)
+    x = np.zeros(one.matrix.shape[1])
+    x[at] = 15.0
+    room = one.narrowed(room, x)
+    assert room.get("requests", "firm@Z0") == (15.0, 15.0) and room.least().get("requests", "firm@Z0") == 15.0
+
+
+def test_all_begin_anew_with_the_nearest_where_one_cannot_follow() -> None:
+    case = menu_case(campus={"max_campus_mw": 40.0, "max_halls_per_quarter": 4})
+    base = menu_world(case, _offers(40.0), tiny_case_world(case))
+    worlds = {"few": base, "many": base.assign(target=1.3 * base["target"])}
+    program = risky(case, worlds, (0.5, 0.5), stage=("connections",))
+    parts = {part.name: part for part in program.parts}
+    alone = {name: part.recourse(FirstStage(), EXACT)[1] for name, part in parts.items()}
+    told: list[str] = []
+    tried = Tries(parts, program.measure, alone, lambda name: EXACT, told.append).led_by("few", np.inf)
+    assert any("many cannot follow few" in line for line in told)
+    assert not tried.refused and np.isfinite(tried.weighed)
+    best, _ = program.solve()
+    assert best.objective <= tried.weighed * (1 + NEAR)
+    costs = program.costs(tried.first)
+    assert program.measure(costs) == pytest.approx(tried.weighed, rel=NEAR)

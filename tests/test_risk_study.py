@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,8 @@ from grid_opt.config import Case, load_case, with_overrides
 from grid_opt.errors import InputError
 from grid_opt.plan.io import digest, open_plan
 from grid_opt.plan.stochastic import FILE, open_stochastic
-from grid_opt.study.stochastic import loading
+from grid_opt.study.progress import Log
+from grid_opt.study.stochastic import conduct, loading
 from grid_opt.study.stochastic import study as studies
 from grid_opt.study.stochastic.loading import World, _refuse_unlike, bundled_studies, load_study
 from grid_opt.study.stochastic.mean import mean_case
@@ -118,6 +121,69 @@ def test_a_plan_replayed_in_its_own_scenarios_costs_what_it_did(
         assert row["cost_musd"] == pytest.approx(before["cost_musd"], rel=2e-5)  # the gap of the bundled case
     assert found["objective_musd"] == pytest.approx(summary["objective_musd"], rel=2e-5)
     assert json.loads((tmp_path / "replay" / "replay.json").read_text(encoding="utf-8")) == found
+
+
+def test_a_study_given_again_keeps_the_plans_of_its_scenarios_and_no_others(
+    ran: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder, _ = ran
+    monkeypatch.setattr(loading, "check_effects", lambda *_: None)
+    monkeypatch.setattr(conduct, "plan_case", _not_again)
+    shutil.copytree(folder / "wait_and_see", tmp_path / "out" / "wait_and_see")
+    study = folder.parent / "two.toml"
+
+    def at_work(*overrides: str) -> conduct.Conduct:
+        ready = loading.prepare(study, folder / "tables", lambda text: None, overrides)
+        return conduct.Conduct(ready, tmp_path / "out", Log(None), Event())
+
+    again = at_work()
+    again.wait_and_see()
+    table = open_stochastic(folder)
+    costs = [again.found.waits[str(name)].cost for name in table["scenario"].values]
+    np.testing.assert_array_equal(costs, table["wait_and_see"].values)
+    with pytest.raises(PlannedAgainError):
+        at_work("energy.basis_scale=1.1").wait_and_see()
+    plan = tmp_path / "out" / "wait_and_see" / "as_planned" / "plan.nc"
+    plan.write_bytes(plan.read_bytes()[:-4000])
+    with pytest.raises(PlannedAgainError):
+        at_work().wait_and_see()
+
+
+class PlannedAgainError(Exception):
+    """Say that something was planned that need not be."""
+
+
+def _not_again(*_: Any) -> None:
+    raise PlannedAgainError
+
+
+def test_a_plan_is_replayed_on_hours_of_another_year(
+    ran: tuple[Path, dict[str, Any]], root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hours = root.parent / "shared" / "data" / "derived" / "region_hourly_z90.nc"
+    if not hours.is_file():
+        pytest.skip(f"real hours are not at hand: {hours.name}")
+    folder, summary = ran
+    monkeypatch.setattr(loading, "check_effects", lambda *_: None)
+    plan = folder / "scenarios" / "dear" / "plan.nc"
+    found = studies.replay(plan, folder / "study.toml", hours=hours, out=tmp_path / "replay")
+    assert found["exit_code"] == 0, "all scenarios can keep it, and every plan is verified"
+    kept = open_plan(tmp_path / "replay" / "replayed" / "dear" / "plan.nc")
+    given = open_plan(plan)
+    assert hours.name in json.loads(kept.attrs["inputs_sha256"])
+    assert not np.allclose(kept["price"], given["price"])
+    assert (kept["site"].isel(quarter=-1) == given["site"].isel(quarter=-1)).all()
+    assert found["expected_cost_musd"] != pytest.approx(summary["expected_cost_musd"], rel=1e-4)
+
+
+def test_what_a_command_asks_for_goes_before_the_base_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "two.toml").write_text(STUDY_TOML, encoding="utf-8")
+    asked = ["demand.targets_mw={ 2026Q4 = 10.0, 2027Q4 = 40.0 }", "regions.include=['TX_N', 'GA_N']"]
+    ready = loading.prepare(tmp_path / "two.toml", tmp_path / "tables", lambda text: None, asked)
+    for one in ready.futures.values():
+        assert dict(one.case.demand.targets_mw) == {"2026Q4": 10.0, "2027Q4": 40.0}
+        assert not one.case.tariffs.charge, "what was not asked for is as the file says"
+        assert list(one.case.regions.include) == ["TX_N", "GA_N"]
 
 
 def _evidence(folder: Path) -> Evidence:

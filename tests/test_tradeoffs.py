@@ -19,9 +19,9 @@ from grid_opt.config import Case, with_overrides
 from grid_opt.errors import ExitCode, InfeasibleError, InputError, SolverError
 from grid_opt.inputs.tradeoff import with_criteria
 from grid_opt.inputs.world import build_world
+from grid_opt.study.cases import resolve_case
 from grid_opt.study.plan_case import plan_case
 from grid_opt.study.progress import Log
-from grid_opt.study.run import resolve_case
 from grid_opt.study.tradeoffs.alternatives import _Search, alternatives, share_of
 from grid_opt.study.tradeoffs.fronts import dominates, on_front, require_consistent
 from grid_opt.study.tradeoffs.pareto import Ranges, Solved, _counting, _criteria, _Grid, _payoff, pareto

@@ -13,7 +13,7 @@ from grid_opt.formulation.extensive import Scenario, delivered, granted
 from grid_opt.formulation.model import build_model
 from grid_opt.plan.first_stage import FirstStage
 from grid_opt.solve.highs import Answer, Options
-from grid_opt.solve.stochastic import Part, join, solve_joint
+from grid_opt.solve.stochastic import Joint, Part, join, solve_joint
 from grid_opt.study.stochastic.measure import Measure
 from tests.tiny import tiny_case, tiny_world
 
@@ -53,10 +53,14 @@ class Risky:
         chances = tuple(part.scenario.probability for part in self.parts)
         return Measure(chances, self.weight, self.confidence)
 
+    def joined(self) -> Joint:
+        """Return the program of all scenarios."""
+        worlds = {part.name: part.world for part in self.parts}
+        return join(self.parts, self.stage, self.weight, self.confidence, granted(worlds), delivered(worlds))
+
     def solve(self) -> tuple[Answer, FirstStage]:
         """Solve it to the optimum."""
-        worlds = {part.name: part.world for part in self.parts}
-        joint = join(self.parts, self.stage, self.weight, self.confidence, granted(worlds), delivered(worlds))
+        joint = self.joined()
         answer = solve_joint(joint, EXACT, lambda text: None)
         assert answer.x is not None
         return answer, joint.first_stage(answer.x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +20,9 @@ PlanOrCase = Annotated[
 ]
 RegionOption = Annotated[
     list[str] | None,
-    typer.Option("--region", metavar="R", help="Explain this region only. May be repeated [default: all]."),
+    typer.Option(
+        "--region", metavar="R", help="Explain this region only, solving again. May be repeated [default: all]."
+    ),
 ]
 
 
@@ -28,7 +30,7 @@ def explain(
     what: PlanOrCase,
     region: RegionOption = None,
     seconds: Annotated[
-        float, typer.Option("--seconds", min=0.1, help="Longest search for one region, by solving again.")
+        float, typer.Option("--seconds", min=0.1, help="Longest search for one region, beside its relaxation.")
     ] = 120.0,
     overall: Annotated[float, typer.Option("--overall", min=1.0, help="Longest search in all.")] = 600.0,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes at a time.")] = 2,
@@ -48,10 +50,9 @@ def explain(
     """Say why a plan stands where it stands, and why not elsewhere; or what makes a case infeasible."""
     with reporting(as_json):
         from grid_opt.cli.progress import ProgressLine  # noqa: PLC0415
-        from grid_opt.study.explain.conduct import Limits  # noqa: PLC0415
 
         line = None if quiet else ProgressLine()
-        limits = Limits(seconds, overall, workers, not bounds)
+        limits = (seconds, overall, workers, not bounds)
         try:
             code = _explain(what, region or [], limits, set_ or [], hours, case_folder, out, line, as_json)
         finally:
@@ -61,13 +62,9 @@ def explain(
 
 
 def _explain(
-    what: str, regions: list[str], limits: Any, overrides: list[str], hours: Path | None, case_folder: Path | None,
-    out: Path | None, line: ProgressLine | None, as_json: bool,
+    what: str, regions: list[str], limits: tuple[float, float, int, bool], overrides: list[str], hours: Path | None,
+    case_folder: Path | None, out: Path | None, line: ProgressLine | None, as_json: bool,
 ) -> ExitCode:  # fmt: skip
-    from grid_opt.plan.explanation import FILE, write_explanation  # noqa: PLC0415
-    from grid_opt.report.terminal_why import print_explanation  # noqa: PLC0415
-    from grid_opt.study.explain.conduct import explain_plan  # noqa: PLC0415
-
     if what.endswith(".nc"):
         if overrides or hours is not None:
             raise InputError(
@@ -78,7 +75,11 @@ def _explain(
         plan, folder = Path(what), case_folder
     else:
         plan, folder = _solved(what, overrides, hours, out, line, as_json)
-    found = explain_plan(plan, regions=regions, limits=limits, case_folder=folder, progress=line)
+    from grid_opt.plan.explanation import FILE, write_explanation  # noqa: PLC0415
+    from grid_opt.report.terminal_why import print_explanation  # noqa: PLC0415
+    from grid_opt.study.explain.conduct import Limits, explain_plan  # noqa: PLC0415
+
+    found = explain_plan(plan, regions=regions, limits=Limits(*limits), case_folder=folder, progress=line)
     target = (out if out is not None else plan.parent) / FILE
     target.parent.mkdir(parents=True, exist_ok=True)
     write_explanation(found.explanation, target)
@@ -97,7 +98,10 @@ def _solved(
     case: str, overrides: list[str], hours: Path | None, out: Path | None, line: ProgressLine | None, as_json: bool
 ) -> tuple[Path, Path]:
     """Solve a case; return its plan, and the folder of its file."""
-    from grid_opt.study.explain.case import plan_of  # noqa: PLC0415
+    from grid_opt.study.cases import resolve_case  # noqa: PLC0415
 
     del as_json
-    return plan_of(case, overrides=overrides, hours_file=hours, out=out, progress=line)
+    asked = resolve_case(case, overrides, hours)
+    from grid_opt.study.explain.case import plan_of  # noqa: PLC0415
+
+    return plan_of(asked, out=out, progress=line)

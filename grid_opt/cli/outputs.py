@@ -189,10 +189,11 @@ def export(
 ) -> None:
     """Export a plan to a GIS, to tables, to a workbook, or its bills alone."""
     with reporting(as_json):
+        from grid_opt.plan.explanation import with_explanation  # noqa: PLC0415
         from grid_opt.plan.io import open_plan, read_outlines  # noqa: PLC0415
 
         target = out or plan.with_name(plan.stem + ".gpkg" if format_ is Format.gpkg else _BESIDE[format_])
-        _write_as(format_, open_plan(plan), target, read_outlines(plan) or None)
+        _write_as(format_, with_explanation(open_plan(plan), plan), target, read_outlines(plan) or None)
         _say_written([target], as_json)
 
 

@@ -61,14 +61,17 @@ def run(
     """Solve a case, verify the plan, and write the plan folder."""
     with reporting(as_json):
         from grid_opt.cli.progress import ProgressLine  # noqa: PLC0415
-        from grid_opt.study.run import run as run_case  # noqa: PLC0415
+        from grid_opt.study.cases import resolve_case  # noqa: PLC0415
 
         overrides = [*(set_ or ())]
         overrides += [] if time_limit is None else [f"solve.time_limit_s={time_limit}"]
         overrides += [] if gap is None else [f"solve.gap={gap}"]
+        asked = resolve_case(case, overrides, hours)  # before the libraries that solve it are loaded
+        from grid_opt.study.run import run as run_case  # noqa: PLC0415
+
         line = None if quiet else ProgressLine()
         try:
-            result = run_case(case, overrides=overrides, hours_file=hours, out=out, progress=line, start=start)
+            result = run_case(asked, out=out, progress=line, start=start)
         finally:
             if line is not None:
                 line.close()
@@ -99,9 +102,12 @@ def check(
 ) -> None:
     """Validate a case and everything it reads, without solving; print sizes and warnings."""
     with reporting(as_json):
+        from grid_opt.study.cases import resolve_case  # noqa: PLC0415
+
+        asked = resolve_case(case, set_ or (), hours)
         from grid_opt.study.check import check as check_case  # noqa: PLC0415
 
-        found = check_case(case, overrides=set_ or (), hours_file=hours)
+        found = check_case(asked)
         if as_json:
             print_json({**found, "exit_code": 0})
             return

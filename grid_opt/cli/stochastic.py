@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from grid_opt.cli.common import JsonOption, make_console, print_json, print_path, reporting, tell
-from grid_opt.cli.runs import PlanArgument, SetOption
+from grid_opt.cli.runs import HoursOption, PlanArgument, SetOption
 from grid_opt.cli.tradeoffs import OutOption, QuietOption, print_rows, progress_line
 
 StudyArgument = Annotated[
@@ -23,6 +23,7 @@ def stochastic(
     file: StudyArgument,
     case: CaseOption = None,
     set_: SetOption = None,
+    hours: HoursOption = None,
     out: OutOption = None,
     dry: Annotated[bool, typer.Option("--dry-run", help="Validate everything and print the scenarios.")] = False,
     quiet: QuietOption = False,
@@ -34,9 +35,9 @@ def stochastic(
 
         with progress_line(quiet) as line:
             if dry:
-                rows = study.dry_run(file, case=case, overrides=set_ or (), progress=line)
+                rows = study.dry_run(file, case=case, overrides=set_ or (), hours=hours, progress=line)
             else:
-                found = study.stochastic(file, case=case, overrides=set_ or (), out=out, progress=line)
+                found = study.stochastic(file, case=case, overrides=set_ or (), hours=hours, out=out, progress=line)
         code = _print_dry(rows, as_json) if dry else _print_found(found, quiet, as_json)
     raise typer.Exit(code)
 
@@ -74,6 +75,7 @@ def replay(
     file: StudyArgument,
     case: CaseOption = None,
     set_: SetOption = None,
+    hours: HoursOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Folder of results [default: replay beside the plan].")
     ] = None,
@@ -85,7 +87,7 @@ def replay(
         from grid_opt.study.stochastic import study  # noqa: PLC0415
 
         with progress_line(quiet) as line:
-            found = study.replay(plan, file, case=case, overrides=set_ or (), out=out, progress=line)
+            found = study.replay(plan, file, case=case, overrides=set_ or (), hours=hours, out=out, progress=line)
         if as_json:
             print_json(found)
         else:

@@ -42,11 +42,14 @@ def pareto(
 ) -> None:
     """Find what less carbon, water or waiting costs: a front of plans that no other one beats."""
     with reporting(as_json):
+        from grid_opt.study.cases import resolve_case  # noqa: PLC0415
+
+        asked = resolve_case(case, set_ or (), hours)
         from grid_opt.study.tradeoffs.pareto import pareto as find  # noqa: PLC0415
 
         names = [name.strip() for name in of.split(",") if name.strip()]
         with progress_line(quiet) as line:
-            found = find(case, names, points, overrides=set_ or (), hours_file=hours, out=out, progress=line)
+            found = find(asked, names, points, out=out, progress=line)
         if as_json:
             print_json(found)
         else:

@@ -73,16 +73,12 @@ class Risk:
         build, open_ = self.build, choices.sites
         if not open_:
             return
-        at_end = build.mapping(open_, symbol="y")
         sited = build.variable(
             "risk.sited", ("region",), symbol="Y", unit="1", domain="nonnegative", bounds=lambda r: (0, 1),
             meaning="1 where a campus is decided on before the scenario is known",
         )  # fmt: skip
-        build.constraint(
-            "risk.one_site", ("scenario", "region"), lambda w, r: at_end[w, r] == sited[r],
-            unit="1", meaning="Campuses stand in the same regions in every scenario.",
-            where=lambda w, r: (w, r) in open_,
-        )  # fmt: skip
+        self._same("risk.one_site", "region", build.mapping(open_, symbol="y"), sited, open_, "1",
+                   "Campuses stand in the same regions in every scenario.")  # fmt: skip
 
     def _connections(self, choices: Choices) -> None:
         build, mw, paid = self.build, choices.requests, choices.studies
@@ -97,16 +93,12 @@ class Risk:
                          "No scenario contracts more than was requested.",
                          "Every scenario contracts the share of a request that it can give.")  # fmt: skip
         if paid:
-            taken = build.mapping(paid, symbol="u")
             studied = build.variable(
                 "risk.studied", ("offer",), symbol="U", unit="1", domain="nonnegative", bounds=lambda j: (0, 1),
                 meaning="1 where the offer is taken before the scenario is known",
             )  # fmt: skip
-            build.constraint(
-                "risk.one_study", ("scenario", "offer"), lambda w, j: taken[w, j] == studied[j],
-                unit="1", meaning="Offers with a study or a least size are taken in all scenarios or in none.",
-                where=lambda w, j: (w, j) in paid,
-            )  # fmt: skip
+            self._same("risk.one_study", "offer", build.mapping(paid, symbol="u"), studied, paid, "1",
+                       "Offers with a study or a least size are taken in all scenarios or in none.")  # fmt: skip
 
     def _equipment(self, choices: Choices) -> None:
         build, mw = self.build, choices.orders
@@ -121,6 +113,22 @@ class Risk:
         self._served("ordered", "own", standing, ordered, delivered, mw,
                      "No scenario has more equipment on site at the end than was ordered.",
                      "Every scenario has the share of an order that it can have by then.")  # fmt: skip
+
+    def _same(
+        self,
+        name: str,
+        dim: str,
+        chosen: Mapping[Index, Expression],
+        decided: Mapping[Index, Expression],
+        known: Mapping[At, Expression],
+        unit: str,
+        meaning: str,
+    ) -> None:
+        """Keep what every scenario chooses at what is decided for all."""
+        self.build.constraint(
+            name, ("scenario", dim), lambda w, j: chosen[w, j] == decided[j],
+            unit=unit, meaning=meaning, where=lambda w, j: (w, j) in known,
+        )  # fmt: skip
 
     def _served(
         self,
@@ -148,15 +156,12 @@ class Risk:
         build, mw = self.build, choices.contracts
         if not mw:
             return
-        under = build.mapping(mw, symbol="k")
         signed = build.variable(
             "risk.signed", ("ppa",), symbol="K", unit="MW", domain="nonnegative",
             meaning="nameplate signed for before the scenario is known",
         )  # fmt: skip
-        build.constraint(
-            "risk.one_contract", ("scenario", "ppa"), lambda w, n: under[w, n] == signed[n],
-            unit="MW", meaning="Long contracts are the same in every scenario.", where=lambda w, n: (w, n) in mw,
-        )  # fmt: skip
+        self._same("risk.one_contract", "ppa", build.mapping(mw, symbol="k"), signed, mw, "MW",
+                   "Long contracts are the same in every scenario.")  # fmt: skip
 
     def _objective(
         self, costs: Mapping[str, Expression], probability: xr.DataArray, weight: float, confidence: float

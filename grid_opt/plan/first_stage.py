@@ -49,6 +49,21 @@ class FirstStage:
         return kind in self.of
 
 
+@dataclass(frozen=True)
+class Room:
+    """Between what the first stage may be yet: least and most by kind and label; what is not there is open."""
+
+    of: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
+
+    def get(self, kind: str, label: str) -> tuple[float, float]:
+        """Return the least and the most of a label."""
+        return self.of.get(kind, {}).get(label, (0.0, np.inf))
+
+    def least(self) -> FirstStage:
+        """Return the first stage that decides the least."""
+        return FirstStage({kind: {label: low for label, (low, _) in some.items()} for kind, some in self.of.items()})
+
+
 def kinds_of(stage: Sequence[str]) -> tuple[str, ...]:
     """Return the kinds of choices in some groups."""
     return tuple(kind for group in stage for kind in OF_STAGE[group])

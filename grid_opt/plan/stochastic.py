@@ -12,6 +12,8 @@ from grid_opt.errors import InputError
 FILE: Final = "stochastic.nc"
 KIND: Final = "grid-opt stochastic study"
 """Value of the global attribute ``study_format`` of such a file."""
+SEARCH: Final = "the search"
+"""Whose first stage it is that was found for all scenarios at once, among those that were tried."""
 
 
 def is_stochastic(path: Path) -> bool:

@@ -9,6 +9,7 @@ from grid_opt.inputs.offers import most_hosted
 from grid_opt.plan.explanation import Reason, explanation_of
 from grid_opt.plan.summary import BINDING_USD_PER_MW, BUILT_MW
 from grid_opt.report import frames
+from grid_opt.report.words import plain
 
 _SAME = 1e-6
 
@@ -78,12 +79,16 @@ def in_short(plan: xr.Dataset) -> dict[str, str]:
     return found
 
 
+LONGEST = 1200
+"""Most characters of what an explanation says of a region."""
+
+
 def _explained(plan: xr.Dataset) -> dict[str, list[str]]:
     """Return what `grid-opt explain` found of regions, where the plan carries it: what they save, or would cost."""
     found = explanation_of(plan)
     if found is None:
         return {}
-    return {one.region: [one.words] for one in found.reasons if one.words and not _fits_nothing(one)}
+    return {one.region: [plain(one.words, LONGEST)] for one in found.reasons if one.words and not _fits_nothing(one)}
 
 
 def _fits_nothing(reason: Reason) -> bool:

@@ -25,7 +25,7 @@ _ENDINGS = (
 _COUNTS = {
     "candidate": "1", "chosen": "1", "binds": "1", "utilization": "1", "loading": "1", "halls": "1", "systems": "1",
     "bought": "1", "most": "1", "delivered": "1", "waiting": "1", "year": "yr", "season": "1", "is_deposit": "1",
-    "own_units": "1", "hour": "1",
+    "own_units": "1", "hour": "1", "turns_with_quarters_sooner": "1",
 }  # fmt: skip
 """Numbers whose name tells no unit."""
 
@@ -131,6 +131,16 @@ _WORDS = {
     "from_quarter": "First quarter of service",
     "forward_mw": "What it adds, from the first end to the second",
     "reverse_mw": "What it adds in the other direction",
+    "told_by": "How the difference is known: solved again, by the relaxation, impossible or not known",
+    "difference_musd": "Worse than the plan with the region forced in (left out, where chosen), solved again",
+    "at_least_musd": "What that difference is proven to be at least",
+    "at_most_musd": "What that difference is proven to be at most",
+    "estimate_musd": "What the relaxation estimates that difference to be",
+    "first_fit": "First quarter in which headroom and offers hold a smallest campus; empty where none does",
+    "turns_with_headroom_mw": "Headroom with which the region would be as good as the plan",
+    "turns_with_quarters_sooner": "Quarters sooner with which the region would be as good as the plan",
+    "turns_with_price_cut_usd_per_mwh": "Fall of the wholesale price with which it would be as good as the plan",
+    "why": "The same in words",
     "key": "Name of a fact",
     "value": "The fact, as text",
     "layer": "Layer or table of this file",
@@ -148,6 +158,7 @@ _PATTERNS = (
     (r"wholesale_usd_per_mwh_(\d{4})", "Mean price of energy over the hours of {0}"),
     (r"power_shadow_usd_per_mwh_(\d{4})", "What one MWh more of power would cost, mean over the hours of {0}"),
     (r"cost_total_musd", "All costs of the region, present value"),
+    (r"cost_sources_musd", "Plant and batteries on site and contracts for power of the region, present value"),
     (r"systems_(.+)", "Systems of {0} in service at the end of the build-out"),
     (r"relief_(.+)_mw", "Relief by {0} that stands ready for calls"),
     (r"base_flow_(.+)_mw", "Flow without campuses at the {0} stress hour"),

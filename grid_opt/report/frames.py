@@ -14,7 +14,7 @@ from grid_opt.inputs.offers import most_hosted
 from grid_opt.plan.schema import COSTS, FLEET_COSTS, MENU_COSTS, NODAL_COSTS, UPGRADE_COSTS, VALUE_COSTS
 from grid_opt.plan.schema_footprint import FOOTPRINT_COSTS
 from grid_opt.plan.summary import BINDING_USD_PER_MW, BUILT_MW, cost_usd, power_bill, worth
-from grid_opt.plan.supply_summary import hub_and_basis, used_mw
+from grid_opt.plan.supply_summary import hub_and_basis, supply_bill, used_mw
 from grid_opt.units import USD_PER_MUSD
 
 FULL_LINK = 0.999
@@ -118,6 +118,9 @@ def sites(plan: xr.Dataset) -> pd.DataFrame:
         },
         index=frame.index,
     )
+    if (beside := supply_bill(plan)) is not None:  # its terms are by contract and plant, but for what export earns
+        money = money.drop(columns="cost_export_revenue_musd", errors="ignore")
+        money["cost_sources_musd"] = beside.sel(region=frame.index.to_list()).values / USD_PER_MUSD
     money["cost_total_musd"] = money.sum(axis=1)
     frame = pd.concat([frame, by_quarter, money, power_costs(plan)["all_in_price_usd_per_mwh"]], axis=1)
     built = frame[frame["it_mw"] > BUILT_MW]
@@ -203,6 +206,19 @@ def links(plan: xr.Dataset, quarter: str | None = None) -> pd.DataFrame:
     frame["utilization"] = use[np.arange(len(frame)), tightest]
     frame["binds"] = binds.any(axis=1).astype("int32")
     return frame
+
+
+def link_flows(plan: xr.Dataset) -> pd.DataFrame:
+    """Return one row per link and quarter: flow, utilization, worth and whether it binds at every stress hour."""
+    kept = ("flow_", "utilization_", "shadow_", "binds_")
+    parts = []
+    for quarter in _texts(plan["quarter"]):
+        table = links(plan, quarter)
+        chosen = ["from_zone", "to_zone", *(name for name in table if str(name).startswith(kept) and name != "flow_mw")]
+        parts.append(table[chosen].reset_index().assign(quarter=quarter))
+    found = pd.concat(parts, ignore_index=True)
+    found.insert(3, "quarter", found.pop("quarter"))
+    return found
 
 
 def tightest_hour(links: pd.DataFrame) -> str:

@@ -123,7 +123,7 @@ def _write_html(curves: list[Curve], path: Path) -> None:
 
 
 def _cell(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:,.4g}" if value < 1000 else f"{value:,.0f}"
+    return plain(value, 60) if isinstance(value, str) else f"{value:,.4g}" if value < 1000 else f"{value:,.0f}"
 
 
 def _write_csv(curves: list[Curve], path: Path) -> None:

@@ -25,6 +25,7 @@ from grid_opt.plan.supply_summary import supply_tables
 from grid_opt.report import fleet_frames, frames, nodal_frames
 from grid_opt.report.fields import GEOMETRY, field_of
 from grid_opt.report.places import CRS, bus_points, zone_outlines, zone_points
+from grid_opt.report.why_frames import has_reasons, why_table
 
 CARRIED = (
     *PROVENANCE, "accelerator_json", "workload_json", "fleet_json", "service_json", "accelerators_json",
@@ -44,6 +45,8 @@ DESCRIPTIONS = {
     "lines": "Branches of the network: limit; flow and loading in the hour of the largest loading in the last "
     "quarter's year, flow without campuses then; worth of one MW more of the limit in the year, outages included",
     "candidates": "Candidate buses: headroom, campus, mean local price in the last quarter's year",
+    "link_flows": "Links in every quarter: flow, utilization and what binds at the stress hours",
+    "why": "What forcing every region in would cost, or leaving it out, and what would turn that (grid-opt explain)",
     "build_out": "Halls and MW in service through every quarter, by built region",
     "fleet": "Systems in service and bought, by accelerator, region and quarter",
     "contracts": "Grid service under contract through every quarter: offer, MW, what may be called, relief behind it",
@@ -68,6 +71,10 @@ def layers_of(plan: xr.Dataset, outlines: Outlines | None = None) -> dict[str, g
     if "contract" in plan:
         tables |= {"contracts": contract_table(plan)}
     tables |= supply_tables(plan)
+    if "link_flow" in plan:
+        tables |= {"link_flows": frames.link_flows(plan)}
+    if has_reasons(plan):
+        tables |= {"why": why_table(plan)}
     if has_ledgers(plan):
         tables |= {"carbon_and_water": footprint_table(plan)}
     if "bill_usd" in plan:

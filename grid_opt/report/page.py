@@ -101,7 +101,7 @@ def table(
         cells = "".join(f"<td{_flush(k, words)}>{text(cell, longest)}</td>" for k, cell in enumerate(rest, start=1))
         lines.append(f'<tr><th scope="row">{text(first)}</th>{cells}</tr>')
     return (
-        f'<div class="wide"><table><caption>{text(caption)}{below}</caption><thead><tr>{top}</tr></thead>'
+        f'<div class="wide"><table><caption><div>{text(caption)}{below}</div></caption><thead><tr>{top}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
 

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from grid_opt.config.days import day_text
 from grid_opt.report import style
 from grid_opt.report.terminal import COST_WORDS
+from grid_opt.report.words import plain
 from grid_opt.units import USD_PER_MUSD
 
 FULL, STANDS = "#332288", "#e69f00"
@@ -106,6 +107,6 @@ def _items(plot: Axes, result: xr.Dataset) -> None:
         plot.annotate(f" {values[n]:+,.2f} ", (values[n], row), ha="left" if values[n] > 0 else "right", va="center",
                       color=style.INK, fontsize=8)  # fmt: skip
     plot.axvline(0, color=style.INK, linewidth=0.8)
-    plot.set_yticks(range(len(shown)), [COST_WORDS.get(names[n], names[n]) for n in shown])
+    plot.set_yticks(range(len(shown)), [COST_WORDS.get(names[n], plain(names[n], 40)) for n in shown])
     plot.margins(x=0.35)
     _title(plot, "Full year less representative days [million USD]", shift=-0.62)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from grid_opt.report import style
+from grid_opt.report.words import plain
 
 _PLAN, _WAIT, _KEPT = style.REGION_COLORS[0], style.REGION_COLORS[4], style.REGION_COLORS[1]
 _BUILT_MW = 1e-6
@@ -18,7 +19,7 @@ def draw_risk(table: xr.Dataset) -> Figure:
     """Return the costs of the scenarios with mean and tail, the distribution, and the sites beside those by itself."""
     rows = table.sizes["scenario"]
     figure = style.new_figure(11.0, 4.6 + 0.42 * rows)
-    title = f"{table.attrs['title']}: one first stage for {rows} scenario{'s' if rows > 1 else ''}"
+    title = f"{plain(table.attrs['title'], 90)}: one first stage for {rows} scenario{'s' if rows > 1 else ''}"
     figure.text(0.03, 0.955, title, color=style.INK, fontsize=13, fontweight="bold")
     _costs(figure.add_axes((0.17, 0.56, 0.46, 0.33)), table)
     _distribution(figure.add_axes((0.71, 0.56, 0.27, 0.33)), table)
@@ -33,7 +34,7 @@ def _costs(plot: Axes, table: xr.Dataset) -> None:
     for values, color, words, mark in (
         (table["wait_and_see"].values, _WAIT, "if it were known", "D"),
         (table["cost"].values, _PLAN, "decided for all", "o"),
-        (table["kept"].values, _KEPT, f"decided for {table.attrs['reference']} alone", "s"),
+        (table["kept"].values, _KEPT, f"decided for {plain(table.attrs['reference'], 30)} alone", "s"),
     ):
         there = np.isfinite(values)
         plot.scatter(values[there], rows[there], s=44, color=color, marker=mark, label=words, zorder=3)
@@ -88,7 +89,7 @@ def _power(plot: Axes, table: xr.Dataset) -> None:
             mw = power.sel(region=region).values
             color = style.REGION_COLORS[n % len(style.REGION_COLORS)]
             plot.barh(np.arange(len(names)) + shift, mw, left=left, color=color, height=0.36, alpha=alpha,
-                      label=region if shift < 0 else None, edgecolor=style.PAPER, linewidth=0.5)  # fmt: skip
+                      label=plain(region, 30) if shift < 0 else None, edgecolor=style.PAPER, linewidth=0.5)  # fmt: skip
             left = left + mw
     plot.set_yticks(np.arange(len(names)), names)
     plot.set_ylim(len(names) - 0.4, -0.6)
@@ -98,7 +99,7 @@ def _power(plot: Axes, table: xr.Dataset) -> None:
 
 
 def _names(table: xr.Dataset) -> list[str]:
-    return [str(name) for name in table["scenario"].values]
+    return [plain(name, 30) for name in table["scenario"].values]
 
 
 def _clean(plot: Axes) -> None:

@@ -16,6 +16,7 @@ from grid_opt.plan.supply_summary import supply_tables
 from grid_opt.report import fleet_frames, frames, nodal_frames
 from grid_opt.report.csv_text import to_csv
 from grid_opt.report.terminal import COST_WORDS
+from grid_opt.report.why_frames import has_reasons, why_table
 from grid_opt.report.words import plain
 
 
@@ -23,11 +24,10 @@ def write_csv(plan: xr.Dataset, folder: str | Path) -> list[Path]:
     """Write every table of ``plan`` to ``folder`` and return their paths.
 
     Tables: ``sites``, ``build_out``, ``costs`` (present value), ``energy``, ``prices``, ``carbon_and_water``, ``links``
-    (``lines`` at the buses of a network); with a menu of offers also ``contracts`` (and ``upgrades``), with sources
-    beside wholesale ``power_contracts``, ``forward_blocks`` and ``onsite``, with tariffs ``bills``, with a fleet
-    ``fleet``, ``deliveries``,
-    ``requests`` and ``unserved``. UTF-8, comma, decimal point, full precision, one header line. The folder is made when
-    it is missing.
+    (``lines`` at the buses of a network), ``link_flows`` by quarter; with an explanation ``why``, with a menu of offers
+    also ``contracts`` (and ``upgrades``), with sources beside wholesale ``power_contracts``, ``forward_blocks`` and
+    ``onsite``, with tariffs ``bills``, with a fleet ``fleet``, ``deliveries``, ``requests`` and ``unserved``. UTF-8,
+    comma, decimal point, full precision, one header line. The folder is made when it is missing.
 
     Raises: OSError, naming the file, when the disk is full or the folder is read-only.
     """
@@ -75,6 +75,8 @@ def tables_of(plan: xr.Dataset) -> dict[str, pd.DataFrame]:
         **({"carbon_and_water": footprint_table(plan)} if has_ledgers(plan) else {}),
         **({"lines": nodal_frames.lines(plan).reset_index()} if "bus" in plan.dims else {}),
         **({"links": frames.links(plan).reset_index()} if "link" in plan.dims else {}),
+        **({"link_flows": frames.link_flows(plan)} if "link_flow" in plan else {}),
+        **({"why": why_table(plan)} if has_reasons(plan) else {}),
     }
     return found | ({name: make(plan) for name, make in of_fleet.items()} if "systems" in plan else {})
 

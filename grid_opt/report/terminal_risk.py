@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from grid_opt.plan.stochastic import SEARCH
+
 KIND_WORDS: Final = {
     "sites": "campuses",
     "requests": "requests for grid service",
@@ -63,7 +65,7 @@ def stage_table(found: Mapping[str, Any]) -> Table:
 def lines(found: Mapping[str, Any]) -> list[str]:
     """Return the main findings, one a line."""
     worst = f"{100 * (1 - found['confidence']):.3g} %"
-    unkept = [row["scenario"] for row in found["scenarios"] if row["why_not_kept"]]
+    unkept = {row["scenario"]: row["why_not_kept"] for row in found["scenarios"] if row["why_not_kept"]}
     worth = interval(found["value_of_stochastic_solution_musd"])
     planning = f"Planning for all scenarios rather than for {found['reference']} alone is worth {worth} million USD."
     if unkept:
@@ -74,8 +76,28 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         f"Weighed so {musd(found['objective_musd'])}, proven at least {musd(found['bound_musd'])}: "
         f"gap {100 * found['gap']:.2g} %.",
         planning,
+        *(f"{name}: {why}." for name, why in unkept.items()),
+        *_best_of_one(found),
         f"Knowing the scenario now would be worth {interval(found['value_of_perfect_information_musd'])} million USD.",
     ]
+
+
+def _best_of_one(found: Mapping[str, Any]) -> list[str]:
+    """Say what the best plan of all comes to in which one scenario leads, and which cannot lead."""
+    tries = [one for one in found["tries"][1:] if one["whose"] != SEARCH]  # the first is the reference's
+    led = [one for one in tries if one["objective_musd"] is not None]
+    told = []
+    if led:
+        best = min(led, key=lambda one: float(one["objective_musd"]))
+        more = best["objective_musd"] - found["objective_musd"]
+        told.append(
+            f"Where {best['whose']} decides as if it were known and the others follow, it comes to "
+            f"{musd(best['objective_musd'])}: {musd(more)} million USD more than the plan for all."
+        )
+    refused = [f"{one['whose']} ({', '.join(one['refused'])})" for one in tries if one["refused"]]
+    if refused:
+        told.append(f"Scenarios that others cannot follow, and who cannot: {'; '.join(refused)}.")
+    return told
 
 
 def interval(value: Mapping[str, float | None]) -> str:

@@ -51,6 +51,8 @@ SHEETS = {
     "carbon_and_water": "Ledgers of carbon and water, by campus and year",
     "lines": "Branches of the network, their flows and what binds",
     "links": "Links between zones: flows of the stress hours, limits and what binds",
+    "link_flows": "Links between zones, quarter by quarter",
+    "why": "What forcing a region in would cost, or leaving it out, and what would turn that",
     "fleet": "Systems in service, by accelerator, campus and quarter",
     "deliveries": "Systems by accelerator and quarter: offered, delivered, waiting, price",
     "requests": "Tokens served, by stream, accelerator, campus and year",

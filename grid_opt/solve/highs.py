@@ -43,8 +43,8 @@ class Progress:
 class Options:
     """How to solve. Tolerances are HiGHS's defaults and cannot be set: tighter ones were measured to mislead.
 
-    A search ends at its gap, at its limit of time, or with a plan whose objective is at the ``target`` or below.
-    ``interior`` solves linear programs by interior points.
+    A search ends at its gap, at its limit of time, or with a plan whose objective is at the ``target`` or below. With
+    ``interior``, what no basis is known of is solved by interior points: sooner where several models are joined.
     """
 
     gap: float = 1e-4
@@ -90,6 +90,11 @@ def relative_gap(incumbent: float, bound: float) -> float:
     return 0.0 if distance == 0.0 else distance / max(abs(incumbent), 1e-12)
 
 
+_INTERIOR, _CHOOSE = "ipm", "choose"
+"""HiGHS's names of interior points, and of leaving the method to it."""
+_OK = highspy.HighsStatus.kOk
+
+
 def _engine(options: Options) -> Any:
     """Return a quiet HiGHS instance with the options set, each setting checked.
 
@@ -107,10 +112,10 @@ def _engine(options: Options) -> Any:
         "mip_abs_gap": 0.0,
         "time_limit": float(options.time_limit_s),
         "objective_target": options.target,
-        "solver": "ipm" if options.interior else "choose",
+        "mip_lp_solver": _INTERIOR if options.interior else _CHOOSE,
     }
     for name, value in settings.items():
-        if engine.setOptionValue(name, value) != highspy.HighsStatus.kOk:
+        if engine.setOptionValue(name, value) != _OK:
             raise SolverError(f"HiGHS refused the option {name} = {value}")
     return engine
 
@@ -198,6 +203,8 @@ def solve(matrix: Matrix, options: Options, start: Array | None = None) -> Answe
         SolverError: HiGHS failed, or its answer does not satisfy the model that was passed.
     """
     engine = _engine(options)
+    if options.interior and not matrix.integer.any() and engine.setOptionValue("solver", _INTERIOR) != _OK:
+        raise SolverError("HiGHS refused interior points")
     _load(engine, matrix)
     if start is not None:
         solution = highspy.HighsSolution()
@@ -241,6 +248,8 @@ class Session:
         self._engine = _engine(options)
         _load(self._engine, matrix)
         _subscribe(self._engine, replace(options, progress=None), 0.0)
+        if options.interior:
+            self._do(self._engine.setOptionValue("solver", _INTERIOR))
 
     def solve(self) -> Answer:
         """Solve; the time limit of the options is for this call alone.
@@ -254,6 +263,8 @@ class Session:
         _run(self._engine)
         if self._engine.getModelStatus() in _LOST:
             self._start_over()
+        if self._options.interior:  # a basis is known from here on
+            self._do(self._engine.setOptionValue("solver", _CHOOSE))
         stop = self._options.stop
         stopped = stop is not None and stop.is_set()
         return replace(_read(self._engine, self.matrix), seconds=time.monotonic() - began, interrupted=stopped)
@@ -261,9 +272,9 @@ class Session:
     def _start_over(self) -> None:
         """Solve by interior points what the simplex method lost its way in: badly scaled, infeasible programs."""
         self._do(self._engine.clearSolver())
-        self._do(self._engine.setOptionValue("solver", "ipm"))
+        self._do(self._engine.setOptionValue("solver", _INTERIOR))
         _run(self._engine)
-        self._do(self._engine.setOptionValue("solver", "choose"))
+        self._do(self._engine.setOptionValue("solver", _CHOOSE))
 
     def add_rows(self, rows: sp.csr_array, lower: Array, upper: Array, names: list[str]) -> None:
         """Append rows; :class:`SolverError` when a number in them is none that HiGHS can use."""
@@ -295,7 +306,7 @@ class Session:
         self.matrix = replace(held, cost=costs, col_lower=lows, col_upper=highs)
 
     def _do(self, status: Any) -> None:
-        if status != highspy.HighsStatus.kOk:
+        if status != _OK:
             raise SolverError("HiGHS refused a change of the model")
 
 

@@ -32,20 +32,22 @@ def components(matrix: Matrix, hourly: Flags) -> tuple[Numbers, Numbers, Numbers
         hourly[columns[stay[of_column]]] = False
 
 
-def same_links(outer: sp.csr_array, label: Numbers) -> tuple[Numbers, sp.csr_array]:
-    """Return the set of every separate program, those with the same links together, and which columns link a set."""
+def same_links(outer: sp.csr_array, label: Numbers, adding: Numbers) -> tuple[Numbers, sp.csr_array, Numbers]:
+    """Put separate programs with the same links in one set, where the same row adds up their costs (-1: none does).
+
+    Return the set of every program, which columns link a set, and the row of each; sets that have one come first.
+    """
     row = np.repeat(label, np.diff(outer.indptr))
-    count = int(label.max(initial=-1)) + 1
-    links = sp.csr_array((np.ones(len(row)), (row, outer.indices)), shape=(count, outer.shape[1]))
+    links = sp.csr_array((np.ones(len(row)), (row, outer.indices)), shape=(len(adding), outer.shape[1]))
     links.sum_duplicates()
     links.sort_indices()
-    known: dict[bytes, int] = {}
+    known: dict[tuple[int, bytes], int] = {}
     first: list[int] = []
-    found = np.zeros(count, dtype=np.int64)
-    for one in range(count):
-        key = links.indices[links.indptr[one] : links.indptr[one + 1]].tobytes()
+    found = np.zeros(len(adding), dtype=np.int64)
+    for one in np.argsort(adding < 0, kind="stable").tolist():
+        key = (int(adding[one]), links.indices[links.indptr[one] : links.indptr[one + 1]].tobytes())
         if key not in known:
             known[key] = len(first)
             first.append(one)
         found[one] = known[key]
-    return found, sp.csr_array(links[first])
+    return found, sp.csr_array(links[first]), adding[first]

@@ -17,6 +17,9 @@ hours are replaced by one column for the cost of all hours that hang on the same
 :math:`x_h` exists, the least sum by which rows are broken is positive, and the same inequality for that sum, with 0 in
 the place of :math:`Q(z)`, cuts :math:`z` off.
 
+Where another row than the objective adds up what hours cost, as the tail of the costs of scenarios does, the column
+that stands for them stands there, too (:mod:`~grid_opt.solve.cost_rows`).
+
 A program with cuts is a relaxation at all times: its bounds are bounds of the whole. Its plans are completed by the
 hours they were chosen without, and cost what those cost.
 """
@@ -32,9 +35,10 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from grid_opt.errors import SolverError
+from grid_opt.solve.cost_rows import MIXED, costs_of, tails, with_costs
 from grid_opt.solve.highs import Answer, Options, Session, solve
 from grid_opt.solve.hour_sets import components, same_links
-from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers, fix_integers, part
+from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers, fix_integers, part, slackened
 
 T = TypeVar("T", bound=np.generic)
 
@@ -72,18 +76,21 @@ class Recourse:
     """A program whose hours are left out, and the cuts that stand for them so far.
 
     ``master`` is the program with cuts: the columns that stay, then the cost of every set of hours. Cuts are appended
-    to its rows as they are found.
+    to its rows as they are found. ``whole`` is the program without cuts; where other rows than the objective add up
+    what hours cost, it has columns for that, which are among those ``kept``.
     """
 
-    def __init__(self, matrix: Matrix, hourly: Flags, options: Options) -> None:
+    def __init__(self, matrix: Matrix, hourly: Flags, options: Options, adding: Numbers | None = None) -> None:
         """Leave the columns of ``hourly`` out of a program, where they fall into small programs that cost something.
 
         What costs nothing, such as flows at stress hours, only says what can be: many cuts would say little of it.
+        ``adding`` are the rows that add up costs, those of the tail unless others are named.
 
         Raises:
             SolverError: HiGHS failed.
         """
-        self.whole, self._options = matrix, options.quietly(options.time_limit_s)
+        self._given, self._options = matrix, options.quietly(options.time_limit_s)
+        self._adding = tails(matrix) if adding is None else adding
         hourly = hourly & ~matrix.integer
         while True:
             self._leave_out(hourly)
@@ -105,7 +112,7 @@ class Recourse:
 
     def joined(self, said: npt.NDArray[T], of_costs: object) -> npt.NDArray[T]:
         """Return what is said of every column of the whole for those of the program with cuts."""
-        return np.concatenate([said[self.kept], np.full(self.sets, of_costs, dtype=said.dtype)])
+        return np.concatenate([said[self.kept[: self._stay]], np.full(self.sets, of_costs, dtype=said.dtype)])
 
     def place(self, places: Numbers) -> None:
         """Say in ``places``, of the program with cuts, where hours are: where all that they hang on is, or nowhere."""
@@ -113,21 +120,22 @@ class Recourse:
         least, most = np.full(self.sets, len(places)), np.full(self.sets, -1)
         np.minimum.at(least, of_link, place)
         np.maximum.at(most, of_link, place)
-        places[len(self.kept) :] = np.where(least == most, most, -1)
+        places[self._stay :] = np.where(least == most, most, -1)
 
     def behind(self, columns: Numbers, rows: Numbers) -> tuple[Numbers, Numbers]:
         """Return columns and rows of the whole for some of the program with cuts: hours for costs, no cuts.
 
         The first columns are those that stay, in the order given.
         """
-        stay = len(self.kept)
+        stay, priced = len(self.kept), len(self.kept) - self._stay
         mine = np.zeros(self.sets, dtype=bool)
-        mine[columns[columns >= stay] - stay] = True
+        mine[columns[columns >= self._stay] - self._stay] = True
         inner = self._columns[mine[self._of_column]]
         outer_rows = self._kept_rows[rows[rows < len(self._kept_rows)]]
+        of_costs = len(self._given.row_lower) + np.flatnonzero(mine[:priced])
         return (
             np.concatenate([self.kept[columns[columns < stay]], inner]),
-            np.concatenate([outer_rows, self._rows[mine[self._of_row]]]),
+            np.concatenate([outer_rows, self._rows[mine[self._of_row]], of_costs]),
         )
 
     def with_cuts(self, program: Matrix) -> Matrix:
@@ -183,7 +191,7 @@ class Recourse:
         Return it at what its hours cost, infinite where there are none, and whether the cuts told all of that but for
         a ``share`` of the objective.
         """
-        stay = len(self.kept)
+        stay = self._stay
         hours = self._at(x[:stay], x[stay:])
         missed = hours.cost - x[stay + hours.sets]
         enough = max(share, _SETTLED) * max(1.0, abs(float(self.master.cost @ x + self.master.offset)))
@@ -193,11 +201,16 @@ class Recourse:
         true[stay + hours.sets] = np.where(lacking, np.inf, x[stay + hours.sets] + np.maximum(missed, 0.0))
         return true, not lacking.any() and float(np.maximum(missed, 0.0).sum()) <= enough
 
+    def learn(self, x: Array) -> None:
+        """Add the cuts of all hours at a solution of the program that hours were left out of, or of one alike."""
+        hours = self._at(x[self.kept[: self._stay]])
+        self._append(hours, np.ones(len(hours.sets), dtype=bool))
+
     def complete(self, x: Array) -> Array:
         """Return a solution of the whole for one of the program with cuts: with its hours."""
-        whole = np.zeros(self.whole.shape[1])
-        whole[self.kept] = x[: len(self.kept)]
-        whole[self._columns] = self._at(x[: len(self.kept)]).x
+        whole = np.zeros(self._given.shape[1])
+        whole[self.kept[: self._stay]] = x[: self._stay]
+        whole[self._columns] = self._at(x[: self._stay]).x
         return whole
 
     def _settled(self, program: Matrix, options: Options) -> Answer:
@@ -213,9 +226,22 @@ class Recourse:
             session.add_rows(*self.cuts_from(have))
         if answer.x is None or answer.status != "optimal":
             return answer
+        if not told and len(self.kept) > self._stay and np.isfinite(true).all():  # costs weigh in by other columns
+            answer = solve(self._with_hours_at(program, true), options)
+            if answer.x is None:
+                return answer
+            true = answer.x
         objective = float(self.master.cost @ true + self.master.offset)
         ended = time.monotonic() - began
         return replace(answer, x=true if np.isfinite(objective) else None, objective=objective, seconds=ended)
+
+    def _with_hours_at(self, program: Matrix, true: Array) -> Matrix:
+        """Return the program with all that hours hang on, and what they cost at least, as they are."""
+        hang = np.zeros(len(true), dtype=bool)
+        hang[self._links.indices] = True
+        lower, upper = np.where(hang, true, program.col_lower), np.where(hang, true, program.col_upper)
+        lower[self._stay :] = true[self._stay :]
+        return replace(self.with_cuts(program), col_lower=lower, col_upper=upper)
 
     def cuts_from(self, have: int, columns: Numbers | None = None) -> tuple[sp.csr_array, Array, Array, list[str]]:
         """Return the rows, over some columns, with bounds and names, that were appended after the first ``have``."""
@@ -226,32 +252,43 @@ class Recourse:
 
     def _leave_out(self, hourly: Flags) -> None:
         """Take the program apart."""
-        matrix = self.whole
-        self._rows, self._columns, label_of_row, label = components(matrix, hourly)
-        self.kept = np.setdiff1d(np.arange(matrix.shape[1]), self._columns)
+        matrix = self._given
+        while True:
+            costs, hourly = costs_of(matrix, hourly, self._adding)
+            bare = costs.bare(matrix)
+            self._rows, self._columns, label_of_row, label = components(bare, hourly)
+            adding = costs.of(self._columns, label)
+            if not (adding == MIXED).any():
+                break
+            hourly[self._columns[adding[label] == MIXED]] = False
+        stay = np.setdiff1d(np.arange(matrix.shape[1]), self._columns)
         self._kept_rows = np.setdiff1d(np.arange(matrix.shape[0]), self._rows)
         self._inner = sp.csr_array(matrix.rows_matrix[self._rows][:, self._columns])
-        self._outer = sp.csr_array(matrix.rows_matrix[self._rows][:, self.kept])
-        of_component, self._links = same_links(self._outer, label_of_row)
+        self._outer = sp.csr_array(matrix.rows_matrix[self._rows][:, stay])
+        of_component, self._links, added = same_links(self._outer, label_of_row, adding)
         self._of_row, self._of_column = of_component[label_of_row], of_component[label]
-        kept = part(matrix, self._kept_rows, self.kept)
-        empty = sp.csr_array((len(self._kept_rows), self.sets))
+        self._own = costs.own[self._columns]
+        self.whole = with_costs(matrix, costs, self._columns, self._of_column, added)
+        priced = self.whole.shape[1] - matrix.shape[1]
+        self._stay, self.kept = len(stay), np.concatenate([stay, matrix.shape[1] + np.arange(priced)])
+        kept, told = part(self.whole, self._kept_rows, self.kept), self.sets - priced
+        empty = sp.csr_array((len(self._kept_rows), told))
         self.master = replace(
             kept,
             offset=matrix.offset,
-            cost=np.concatenate([kept.cost, np.ones(self.sets)]),
+            cost=np.concatenate([kept.cost, np.ones(told)]),
             rows_matrix=sp.csr_array(sp.hstack([kept.rows_matrix, empty], format="csr")),
-            col_lower=np.concatenate([kept.col_lower, np.full(self.sets, -np.inf)]),
-            col_upper=np.concatenate([kept.col_upper, np.full(self.sets, np.inf)]),
-            integer=np.concatenate([kept.integer, np.zeros(self.sets, dtype=bool)]),
-            columns=[*kept.columns, *(f"cost of hours {k}" for k in range(self.sets))],
+            col_lower=np.concatenate([kept.col_lower, np.full(told, -np.inf)]),
+            col_upper=np.concatenate([kept.col_upper, np.full(told, np.inf)]),
+            integer=np.concatenate([kept.integer, np.zeros(told, dtype=bool)]),
+            columns=[*kept.columns, *(f"cost of hours {k}" for k in range(priced, self.sets))],
         )
 
     def _first_cuts(self) -> Flags:
         """Cut where everything is 1, or nothing; return the sets whose cost is not bounded from below by that."""
         self._idle = np.zeros(self.sets, dtype=bool)
         self._linear = self._scalable()
-        none, one = self._at(np.zeros(len(self.kept))), self._at(np.ones(len(self.kept)))
+        none, one = self._at(np.zeros(self._stay)), self._at(np.ones(self._stay))
         self._idle = (none.cost == 0.0) & (none.lack == 0.0)
         self._append(one, np.isfinite(one.cost))
         self._append(none, np.isfinite(none.cost) & ~np.isfinite(one.cost))
@@ -268,7 +305,7 @@ class Recourse:
             np.bincount(of, some, minlength=self.sets)
             for of, some in zip((self._of_row, self._of_column), fixed, strict=True)
         )
-        at_least_0 = matrix.col_lower[self.kept] >= 0.0
+        at_least_0 = matrix.col_lower[self.kept[: self._stay]] >= 0.0
         one = (np.diff(self._links.indptr) == 1) & (self._links @ at_least_0.astype(float) == 1.0)
         found: Flags = one & (held == 0)
         return found
@@ -307,20 +344,11 @@ class Recourse:
     def _least_lack(self, sets: Numbers, moved: Array, x: Array, lack: Array, price: Array) -> None:
         """Solve some sets with rows broken by the least sum."""
         rows, columns, program = self._program(sets, moved)
-        count, one = len(rows), sp.eye_array(len(rows), format="csr")
-        elastic = replace(
-            program,
-            cost=np.concatenate([np.zeros(len(columns)), np.ones(2 * count)]),
-            rows_matrix=sp.csr_array(sp.hstack([program.rows_matrix, one, -one], format="csr")),
-            col_lower=np.concatenate([program.col_lower, np.zeros(2 * count)]),
-            col_upper=np.concatenate([program.col_upper, np.full(2 * count, np.inf)]),
-            integer=np.zeros(len(columns) + 2 * count, dtype=bool),
-            columns=[*program.columns, *rows.tolist(), *rows.tolist()],
-        )
+        elastic = slackened(program, np.arange(len(rows)), np.ones(len(rows)))
         answer = solve(elastic, self._options)
         if answer.status != "optimal" or answer.x is None or answer.row_dual is None:
             raise SolverError(f"what hours lack was not found: HiGHS ended with {answer.detail!r}")
-        broken = answer.x[len(columns) :].reshape(2, count).sum(axis=0)
+        broken = answer.x[len(columns) :].reshape(2, len(rows)).sum(axis=0)
         size = np.bincount(self._of_row[rows], np.abs(moved[rows]), minlength=self.sets)
         x[columns], price[rows] = answer.x[: len(columns)], np.clip(answer.row_dual, -1.0, 1.0)
         lack[sets] = (np.bincount(self._of_row[rows], broken, minlength=self.sets) / (1.0 + size))[sets]
@@ -332,7 +360,7 @@ class Recourse:
         rows, columns = np.flatnonzero(mine[self._of_row]), np.flatnonzero(mine[self._of_column])
         at_rows, at_columns, matrix = self._rows[rows], self._columns[columns], self.whole
         program = Matrix(
-            cost=matrix.cost[at_columns],
+            cost=self._own[columns],
             offset=0.0,
             rows_matrix=sp.csr_array(self._inner[rows][:, columns]),
             row_lower=matrix.row_lower[at_rows] - moved[rows],
@@ -351,7 +379,7 @@ class Recourse:
         side = np.where(price > 0, matrix.row_lower[self._rows], matrix.row_upper[self._rows])
         price = np.where(np.isfinite(side), price, 0.0)
         short = lack > _LACK
-        own = np.where(short[self._of_column], 0.0, matrix.cost[self._columns])
+        own = np.where(short[self._of_column], 0.0, self._own)
         reduced = own - self._inner.T @ price
         end = np.where(reduced > 0, matrix.col_lower[self._columns], matrix.col_upper[self._columns])
         # What has no such end is rounding where it is small, and no bound at all where it is not.

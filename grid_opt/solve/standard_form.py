@@ -68,6 +68,26 @@ def part(matrix: Matrix, rows: Numbers, columns: Numbers) -> Matrix:
     )
 
 
+def slackened(matrix: Matrix, rows: Numbers, weight: Array) -> Matrix:
+    """Return the program in which some rows may be broken: by how much, times a weight of each, is what is minimized.
+
+    What each row lacks, then what it has too much, are the last columns.
+    """
+    count, width = len(rows), matrix.shape[1]
+    one = sp.csr_array((np.ones(count), (rows, np.arange(count))), shape=(matrix.shape[0], count))
+    names = [f"slack of row {i}" for i in rows.tolist()]
+    return replace(
+        matrix,
+        cost=np.concatenate([np.zeros(width), weight, weight]),
+        offset=0.0,
+        rows_matrix=sp.csr_array(sp.hstack([matrix.rows_matrix, one, -one], format="csr")),
+        col_lower=np.concatenate([matrix.col_lower, np.zeros(2 * count)]),
+        col_upper=np.concatenate([matrix.col_upper, np.full(2 * count, np.inf)]),
+        integer=np.concatenate([matrix.integer, np.zeros(2 * count, dtype=bool)]),
+        columns=[*matrix.columns, *names, *names],
+    )
+
+
 def fix_integers(matrix: Matrix, x: Array, *, free: npt.NDArray[np.bool_] | None = None) -> Matrix:
     """Return the linear program in which the integers of ``x`` are fixed and their domains relaxed.
 
@@ -170,18 +190,5 @@ def families(matrix: Matrix) -> list[str]:
 
 def submatrix(matrix: Matrix, keep: npt.NDArray[np.bool_]) -> tuple[Matrix, npt.NDArray[np.int64]]:
     """Return the rows where ``keep`` holds with the columns that they use, costs zero, and those columns' numbers."""
-    rows = matrix.rows_matrix[keep]
-    used = np.unique(rows.indices).astype(np.int64)
-    part = Matrix(
-        cost=np.zeros(len(used)),
-        offset=0.0,
-        rows_matrix=sp.csr_array(rows[:, used]),
-        row_lower=matrix.row_lower[keep],
-        row_upper=matrix.row_upper[keep],
-        col_lower=matrix.col_lower[used],
-        col_upper=matrix.col_upper[used],
-        integer=matrix.integer[used],
-        rows=[row for row, flag in zip(matrix.rows, keep, strict=True) if flag],
-        columns=[matrix.columns[j] for j in used],
-    )
-    return part, used
+    used = np.unique(matrix.rows_matrix[keep].indices).astype(np.int64)
+    return replace(part(matrix, np.flatnonzero(keep), used), cost=np.zeros(len(used))), used

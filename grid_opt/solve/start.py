@@ -6,7 +6,12 @@ import numpy as np
 import xarray as xr
 
 from grid_opt.formulation.model import Model
-from grid_opt.solve.standard_form import Array, Matrix
+from grid_opt.solve.standard_form import Array, Matrix, Numbers
+
+
+def numbers_of(plan: xr.Dataset, matrix: Matrix, model: Model) -> Array:
+    """Return all numbers of a plan on the columns of a program; 0 for what the plan does not know."""
+    return _on_columns(plan, matrix, model, np.arange(matrix.shape[1]))
 
 
 def decisions_of(plan: xr.Dataset, matrix: Matrix, model: Model) -> Array:
@@ -20,15 +25,19 @@ def decisions_of(plan: xr.Dataset, matrix: Matrix, model: Model) -> Array:
         matrix: the program, in the order of whose columns the numbers come.
         model: the model that the program was made from.
     """
+    return np.round(_on_columns(plan, matrix, model, np.flatnonzero(matrix.integer)))
+
+
+def _on_columns(plan: xr.Dataset, matrix: Matrix, model: Model, columns: Numbers) -> Array:
     known: dict[str, dict[object, float]] = {}
     x = np.zeros(matrix.shape[1])
-    for number in np.flatnonzero(matrix.integer).tolist():
+    for number in columns.tolist():
         column = matrix.columns[number]
         name = column.parent_component().local_name.replace("__", ".", 1)
         if name not in known:
             known[name] = _values(plan, model.declarations[name].short_name, model.declarations[name].dims)
         index = column.index()
-        x[number] = np.round(known[name].get(index if isinstance(index, tuple) else (index,), 0.0))
+        x[number] = known[name].get(index if isinstance(index, tuple) else (index,), 0.0)
     return x
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -10,8 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from grid_opt.solve.highs import Answer, Options, Session, relative_gap
-from grid_opt.solve.recourse import Recourse
-from grid_opt.solve.regions import UNPLACED, Regions
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Array, Layout, Matrix
 from grid_opt.solve.tighten import tightened
@@ -29,7 +27,7 @@ def site_columns(matrix: Matrix) -> dict[str, dict[str, int]]:
     """Return the columns of ``campus.site`` by region and quarter, quarters in the order of the plan."""
     found: dict[str, dict[str, int]] = {}
     for number, column in enumerate(matrix.columns):
-        if column.parent_component().local_name == "campus__site":
+        if not isinstance(column, str) and column.parent_component().local_name == "campus__site":
             region, quarter = column.index()
             found.setdefault(region, {})[quarter] = number
     return found
@@ -84,6 +82,8 @@ def around(matrix: Matrix, plan: Standing, free: Collection[str], steps: float) 
     """
     lower, upper = matrix.col_lower.copy(), matrix.col_upper.copy()
     for number, column in enumerate(matrix.columns):
+        if isinstance(column, str):  # the cost of hours that are left out
+            continue
         name, key = column.parent_component().local_name, column.index()
         if name not in ("campus__site", "campus__halls") or key[0] in free:
             continue
@@ -129,63 +129,11 @@ class WholeRelaxation:
         return answer
 
 
-class PartedRelaxation:
-    r"""The relaxation of a large program, solved region by region (:mod:`grid_opt.solve.regions`).
-
-    With the prices :math:`y` of what regions share, forcing region :math:`r` in costs at least
-    :math:`v_r^{open}(y) - v_r(y)` more than the bound at these prices, and one small program tells. Leaving a region
-    out changes the prices, so that the relaxation is solved again without it.
-    """
-
-    def __init__(self, matrix: Matrix, layout: Layout, options: Options) -> None:
-        self._options = options
-        self._recourse = recourse = Recourse(matrix, layout.hourly, options)
-        self._places = recourse.joined(layout.places, UNPLACED)
-        sites = site_columns(matrix)
-        self._sites = {name: np.searchsorted(recourse.kept, list(columns.values())) for name, columns in sites.items()}
-        self._numbers = {name: int(self._places[columns[0]]) for name, columns in self._sites.items()}
-        self._regions = self._parted(recourse.master)
-        self._relaxed = self._regions.relaxation(options)
-        self.base = self._told(self._relaxed.answer)
-
-    def ask(self, region: str, side: Side) -> Answer:
-        """Return the answer to one question; a solution of it is known only where the relaxation was solved again."""
-        if side == "out":
-            upper = self._recourse.master.col_upper.copy()
-            upper[self._sites[region]] = 0.0
-            closed = replace(self._recourse.master, col_upper=upper)
-            return self._told(self._parted(closed).relaxation(self._options).answer)
-        if self.base.x is None:
-            return self.base
-        number, prices = self._numbers[region], self._relaxed.prices
-        opened_ = self._regions.worth(number, prices, self._options, opened=True)
-        if opened_.status != "optimal":
-            return replace(opened_, x=None)
-        free = self._regions.worth(number, prices, self._options)
-        more = max(0.0, opened_.bound - free.objective)
-        return Answer("optimal", "at the prices of the relaxation", self.base.objective + more, x=self.base.x)
-
-    def _parted(self, matrix: Matrix) -> Regions:
-        sites = {self._numbers[name]: columns.tolist() for name, columns in self._sites.items()}
-        return Regions(matrix, self._places, sites, self._recourse)
-
-    def _told(self, answer: Answer) -> Answer:
-        """Return what a relaxation proves, of the whole program; without a bound it was stopped."""
-        status = answer.status if answer.status != "optimal" or np.isfinite(answer.bound) else "no_plan"
-        x = None if answer.x is None else self._recourse.complete(answer.x)
-        return replace(answer, objective=answer.bound, status=status, x=x, row_dual=None, reduced_cost=None)
-
-
-def relaxation_of(matrix: Matrix, layout: Layout | None, options: Options) -> Relaxation:
-    """Return the relaxation of a program, region by region where the region of every column is given."""
-    return WholeRelaxation(matrix, options) if layout is None else PartedRelaxation(matrix, layout, options)
-
-
 def solve_near(
-    matrix: Matrix, counts: npt.NDArray[np.bool_], layout: Layout | None, near: Matrix, bound: float,
-    options: Options, enough: float = -np.inf,
+    matrix: Matrix, counts: npt.NDArray[np.bool_], layout: Layout | None, near: Callable[[Options], Answer],
+    bound: float, options: Options, enough: float = -np.inf,
 ) -> Answer:  # fmt: skip
-    """Search for the best plan: first in ``near``, a part of the program, then, where that is not enough, in all of it.
+    """Search for the best plan: by ``near``, in a part of the program, then, where that is not enough, in all of it.
 
     ``bound`` is a proven bound of the whole program, as of its relaxation; the answer's bound is never weaker. What is
     near a known plan is a good first guess for a question that differs from it in one region. A plan there that costs
@@ -195,7 +143,7 @@ def solve_near(
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
     """
     few = replace(options, time_limit_s=_NEAR_SHARE * options.time_limit_s)
-    best = _bounded(search(tightened(near), counts, None, few), bound, options, proves=False)
+    best = _bounded(near(few), bound, options, proves=False)
     spent = best.seconds
     if best.interrupted or (best.x is not None and (best.status == "optimal" or best.objective <= enough)):
         return best

@@ -12,8 +12,8 @@ from grid_opt.formulation.nodal import unwatched
 from grid_opt.inputs.geography import read_outlines
 from grid_opt.inputs.world import build_world
 from grid_opt.solve.standard_form import to_matrix
+from grid_opt.study.cases import resolve_case
 from grid_opt.study.plan_case import hash_inputs, model_size
-from grid_opt.study.run import resolve_case
 from grid_opt.study.warnings import warnings
 
 _SIZES = ("zone", "region", "link", "bus", "branch", "offer", "ppa", "forward", "own", "quarter", "year", "slice")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from typing import Any
 import xarray as xr
 
 from grid_opt.atomic import write_text
-from grid_opt.config import Case, load_case, with_overrides
+from grid_opt.config import Case
 from grid_opt.errors import ExitCode
 from grid_opt.inputs.geography import outline_rings
 from grid_opt.inputs.world import build_world
@@ -26,6 +25,7 @@ from grid_opt.report.map_html import write_map_html
 from grid_opt.report.map_static import write_map
 from grid_opt.report.report_html import write_report
 from grid_opt.solve.highs import Answer, interruptible
+from grid_opt.study.cases import resolve_case
 from grid_opt.study.plan_case import hash_inputs, plan_case
 from grid_opt.study.progress import Listener, Log
 from grid_opt.verify import Report, verify
@@ -40,22 +40,6 @@ class RunResult:
     exit_code: ExitCode
     report: Report
     summary: dict[str, Any]
-
-
-def resolve_case(case: str | Path | Case, overrides: Sequence[str] = (), hours_file: str | Path | None = None) -> Case:
-    """Return the case itself, or load it by bundled name or path; then apply ``key=value`` overrides.
-
-    ``hours_file``, relative to the working folder, becomes the case's own ``energy.hours_file``, so that a plan
-    remembers where its hours came from.
-    """
-    if isinstance(case, Case):
-        asked = with_overrides(case, overrides) if overrides else case
-    else:
-        asked = load_case(case, overrides)
-    if hours_file is None:
-        return asked
-    path = os.path.relpath(hours_file, asked.resolve("."))  # a plan carries no path of the machine it was made on
-    return with_overrides(asked, [f"energy.hours_file={json.dumps(Path(path).as_posix())}"])
 
 
 def run(

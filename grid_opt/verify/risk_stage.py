@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -128,32 +129,34 @@ def _contract(plan: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     return plan["ppa_mw"], xr.ones_like(plan["ppa_mw"])
 
 
-check("risk.one_site", "Campuses stand in the same regions in every scenario.", "1")(
-    _same("sites", "sites", "region", _site)
-)
-check("risk.requested_most", "No scenario contracts more than was requested.", "MW")(
-    _within("connections", "requests", "offer", _request, "most")
-)
-check("risk.requested_least", "Every scenario contracts the share of a request that it can give.", "MW")(
-    _within("connections", "requests", "offer", _request, "least")
-)
-check("risk.one_study", "Offers with a study or a least size are taken in all scenarios or in none.", "1")(
-    _same("connections", "studies", "offer", _study_paid)
-)
-check("risk.ordered_most", "No scenario has more equipment on site at the end than was ordered.", "MW")(
-    _within("equipment", "orders", "own", _order, "most")
-)
-check("risk.ordered_least", "Every scenario has the share of an order that it can have by then.", "MW")(
-    _within("equipment", "orders", "own", _order, "least")
-)
-check("risk.one_contract", "Long contracts are the same in every scenario.", "MW")(
-    _same("contracts", "contracts", "ppa", _contract)
-)
+_KINDS: Final[dict[str, tuple[str, str, Reader, str]]] = {
+    "sites": ("sites", "region", _site, "1"),
+    "requests": ("connections", "offer", _request, "MW"),
+    "studies": ("connections", "offer", _study_paid, "1"),
+    "orders": ("equipment", "own", _order, "MW"),
+    "contracts": ("contracts", "ppa", _contract, "MW"),
+}
+"""Group, dimension, reader and unit of every kind of choice made ahead."""
 
-for _kind, _dim, _read, _unit in (
-    ("sites", "region", _site, "1"), ("requests", "offer", _request, "MW"), ("studies", "offer", _study_paid, "1"),
-    ("orders", "own", _order, "MW"), ("contracts", "ppa", _contract, "MW"),
-):  # fmt: skip
+_SAME: Final = {
+    "risk.one_site": ("sites", "Campuses stand in the same regions in every scenario."),
+    "risk.one_study": ("studies", "Offers with a study or a least size are taken in all scenarios or in none."),
+    "risk.one_contract": ("contracts", "Long contracts are the same in every scenario."),
+}
+_WITHIN: Final = {
+    "risk.requested_most": ("requests", "No scenario contracts more than was requested."),
+    "risk.requested_least": ("requests", "Every scenario contracts the share of a request that it can give."),
+    "risk.ordered_most": ("orders", "No scenario has more equipment on site at the end than was ordered."),
+    "risk.ordered_least": ("orders", "Every scenario has the share of an order that it can have by then."),
+}
+
+for _name, (_kind, _words) in _SAME.items():
+    _group, _dim, _read, _unit = _KINDS[_kind]
+    check(_name, _words, _unit)(_same(_group, _kind, _dim, _read))
+for _name, (_kind, _words) in _WITHIN.items():
+    _group, _dim, _read, _unit = _KINDS[_kind]
+    check(_name, _words, _unit)(_within(_group, _kind, _dim, _read, _name.rsplit("_", 1)[1]))
+for _kind, (_, _dim, _read, _unit) in _KINDS.items():
     check(f"study.reference_{_kind}", f"What the reference decides ahead is what its plan does: {_kind}.", _unit)(
         _of_reference(_kind, _dim, _read)
     )

@@ -19,9 +19,22 @@ from grid_opt.plan.summary import BUILT_MW
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.extract import costs, counted, layout, store, variables
 from grid_opt.solve.highs import Answer, Options, solve
+from grid_opt.solve.parted import PartedRelaxation
+from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Layout, Matrix, to_matrix
 from grid_opt.solve.tighten import tightened
-from grid_opt.solve.whatif import Relaxation, Side, Standing, around, asked, opened, relaxation_of, solve_near, without
+from grid_opt.solve.whatif import (
+    Relaxation,
+    Side,
+    Standing,
+    WholeRelaxation,
+    around,
+    asked,
+    opened,
+    solve_near,
+    without,
+)
+from grid_opt.study.explain.few import few_regions
 from grid_opt.study.explain.levers import Change, changed, stored_world, tables_of
 from grid_opt.study.plan_case import decomposes
 from grid_opt.units import USD_PER_MUSD
@@ -127,8 +140,16 @@ class Asker:
         """The relaxation of the plan's program, solved when it is first asked for."""
         if self._relaxation is None:
             matrix, where = tightened(self.base.matrix), self.base.layout
-            self._relaxation = relaxation_of(matrix, where, replace(self.options, stop=None))
+            options = replace(self.options, stop=None)
+            self._relaxation = (
+                WholeRelaxation(matrix, options) if where is None else PartedRelaxation(matrix, where, options)
+            )
         return self._relaxation
+
+    @property
+    def parted(self) -> bool:
+        """Whether the program is so large that it is solved region by region."""
+        return self.base.layout is not None
 
     @property
     def stopped(self) -> bool:
@@ -145,7 +166,17 @@ class Asker:
         return _relaxed(self.relaxation.ask(region, side), self.base.matrix)
 
     def relax_changed(self, change: Change, near: frozenset[str], seconds: float) -> Relaxed:
-        """Ask the relaxation of the program with a change, its region forced in, all regions but ``near`` closed."""
+        """Ask the relaxation of the program with a change, its region forced in.
+
+        Where the program is solved region by region, that region's own program tells, at the prices of the others;
+        else the whole is solved with all regions but ``near`` closed.
+        """
+        if isinstance(self.relaxation, PartedRelaxation):
+            world = changed(self.case, few_regions(self.base.world, change.region), self.tables, change)
+            model = build_model(self.case, world)
+            own = to_matrix(model.pyomo)
+            answer = self.relaxation.ask_other(change.region, own, layout(own, model))
+            return Relaxed(_value(answer), frozenset(), answer.status)
         program = self._changed(change)
         part = asked(tightened(self._among(program.matrix, near | {change.region})), change.region, "in")
         linear = replace(part, integer=np.zeros_like(part.integer))
@@ -166,8 +197,17 @@ class Asker:
         moved = max(campus.min_campus_mw, campus.hall_mw) / campus.hall_mw
         if side == "out":
             moved += max(n for (r, _), n in self.known.standing.halls.items() if r == region)
-        hood = around(matrix, self.known.standing, (near - self.known.sites) | {region}, math.ceil(moved))
-        answer = solve_near(matrix, program.counts, program.layout, hood, bound, options, enough)
+        free = (near - self.known.sites) | {region}
+
+        def narrowed(whole: Matrix) -> Matrix:
+            return around(asked(whole, region, side), self.known.standing, free, math.ceil(moved))
+
+        def look_near(few: Options) -> Answer:
+            if change is None and isinstance(self.relaxation, PartedRelaxation):
+                return self.relaxation.near(program.counts, narrowed, few)
+            return search(tightened(narrowed(program.matrix)), program.counts, program.layout, few)
+
+        answer = solve_near(matrix, program.counts, program.layout, look_near, bound, options, enough)
         if answer.x is None or change is not None:
             return Solved(answer, {}, {})
         store(program.matrix, answer.x, program.model)
@@ -213,6 +253,11 @@ class Asker:
 def _relaxed(answer: Answer, matrix: Matrix) -> Relaxed:
     """Read an answer of a relaxation; one that was stopped in time is not a number."""
     if answer.x is None or answer.status != "optimal":
-        value = float("inf") if answer.status == "infeasible" else float("nan")
-        return Relaxed(value, frozenset(), answer.status)
+        return Relaxed(_value(answer), frozenset(), answer.status)
     return Relaxed(answer.objective, frozenset(opened(matrix, answer.x)), answer.status)
+
+
+def _value(answer: Answer) -> float:
+    if answer.status == "infeasible":
+        return float("inf")
+    return answer.objective if answer.status == "optimal" and answer.x is not None else float("nan")

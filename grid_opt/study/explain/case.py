@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grid_opt.atomic import write_text
+from grid_opt.config import Case
 from grid_opt.errors import InfeasibleError
 from grid_opt.plan.explanation import FILE
+from grid_opt.study.cases import resolve_case
 from grid_opt.study.progress import Listener
-from grid_opt.study.run import resolve_case, run
+from grid_opt.study.run import run
 
 
 def plan_of(
-    case: str | Path,
+    case: str | Path | Case,
     *,
     overrides: Sequence[str] = (),
     hours_file: str | Path | None = None,

@@ -35,10 +35,11 @@ class Bound:
 
 def bound(asker: Asker, region: str) -> Bound:
     """Examine a region by the relaxation alone."""
+    base = asker.relaxed_plan
     began, known = time.monotonic(), asker.known
     chosen = region in known.sites
     side: Side = "out" if chosen else "in"
-    relaxed, base = asker.relax(region, side), asker.relaxed_plan
+    relaxed = asker.relax(region, side)
     reason = _blank(asker, region, chosen)
     if math.isinf(relaxed.objective):
         reason = replace(reason, state="impossible", method="relaxation")
@@ -67,14 +68,18 @@ def _blank(asker: Asker, region: str, chosen: bool) -> Reason:
     )  # fmt: skip
 
 
-def examine(asker: Asker, known: Bound, seconds: float) -> Reason:
-    """Examine a region by solving again, and for a region not chosen by trying what would turn that."""
+def examine(asker: Asker, known: Bound, seconds: float, *, again: bool = True) -> Reason:
+    """Examine a region by solving again, and for a region not chosen by trying what would turn that.
+
+    Without ``again`` nothing is solved again, and what would turn the decision is an estimate.
+    """
     began = time.monotonic()
     reason = known.reason
-    if reason.state != "impossible":
+    if again and reason.state != "impossible":
         reason = _solved(asker, known, _SOLVE_SHARE * seconds if not reason.chosen else seconds)
     if not reason.chosen:
-        turns = tuple(_turn(asker, known, reason, lever, left) for lever, left in _shared(began + seconds))
+        each = _shared(began + seconds)
+        turns = tuple(_turn(asker, known, reason, lever, left, again=again) for lever, left in each)
         reason = replace(reason, turns=turns)
     reason = replace(reason, seconds=known.reason.seconds + time.monotonic() - began)
     return replace(reason, words=explain(reason, asker.known.unit))
@@ -84,7 +89,7 @@ def _solved(asker: Asker, known: Bound, seconds: float) -> Reason:
     """Return the reason with what solving again found: a plan, a better bound, or that there is none."""
     reason, told = known.reason, asker.known
     side: Side = "out" if reason.chosen else "in"
-    least = known.relaxed.objective if math.isfinite(known.relaxed.objective) else -math.inf
+    least = max(known.relaxed.objective if math.isfinite(known.relaxed.objective) else -math.inf, told.bound)
     found = asker.solve_again(reason.region, side, asker.near(known.relaxed), least, seconds)
     answer = found.answer
     if answer.status == "infeasible":
@@ -109,7 +114,7 @@ def _shared(end: float) -> list[tuple[Lever, float]]:
     return [(lever, now + each * (n + 1)) for n, lever in enumerate(LEVERS)]
 
 
-def _turn(asker: Asker, known: Bound, reason: Reason, lever: Lever, end: float) -> Turn:
+def _turn(asker: Asker, known: Bound, reason: Reason, lever: Lever, end: float, *, again: bool) -> Turn:
     """Find the amount of a lever at which the region wins: in the relaxation first, then by solving again."""
     case, world = asker.case, asker.base.world
     scale, now = scale_of(lever, case, world, reason.region), mean_price(world, reason.region)
@@ -121,7 +126,7 @@ def _turn(asker: Asker, known: Bound, reason: Reason, lever: Lever, end: float) 
             return math.nan
         return asker.relax_changed(Change(lever, region, amount), near, left).objective
 
-    def again(amount: float) -> float:
+    def solved(amount: float) -> float:
         left = end - time.monotonic()
         if asker.stopped:
             return math.nan
@@ -131,13 +136,13 @@ def _turn(asker: Asker, known: Bound, reason: Reason, lever: Lever, end: float) 
             return math.inf
         return found.answer.objective if found.answer.x is not None else math.nan
 
-    half = time.monotonic() + _ESTIMATE_SHARE * (end - time.monotonic())
+    half = time.monotonic() + (_ESTIMATE_SHARE if again else 1.0) * (end - time.monotonic())
     guess = first_guess(lever, case)
     first = turning_point(relaxed, known.relaxed_plan, scale, half, guess, at_zero=known.relaxed.objective)
     found, method = first, _how(first, "relaxation")
-    if (reason.state == "impossible" or reason.difference is not None) and first.known:
+    if again and (reason.state == "impossible" or reason.difference is not None) and first.known:
         zero = math.inf if reason.difference is None else asker.known.objective + reason.difference
-        second = turning_point(again, asker.known.objective, scale, end, first.amount or scale.most, at_zero=zero)
+        second = turning_point(solved, asker.known.objective, scale, end, first.amount or scale.most, at_zero=zero)
         exact = case.solve.gap <= _TIGHT
         if second.known and (exact or second.amount is not None):  # within a wide gap, not found is not "none"
             found, method = replace(second, smallest=second.smallest and exact), "re-solved"

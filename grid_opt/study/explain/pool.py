@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -25,11 +26,12 @@ _ORPHANED = 113
 
 @dataclass(frozen=True)
 class Task:
-    """One region to examine: by the relaxation, or, with what that said, by solving again for so many seconds."""
+    """One region to examine: by the relaxation, or, with what that said, for so many seconds, by solving ``again``."""
 
     region: str
     known: Bound | None = None
     seconds: float = 0.0
+    again: bool = True
 
 
 Result = Bound | Reason
@@ -45,7 +47,9 @@ class Pool(Protocol):
 
 def do(asker: Asker, task: Task) -> Result:
     """Do one task."""
-    return bound(asker, task.region) if task.known is None else examine(asker, task.known, task.seconds)
+    if task.known is None:
+        return bound(asker, task.region)
+    return examine(asker, task.known, task.seconds, again=task.again)
 
 
 class Here:
@@ -134,6 +138,8 @@ def _work(task: Task) -> Result:
     if "asker" not in _worker:
         known = know(_worker["path"], _worker["folder"])
         _worker["asker"] = Asker(known, 1, _worker["longest_s"], _worker["stop"])
+        gc.collect()
+        gc.freeze()  # half a million small objects of the program, which stay: not to be looked through time and again
     return do(_worker["asker"], task)
 
 

@@ -80,7 +80,7 @@ def _proven(reason: Reason, unit: str) -> str:
         return f" (proven: between {amount(low, unit)} and {amount(high, unit)}{about})"
     if high is None and low is not None and low > _SMALL:
         return f" (proven: at least {amount(low, unit)})"
-    return "" if high is not None else "; not proven, for the relaxation lies further below the plan"
+    return ""
 
 
 def _power(changes: Mapping[str, float], but: str, sign: str = "+") -> str:

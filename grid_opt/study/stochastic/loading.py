@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -16,11 +17,12 @@ from grid_opt.config.toml_text import key_rows
 from grid_opt.errors import InputError
 from grid_opt.inputs.world import build_world
 from grid_opt.resources import models_dir
+from grid_opt.study.run import resolve_case
 from grid_opt.study.stochastic.mean import mean_case
 from grid_opt.study.stochastic.schema import MEAN, Study
 from grid_opt.study.sweeps.cases import OneCase, make_cases
 from grid_opt.study.sweeps.effects import Probe, check_effects
-from grid_opt.study.sweeps.loading import Source, load_base
+from grid_opt.study.sweeps.loading import Source, flatten, load_base
 from grid_opt.study.sweeps.tables import Overlays
 from grid_opt.study.tradeoffs.points import refuse_other_goals
 
@@ -79,10 +81,12 @@ def load_study(ref: str | Path) -> tuple[Study, Source]:
 
 
 def prepare(
-    ref: str | Path, tables: Path, say: Say, overrides: Sequence[str] = (), case: str | None = None, *,
-    with_reference: bool = True,
+    ref: str | Path, tables: Path, say: Say, overrides: Sequence[str] = (), case: str | None = None,
+    hours: str | Path | None = None, *, with_reference: bool = True,
 ) -> Ready:  # fmt: skip
     """Make every scenario of a study, and the reference, with changed tables in the folder ``tables``.
+
+    ``case`` takes the place of the base case; ``overrides`` and the file of ``hours`` go before what ``[base]`` sets.
 
     Raises:
         InputError: anything in the file is refused, at its line; or nothing reads what a scenario changes.
@@ -90,7 +94,8 @@ def prepare(
     study, source = load_study(ref)
     if case is not None:
         study = study.model_copy(update={"case": case if case in bundled_cases() else str(Path(case).resolve())})
-    base = load_base(study, source, overrides)
+    study = study.model_copy(update={"base": _left(study, overrides, hours)})
+    base = resolve_case(load_base(study, source, overrides), (), hours)
     sweep = study.as_sweep()
     made = {one.scenario: one for one in make_cases(sweep, source, base)}
     first = next(iter(made.values()))
@@ -110,6 +115,16 @@ def prepare(
     if study.reference != MEAN:
         return Ready(study, source, ready, ready[study.reference])
     return Ready(study, source, ready, together[-1])
+
+
+def _left(study: Study, overrides: Sequence[str], hours: str | Path | None) -> dict[str, Any]:
+    """Return what ``[base]`` sets but for what was asked for with the command."""
+    asked = {one.partition("=")[0].strip() for one in overrides} | ({"energy.hours_file"} if hours else set())
+    return {
+        key: value
+        for key, value in flatten(study.base).items()
+        if key not in asked and not any(key.startswith(f"{one}.") for one in asked)
+    }
 
 
 def _future(probe: Probe, one: OneCase, at: str) -> World:

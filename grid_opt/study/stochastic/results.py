@@ -31,12 +31,12 @@ from grid_opt.study.stochastic.conduct import (
     Answers,
     Conduct,
     Done,
-    Missed,
     costs_of,
 )
 from grid_opt.study.stochastic.loading import Ready
 from grid_opt.study.stochastic.measure import Measure
 from grid_opt.study.stochastic.schema import MEAN, Study
+from grid_opt.study.stochastic.tries import Refused
 from grid_opt.study.sweeps.cases import versions
 
 _NOTHING = 1e-6
@@ -206,7 +206,7 @@ def _power(done: dict[str, Done], ready: Ready) -> xr.DataArray:
     return power.assign_coords(scenario=list(done)).reset_coords(drop=True).assign_attrs(attrs)
 
 
-def _add_plans(table: xr.Dataset, folder: str, done: Mapping[str, Done | Missed]) -> None:
+def _add_plans(table: xr.Dataset, folder: str, done: Mapping[str, Done | Refused]) -> None:
     """Say where the plan of every scenario is, and the digest of what is in it."""
     files = [f"{folder}/{name}/{PLAN}" if isinstance(one, Done) else "" for name, one in done.items()]
     sums = [digest(one.plan) if isinstance(one, Done) else "" for one in done.values()]
@@ -272,6 +272,7 @@ def summary_of(conduct: Conduct, worths: Worths, code: ExitCode) -> dict[str, An
         "value_of_stochastic_solution_musd": worths.vss.told(),
         "value_of_perfect_information_musd": worths.evpi.told(),
         "scenarios": rows_of(conduct, worths),
+        "tries": [one.told() for one in found.tries],
         "model_size": found.size,
         "search_seconds": found.seconds,
         "reference_plan": reference_plan(study),

@@ -18,15 +18,14 @@ from grid_opt.plan.first_stage import first_stage_of
 from grid_opt.plan.io import digest, open_plan
 from grid_opt.plan.stochastic import FILE
 from grid_opt.report.risk_html import write_risk_report
-from grid_opt.solve.highs import interruptible
+from grid_opt.study.folder import held
 from grid_opt.study.progress import Listener, Log
 from grid_opt.study.stochastic.conduct import PLAN, Conduct, Done, costs_of
-from grid_opt.study.stochastic.loading import Ready, load_study, prepare
+from grid_opt.study.stochastic.loading import load_study, prepare
 from grid_opt.study.stochastic.results import dataset, exit_code, summary_of, table_text, worths_of
 from grid_opt.study.sweeps.cube import write_cube
 from grid_opt.study.sweeps.loading import flatten
 from grid_opt.study.sweeps.lock import FILE as LOCK
-from grid_opt.study.sweeps.lock import locked
 from grid_opt.study.sweeps.schema import Change
 from grid_opt.verify import verify
 from grid_opt.verify.risk import verify_stochastic
@@ -42,14 +41,16 @@ def stochastic(
     *,
     case: str | None = None,
     overrides: Sequence[str] = (),
+    hours: str | Path | None = None,
     out: str | Path | None = None,
     progress: Listener | None = None,
 ) -> dict[str, Any]:
     """Plan for all scenarios of a study, and write what was found into ``out`` (default ``outputs/<study>``).
 
-    ``case``, a bundled name or a path, takes the place of the base case of the file, and ``overrides`` change it. The
-    folder gets ``stochastic.nc``, ``scenarios.csv``, ``summary.json``, ``report.html``, ``risk.png``, ``run.log``, and
-    under ``scenarios``, ``wait_and_see``, ``reference`` and ``reference_kept`` the plans, each verified.
+    ``case``, a bundled name or a path, takes the place of the base case of the file, ``overrides`` change it, and
+    ``hours`` is a file of real hours for it. The folder gets ``stochastic.nc``, ``scenarios.csv``, ``summary.json``,
+    ``report.html``, ``risk.png``, ``run.log``, and under ``scenarios``, ``wait_and_see``, ``reference`` and
+    ``reference_kept`` the plans, each verified.
 
     Raises:
         InputError: the file, or anything that a scenario changes, is refused.
@@ -59,7 +60,8 @@ def stochastic(
     study, _ = load_study(ref)
     folder, log = Path(out) if out is not None else Path("outputs") / study.name, Log(progress)
     with _at_work(folder) as stop:
-        conduct = Conduct(_prepared(ref, folder, log, overrides, case), folder, log, stop)
+        ready = prepare(ref, folder / TABLES, log.stage, overrides, case, hours)
+        conduct = Conduct(ready, folder, log, stop)
         conduct.wait_and_see()
         conduct.follow_reference()
         conduct.all_at_once()
@@ -90,11 +92,16 @@ def _finish(conduct: Conduct) -> dict[str, Any]:
 
 
 def dry_run(
-    ref: str | Path, *, case: str | None = None, overrides: Sequence[str] = (), progress: Listener | None = None
+    ref: str | Path,
+    *,
+    case: str | None = None,
+    overrides: Sequence[str] = (),
+    hours: str | Path | None = None,
+    progress: Listener | None = None,
 ) -> list[dict[str, Any]]:
     """Return the scenarios and the reference, validated as for a study that runs: what each changes, and its size."""
     with TemporaryDirectory(prefix="grid-opt-") as scratch:
-        ready = prepare(ref, Path(scratch), Log(progress).stage, overrides, case)
+        ready = prepare(ref, Path(scratch), Log(progress).stage, overrides, case, hours)
         return [
             {
                 "scenario": name,
@@ -116,12 +123,14 @@ def replay(
     *,
     case: str | None = None,
     overrides: Sequence[str] = (),
+    hours: str | Path | None = None,
     out: str | Path | None = None,
     progress: Listener | None = None,
 ) -> dict[str, Any]:
     """Keep the first stage of a plan in every scenario of a study, and tell what that costs.
 
-    The scenarios may be ones that the plan was not made for, such as other years of hours. The folder (default
+    The scenarios may be ones that the plan was not made for, such as other years of hours; ``hours`` is a file of real
+    hours for their base case. The folder (default
     ``replay`` beside the plan) gets ``replay.json`` and, under ``replayed``, a plan of every scenario that the first
     stage can be kept in.
 
@@ -131,7 +140,7 @@ def replay(
     given, (study, source) = open_plan(plan), load_study(ref)
     folder, log = Path(out) if out is not None else Path(plan).parent / "replay", Log(progress)
     with _at_work(folder) as stop:
-        ready = _prepared(ref, folder, log, overrides, case, with_reference=False)
+        ready = prepare(ref, folder / TABLES, log.stage, overrides, case, hours, with_reference=False)
         world = next(iter(ready.futures.values())).world
         for dim in ("region", "quarter"):
             if given[dim].values.tolist() != world[dim].values.tolist():
@@ -141,7 +150,7 @@ def replay(
                     fix="name the case of the plan with --case, or set its horizon and regions in [base]",
                 )  # fmt: skip
         conduct = Conduct(ready, folder, log, stop)
-        kept = conduct.keep(first_stage_of(given, study.first_stage), REPLAYED)
+        kept = conduct.keep(Path(plan).name, first_stage_of(given, study.first_stage), REPLAYED)
         costs, bounds = costs_of(kept, list(kept))
         measure, every = conduct.measure, all(map(math.isfinite, costs))
         done = [one for one in kept.values() if isinstance(one, Done)]
@@ -178,13 +187,6 @@ def replay(
     return found
 
 
-def _prepared(
-    ref: str | Path, folder: Path, log: Log, overrides: Sequence[str], case: str | None, *, with_reference: bool = True
-) -> Ready:
-    """Prepare a study with its changed tables in the folder."""
-    return prepare(ref, folder / TABLES, log.stage, overrides, case, with_reference=with_reference)
-
-
 @contextmanager
 def _at_work(folder: Path) -> Iterator[Event]:
     """Hold a folder that nobody else writes into; leave none behind that holds nothing but changed tables.
@@ -192,20 +194,14 @@ def _at_work(folder: Path) -> Iterator[Event]:
     Raises:
         InputError: the folder holds something else, or another study is at work in it.
     """
-    if folder.exists() and not (folder / LOCK).exists() and any(folder.iterdir()):
-        raise InputError(
-            "this folder is not empty, and holds no study", file=folder, expected="a new or an empty folder",
-            fix="give another folder with --out",
-        )  # fmt: skip
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with locked(folder), interruptible() as stop:
+        with held(folder) as stop:
             yield stop
     finally:
-        if folder in made and {path.name for path in folder.iterdir()} <= {LOCK, TABLES}:
+        if folder in made and folder.exists() and {path.name for path in folder.iterdir()} <= {LOCK, TABLES}:
             shutil.rmtree(folder / TABLES, ignore_errors=True)
             (folder / LOCK).unlink(missing_ok=True)
         for path in made:
-            if not any(path.iterdir()):
+            if path.exists() and not any(path.iterdir()):
                 path.rmdir()

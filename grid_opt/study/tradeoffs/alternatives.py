@@ -26,8 +26,8 @@ from grid_opt.errors import ExitCode, InfeasibleError, InputError
 from grid_opt.plan.io import open_plan
 from grid_opt.report import style
 from grid_opt.report.tradeoff_charts import draw_alternatives
+from grid_opt.study.cases import resolve_case
 from grid_opt.study.progress import Listener
-from grid_opt.study.run import resolve_case
 from grid_opt.study.sweeps.cube import write_cube
 from grid_opt.study.tradeoffs.points import Point, Points, gravest, refuse_other_goals, study
 from grid_opt.study.tradeoffs.tables import attributes, rows_of, table_text

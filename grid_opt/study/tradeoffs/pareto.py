@@ -24,8 +24,8 @@ from grid_opt.config.sections_tradeoff import CRITERIA, UNITS, Criterion
 from grid_opt.errors import ExitCode, InfeasibleError, InputError, SolverError
 from grid_opt.report import style
 from grid_opt.report.tradeoff_charts import draw_front
+from grid_opt.study.cases import resolve_case
 from grid_opt.study.progress import Listener
-from grid_opt.study.run import resolve_case
 from grid_opt.study.sweeps.cube import write_cube
 from grid_opt.study.tradeoffs.fronts import Floats, on_front, require_consistent
 from grid_opt.study.tradeoffs.points import Point, Points, gravest, measured, refuse_other_goals, study

@@ -28,12 +28,10 @@ from grid_opt.inputs.world import build_world
 from grid_opt.plan.geometry import Outlines
 from grid_opt.plan.io import open_plan, write_plan
 from grid_opt.plan.summary import it_mw, summarize
-from grid_opt.solve.highs import interruptible
+from grid_opt.study.folder import held
 from grid_opt.study.plan_case import hash_inputs, plan_case
 from grid_opt.study.progress import Listener, Log
 from grid_opt.study.sweeps.cases import Digests
-from grid_opt.study.sweeps.lock import FILE as LOCK
-from grid_opt.study.sweeps.lock import locked
 from grid_opt.study.sweeps.manifest import checksums
 from grid_opt.verify import verify
 from grid_opt.verify.evidence import Evidence
@@ -184,13 +182,7 @@ def study(folder: Path, case: Case, progress: Listener | None) -> Iterator[Point
     Raises:
         InputError: the folder holds something else, or another study is at work in it.
     """
-    if folder.exists() and not (folder / LOCK).exists() and any(folder.iterdir()):
-        raise InputError(
-            "this folder is not empty, and holds no study", file=folder, expected="a new or an empty folder",
-            fix="give another folder with --out",
-        )  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder), interruptible() as stop:
+    with held(folder) as stop:
         yield Points(folder, case, Log(progress), stop)
 
 
