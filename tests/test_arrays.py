@@ -19,7 +19,7 @@ from grid_opt.inputs.world import build_world
 from grid_opt.solve.arrays import matrix_of
 from grid_opt.solve.extract import costs, store, variables
 from grid_opt.solve.standard_form import part
-from grid_opt.study.run import resolve_case
+from grid_opt.study.cases import resolve_case
 from tests.tiny import tiny_case, tiny_world
 from tests.tiny_fleet import fleet_case, fleet_tiny_world
 from tests.tiny_menu import menu_case, menu_world, rich_offers

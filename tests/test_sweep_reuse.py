@@ -14,7 +14,7 @@ import xarray as xr
 from grid_opt.config import Case
 from grid_opt.inputs.remembered import Kept, remember, remembering
 from grid_opt.inputs.world import build_world
-from grid_opt.study.run import resolve_case
+from grid_opt.study.cases import resolve_case
 from grid_opt.study.sweeps import study
 from grid_opt.study.sweeps.conduct import conduct
 from grid_opt.study.sweeps.jobs import OUTCOME, Crew, Job, Outcome
