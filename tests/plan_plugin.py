@@ -45,15 +45,16 @@ def quick_supply_plan(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
 @pytest.fixture
 def world_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the world of a case again once, however many spoiled plans of it are compared with it."""
-    from grid_opt.config import Case, case_to_toml
+    from grid_opt.config import case_to_toml
     from grid_opt.verify import contents
+    from grid_opt.verify.evidence import Evidence
 
     make, made = contents._world_again, dict[str, xr.Dataset]()
 
-    def once(case: Case) -> xr.Dataset:
-        key = case_to_toml(case)
+    def once(e: Evidence) -> xr.Dataset:
+        key = case_to_toml(e.case)
         if key not in made:
-            made[key] = make(case)
+            made[key] = make(e)
         return made[key]
 
     monkeypatch.setattr(contents, "_world_again", once)

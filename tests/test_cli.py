@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 import grid_opt
 from grid_opt.cli.app import app
 from grid_opt.cli.progress import ProgressLine
+from grid_opt.config import Case
 from grid_opt.errors import ExitCode, InfeasibleError, InputError, SolverError
 from grid_opt.solve.highs import Progress
 from grid_opt.verify.check import Check, Report
@@ -56,10 +57,12 @@ def report_of(ok: bool) -> Report:
 
 
 def finished(code: ExitCode, ok: bool = True) -> Callable[..., SimpleNamespace]:
-    def run(case: str, **options: Any) -> SimpleNamespace:
+    def run(case: Case, **options: Any) -> SimpleNamespace:
+        solve = {"gap": case.solve.gap, "time_limit_s": case.solve.time_limit_s, "seed": case.solve.seed}
+        asked = solve | {"hours_file": str(case.energy.hours_file)} | {k: str(v) for k, v in options.items()}
         return SimpleNamespace(
             plan=None, folder=Path("somewhere"), exit_code=code, report=report_of(ok),
-            summary={"cost": float("nan"), "case": case, "asked": {k: str(v) for k, v in options.items()}},
+            summary={"cost": float("nan"), "case": case.name, "days": case.energy.days, "asked": asked},
         )  # fmt: skip
 
     return run
@@ -187,12 +190,14 @@ def test_json_errors_say_where(replace_module: Callable[..., None]) -> None:
 
 @pytest.mark.parametrize("code", [ExitCode.DONE, ExitCode.GAP_NOT_REACHED, ExitCode.INTERRUPTED])
 def test_run_hands_on_what_was_asked_and_ends_with_its_code(
-    code: ExitCode, replace_module: Callable[..., None]
+    code: ExitCode, replace_module: Callable[..., None], tmp_path: Path
 ) -> None:
+    hours = tmp_path / "h.nc"
+    hours.touch()
     replace_module("grid_opt.study.run", run=finished(code))
     result = call(
-        "run", "quick", "--set", "a.b=1", "--set", "c.d=2", "--hours", "h.nc", "--out", "o", "--gap", "0.01",
-        "--time-limit", "5", "--json",
+        "run", "quick", "--set", "energy.days=12", "--set", "solve.seed=7", "--hours", str(hours), "--out", "o",
+        "--gap", "0.01", "--time-limit", "5", "--json",
     )  # fmt: skip
     assert result.exit_code == code
     answer = json.loads(result.stdout)
@@ -202,8 +207,9 @@ def test_run_hands_on_what_was_asked_and_ends_with_its_code(
     asked = answer["summary"]["asked"]
     assert answer["summary"]["case"] == "quick"
     assert answer["summary"]["cost"] is None  # JSON has no NaN
-    assert asked["overrides"] == str(["a.b=1", "c.d=2", "solve.time_limit_s=5.0", "solve.gap=0.01"])
-    assert (asked["hours_file"], asked["out"]) == ("h.nc", "o")
+    assert answer["summary"]["days"] == 12
+    assert (asked["seed"], asked["time_limit_s"], asked["gap"]) == (7, 5.0, 0.01)
+    assert (Path(asked["hours_file"]).name, asked["out"]) == ("h.nc", "o")
 
 
 def test_run_takes_the_default_case_and_prints_the_summary(replace_module: Callable[..., None]) -> None:
