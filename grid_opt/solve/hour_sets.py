@@ -20,10 +20,7 @@ def components(matrix: Matrix, hourly: Flags) -> tuple[Numbers, Numbers, Numbers
         entries = sp.csr_array(matrix.rows_matrix[:, columns])
         rows = np.flatnonzero(np.diff(entries.indptr))
         entries = sp.csr_array(entries[rows])
-        ones = sp.csr_array((np.ones(entries.nnz), entries.indices, entries.indptr), shape=entries.shape)
-        graph = sp.block_array([[None, ones], [ones.T, None]], format="csr") if entries.nnz else sp.csr_array((0, 0))
-        count, label = connected_components(graph, directed=False) if entries.nnz else (0, np.zeros(0, dtype=np.int64))
-        of_row, of_column = label[: len(rows)].astype(np.int64), label[len(rows) :].astype(np.int64)
+        count, of_row, of_column = separate(entries)
         costs = np.bincount(of_column, np.abs(matrix.cost[columns]), minlength=count)
         stay = (np.bincount(of_column, minlength=count) > LARGEST) | (costs == 0.0)
         if not stay.any():
@@ -51,3 +48,13 @@ def same_links(outer: sp.csr_array, label: Numbers, adding: Numbers) -> tuple[Nu
             first.append(one)
         found[one] = known[key]
     return found, sp.csr_array(links[first]), adding[first]
+
+
+def separate(entries: sp.csr_array) -> tuple[int, Numbers, Numbers]:
+    """Return how many separate programs some entries make, and of which every row and every column is."""
+    height, width = entries.shape
+    if not entries.nnz:
+        return 0, np.zeros(height, dtype=np.int64), np.zeros(width, dtype=np.int64)
+    ones = sp.csr_array((np.ones(entries.nnz), entries.indices, entries.indptr), shape=entries.shape)
+    count, label = connected_components(sp.block_array([[None, ones], [ones.T, None]], format="csr"), directed=False)
+    return int(count), label[:height].astype(np.int64), label[height:].astype(np.int64)

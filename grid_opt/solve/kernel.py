@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from grid_opt.solve.highs import Answer, Options, Progress, Status, relative_gap
+from grid_opt.solve.highs import Answer, Options, Progress, Status, relative_gap, solve
+from grid_opt.solve.proving import eased
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import FIRST, OPEN, Regions, Relaxed
-from grid_opt.solve.standard_form import Array, Matrix, Numbers
+from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers
 
 _FEW_SHARE = 0.5
 """Share of the time left that the search among the few regions may take."""
@@ -21,8 +22,6 @@ _START_GAP = 1e-2
 """Smallest gap asked of the first search among them: what comes after it does better, sooner."""
 _AGREE = 1e-6
 """Rounding of the whole numbers of a relaxation."""
-_BETTER = 0.25
-"""Share of the asked gap by which a plan must be better for another search around it."""
 _ROUNDING = 1e-7
 """Gap that two roads to the same number may show."""
 
@@ -36,6 +35,8 @@ def search_sites(
     start: Callable[[], Answer | None] = lambda: None,
     kept: tuple[Answer, float] | None = None,
     recourse: Recourse | None = None,
+    free: Flags | None = None,
+    enough: Callable[[Answer], float] | None = None,
 ) -> Answer:
     """Solve a mixed-integer program of siting, from a plan for the regions in which its relaxation builds.
 
@@ -45,8 +46,10 @@ def search_sites(
        these regions than asked, the search takes in one whole number more on either side of plan and relaxation.
     3. What opening each of the other regions costs at least is proven region by region. Those for which it is more than
        the plan could be improved by, the asked gap aside, stay closed.
-    4. If any are left, the program with them is searched from the plan. Its bound, and those of the regions that
-       stay closed, are together a bound of the whole.
+    4. The program with the others that are left is bounded (:mod:`~grid_opt.solve.proving`). That bound, and those of
+       the regions that stay closed, are together a bound of the whole.
+    5. Where that is not enough, there may be a better plan: it is looked for next to the point that the bound was
+       proven at, then in all of that program.
 
     The few regions are the kernel of kernel search (Angelelli, Mansini and Speranza, Computers & Operations Research
     37, 2010); the best rounding of a relaxation is relaxation enforced neighborhood search (Berthold, Mathematical
@@ -64,6 +67,9 @@ def search_sites(
             the regions where it builds are among the few.
         kept: a plan to be returned where it is proven within a gap of its own; else ``start`` is asked.
         recourse: what stands for the hours, where the program is its ``master``.
+        free: columns that cost nothing and may be left out of what is bounded.
+        enough: gives the bound at which a plan is good enough, where that is not a matter of its own objective, but of
+            the plan that will be made of it.
 
     Raises:
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
@@ -75,7 +81,7 @@ def search_sites(
     if linear.x is None or not np.isfinite(linear.bound):  # it was stopped, and is no bound
         no_plan = linear.status if linear.status in ("infeasible", "unbounded") else "no_plan"
         return replace(linear, status=no_plan, x=None, objective=float("inf"), bound=float("-inf"))
-    search = _Search(regions, relaxed, options, stage, began)
+    search = _Search(regions, relaxed, options, stage, began, free, enough)
     if kept is not None and search.proves(*kept):
         return search.answer()
     begin = start()
@@ -99,8 +105,7 @@ def search_sites(
         if not search.done:
             closed = search.hopeless(closed)
     if not search.done:
-        stage(f"searching {len(regions.sites) - len(closed)} of {len(regions.sites)} regions")
-        search.among(closed, 1.0, options.gap)
+        search.finish(closed)
     return search.answer()
 
 
@@ -108,10 +113,13 @@ class _Search:
     """Hold the best plan while more regions are searched, and what is proven of all plans."""
 
     def __init__(
-        self, regions: Regions, relaxed: Relaxed, options: Options, stage: Callable[[str], None], began: float
-    ) -> None:
+        self, regions: Regions, relaxed: Relaxed, options: Options, stage: Callable[[str], None], began: float,
+        free: Flags | None = None, enough: Callable[[Answer], float] | None = None,
+    ) -> None:  # fmt: skip
         self.regions, self.prices, self.options, self.stage = regions, relaxed.prices, options, stage
-        self.began = began
+        self.began, self._free = began, np.zeros(regions.matrix.shape[1], dtype=bool) if free is None else free
+        self._enough, self._wanted = enough, float("-inf")
+        self._judged: Array | None = None  # the plan that is wanted so much of
         self.floor = relaxed.answer.bound  # of all plans
         self.linear: Array = np.zeros(0) if relaxed.answer.x is None else relaxed.answer.x
         self.closed: list[int] = []  # regions closed in the last search
@@ -120,6 +128,7 @@ class _Search:
         self.best = replace(relaxed.answer, status="no_plan", objective=float("inf"), x=None)
         self.nodes = 0
         self.raised: set[int] = set()
+        self._seen: dict[tuple[bool, bool], dict[int, Array]] = {}  # what regions do by themselves
 
     @property
     def seconds(self) -> float:
@@ -134,13 +143,61 @@ class _Search:
     @property
     def done(self) -> bool:
         """Whether the best plan is good enough, or the user wants no better."""
-        return self.best.interrupted or relative_gap(self.best.objective, self.bound) <= self.options.gap + _ROUNDING
+        near = relative_gap(self.best.objective, self.bound) <= self.options.gap + _ROUNDING
+        if self.best.interrupted or self._enough is None or self.best.x is None:
+            return self.best.interrupted or near
+        return (near or self._judged is self.best.x) and self.bound >= self.enough
+
+    @property
+    def enough(self) -> float:
+        """The bound at which the best plan is good enough."""
+        best = self.best
+        if self._enough is None or best.x is None:
+            return best.objective - self.options.gap * abs(best.objective)
+        if self._judged is not best.x:
+            self._judged, self._wanted = best.x, self._enough(best)
+        return self._wanted
 
     def among(self, closed: list[int], share: float, gap: float) -> None:
         """Search with some regions closed, in a share of the time left: what is found is a plan of the whole."""
-        found = self._solved(_closing(self.regions, closed), closed, share, gap)
-        self.closed = list(closed)
-        self.inside = float("inf") if found.status == "infeasible" else found.bound
+        self._proven(self._solved(_closing(self.regions, closed), closed, share, gap), closed)
+
+    def finish(self, closed: list[int]) -> None:
+        """Bound all plans with some regions closed; look for better ones where that is not enough."""
+        regions = f"{len(self.regions.sites) - len(closed)} of {len(self.regions.sites)} regions"
+        while True:
+            self.stage(f"bounding {regions}")
+            point, before = self.prove(closed), self.best.objective
+            if point is None or self.done:
+                break
+            self.near(closed, 0.0, point)
+            if self.best.objective >= before:
+                break
+        if not self.done:
+            self.stage(f"searching {regions}")
+            self.among(closed, 1.0, self.options.gap)
+
+    def prove(self, closed: list[int]) -> Array | None:
+        """Bound the plans with some regions closed; return the point that is best but for what was left out, if any."""
+        best, regions = self.best, self.regions
+        if best.x is None:
+            return None
+        for points in self._seen.values():  # a plan may do likewise, and the cuts should tell what that costs
+            regions.learn(points)
+        self._seen.clear()
+        closing = _closing(regions, closed)
+        program = eased(closing, self._free, regions.by_row(self.prices), _halls(closing))
+        wanted = max((best.objective - self.enough) / max(abs(best.objective), 1e-9), 0.0)
+        listener = self._listener(closed, plans=False)
+        options = replace(
+            self.options, gap=wanted, time_limit_s=max(1.0, self.options.time_limit_s - self.seconds),
+            progress=listener, proving=True,
+        )  # fmt: skip
+        found = solve(program.program, options, program.of(best.x))
+        self.nodes += found.nodes
+        self._proven(found, closed)
+        self.best = replace(best, detail=found.detail, interrupted=found.interrupted)
+        return None if found.x is None or found.objective >= best.objective else program.back(found.x)
 
     def near(self, closed: list[int], steps: float, *points: Array) -> None:
         """Search with whole numbers next to those of some points, or as many steps beyond."""
@@ -153,15 +210,16 @@ class _Search:
         self._solved(few, closed, _FEW_SHARE, 0.5 * self.options.gap)
 
     def improve(self, closed: list[int], linear: Array) -> None:
-        """Search around the best plan and the relaxation, then around what was found, until nothing better is."""
-        points, before = [linear], float("inf")
-        while self.best.x is not None and not self.done:
-            if self.best.objective >= before - _BETTER * self.options.gap * abs(before):
-                break
+        """Search around the best plan and the relaxation."""
+        if self.best.x is not None and not self.done:
             self.stage(f"plan of {self.best.objective:,.6g}: searching around it")
-            before = self.best.objective
-            self.near(closed, 1.0, self.best.x, *points)
-            points = []
+            self.near(closed, 1.0, self.best.x, linear)
+
+    def _proven(self, found: Answer, closed: list[int]) -> None:
+        """Take note of what was proven of the plans with some regions closed."""
+        proven = float("inf") if found.status == "infeasible" else found.bound
+        self.inside = max(self.inside, proven) if closed == self.closed else proven
+        self.closed = list(closed)
 
     def _solved(self, program: Matrix, closed: list[int], share: float, gap: float) -> Answer:
         """Solve a program whose plans are plans of the whole, from the best, and keep what is better."""
@@ -200,7 +258,7 @@ class _Search:
         """Return the closed regions that no plan opens that is better than the best by more than the asked gap."""
         self.stage("proving what it costs to open another region")
         self.raise_floor(closed)
-        enough = self.best.objective - self.options.gap * abs(self.best.objective)
+        enough = self.enough
         for r in closed:
             others = self.floor - min(0.0, self._worth(r))
             self.opening[r] = others + self._worth(r, opened=True)
@@ -222,10 +280,16 @@ class _Search:
         return min((self.opening.get(r, self.floor) for r in closed), default=float("inf"))
 
     def _worth(self, region: int, *, whole: bool = False, opened: bool = False) -> float:
-        return self.regions.worth(region, self.prices, self.options, whole=whole, opened=opened).bound
+        found = self.regions.worth(region, self.prices, self.options, whole=whole, opened=opened)
+        if found.x is not None:
+            self._seen.setdefault((whole, opened), {})[region] = found.x
+        return found.bound
 
-    def _listener(self, closed: list[int]) -> Callable[[Progress], None] | None:
-        """Return a listener to a search, with the time since the first step and a bound of all plans."""
+    def _listener(self, closed: list[int], *, plans: bool = True) -> Callable[[Progress], None] | None:
+        """Return a listener to a search, with the time since the first step and a bound of all plans.
+
+        Where what is searched is no program of ``plans``, its incumbents are not news.
+        """
         listener, before, best = self.options.progress, self.seconds, self.best.objective
         if listener is None:
             return None
@@ -233,7 +297,8 @@ class _Search:
 
         def tell(news: Progress) -> None:
             bound = max(self.floor, min(news.bound, outside))
-            listener(replace(news, seconds=news.seconds + before, bound=bound, incumbent=min(news.incumbent, best)))
+            incumbent = min(news.incumbent, best) if plans else best
+            listener(replace(news, seconds=news.seconds + before, bound=bound, incumbent=incumbent))
 
         return tell
 
@@ -253,3 +318,12 @@ def _sites(matrix: Matrix, places: Numbers) -> dict[int, list[int]]:
         if not isinstance(column, str) and column.parent_component().local_name == "campus__site":
             found.setdefault(int(places[number]), []).append(number)
     return found
+
+
+def _halls(matrix: Matrix) -> list[list[int]]:
+    """Return the columns of ``campus.halls`` by quarter: how many halls stand in one region each."""
+    found: dict[object, list[int]] = {}
+    for number, column in enumerate(matrix.columns):
+        if not isinstance(column, str) and column.parent_component().local_name == "campus__halls":
+            found.setdefault(column.index()[-1], []).append(number)
+    return list(found.values())

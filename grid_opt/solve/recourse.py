@@ -5,17 +5,11 @@ stress hour of the network is a linear program of its own, with columns :math:`x
 
 .. math:: Q(z) = \min\{c_h^\top x_h : \; l \le A_h x_h + A_z z \le u, \; \underline x \le x_h \le \overline x\}.
 
-With prices :math:`\lambda` of its rows and :math:`d = c_h - A_h^\top \lambda`, every :math:`z` satisfies
-
-.. math:: Q(z) \ge \sum_i \lambda_i (b_i - A_{zi} z) + \sum_j d_j \beta_j,
-
-:math:`b_i` being :math:`l_i` where :math:`\lambda_i > 0` and :math:`u_i` where it is negative, :math:`\beta_j` the
-lower bound of a column where :math:`d_j > 0` and its upper one where negative: weak duality, true for any
-:math:`\lambda`, be it exact or rounded. At the :math:`z` where the prices were found it holds with equality. So the
-hours are replaced by one column for the cost of all hours that hang on the same capacities and loads, and by such cuts
-(Benders, Numerische Mathematik 4, 1962; Van Slyke and Wets, SIAM Journal on Applied Mathematics 17, 1969). Where no
-:math:`x_h` exists, the least sum by which rows are broken is positive, and the same inequality for that sum, with 0 in
-the place of :math:`Q(z)`, cuts :math:`z` off.
+Any prices of its rows bound :math:`Q` from below by a linear function of :math:`z`
+(:mod:`~grid_opt.solve.duality`), and those of its solution at some :math:`z` exactly there. So the hours are replaced
+by one column for the cost of all hours that hang on the same capacities and loads, and by such cuts (Benders,
+Numerische Mathematik 4, 1962; Van Slyke and Wets, SIAM Journal on Applied Mathematics 17, 1969). Where no :math:`x_h`
+exists, the least sum by which rows are broken is positive, and the same inequality for that sum cuts :math:`z` off.
 
 Where another row than the objective adds up what hours cost, as the tail of the costs of scenarios does, the column
 that stands for them stands there, too (:mod:`~grid_opt.solve.cost_rows`).
@@ -36,6 +30,7 @@ import scipy.sparse as sp
 
 from grid_opt.errors import SolverError
 from grid_opt.solve.cost_rows import MIXED, costs_of, tails, with_costs
+from grid_opt.solve.duality import Separate
 from grid_opt.solve.highs import Answer, Options, Session, solve
 from grid_opt.solve.hour_sets import components, same_links
 from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers, fix_integers, part, slackened
@@ -44,14 +39,12 @@ T = TypeVar("T", bound=np.generic)
 
 _PRECISE = 1e3
 """Factor by which costs are larger while hours are solved: HiGHS's tolerance of prices is absolute."""
-_TINY = 1e-9
-"""Entries of a cut that HiGHS would drop."""
 _SETTLED = 1e-8
 """Cost that cuts may miss, as a share of the objective."""
 _LACK = 1e-6
 """Power that hours may lack, as a share of what they move."""
-_ROUNDING = 1e-8
-"""Part of a price that rounding may leave where it should be 0."""
+_NEW = 1e-6
+"""Share of the cost of hours that a cut must tell which is added unasked."""
 ROUNDS = 60
 """Most rounds of cuts for one program."""
 _AGAIN = 3
@@ -202,9 +195,19 @@ class Recourse:
         return true, not lacking.any() and float(np.maximum(missed, 0.0).sum()) <= enough
 
     def learn(self, x: Array) -> None:
-        """Add the cuts of all hours at a solution of the program that hours were left out of, or of one alike."""
-        hours = self._at(x[self.kept[: self._stay]])
-        self._append(hours, np.ones(len(hours.sets), dtype=bool))
+        """Add the cuts of hours at a solution of the program that hours were left out of, or of one alike."""
+        z = x[self.kept[: self._stay]]
+        hours, told = self._at(z), self._told(z)
+        self._append(hours, (hours.lack > _LACK) | (hours.cost > told[hours.sets] + _NEW * np.abs(hours.cost)))
+
+    def _told(self, z: Array) -> Array:
+        """Return what the cuts tell of the cost of every set of hours."""
+        cuts = sp.csr_array(self.master.rows_matrix[len(self._kept_rows) :])
+        say = self.master.row_lower[len(self._kept_rows) :] - cuts[:, : self._stay] @ z
+        costs = sp.coo_array(cuts[:, self._stay :])
+        told = np.full(self.sets, -np.inf)
+        np.maximum.at(told, costs.col, say[costs.row])
+        return told
 
     def complete(self, x: Array) -> Array:
         """Return a solution of the whole for one of the program with cuts: with its hours."""
@@ -269,6 +272,9 @@ class Recourse:
         self._of_row, self._of_column = of_component[label_of_row], of_component[label]
         self._own = costs.own[self._columns]
         self.whole = with_costs(matrix, costs, self._columns, self._of_column, added)
+        self._separate = Separate(
+            self.whole, self._rows, self._columns, self._inner, self._outer, self._of_row, self._of_column, self.sets
+        )
         priced = self.whole.shape[1] - matrix.shape[1]
         self._stay, self.kept = len(stay), np.concatenate([stay, matrix.shape[1] + np.arange(priced)])
         kept, told = part(self.whole, self._kept_rows, self.kept), self.sets - priced
@@ -375,28 +381,7 @@ class Recourse:
 
     def _cuts(self, price: Array, lack: Array) -> tuple[sp.csr_array, Array]:
         """Return, by set, the cut that follows from prices of rows: of its cost, or of what it lacks."""
-        matrix = self.whole
-        side = np.where(price > 0, matrix.row_lower[self._rows], matrix.row_upper[self._rows])
-        price = np.where(np.isfinite(side), price, 0.0)
-        short = lack > _LACK
-        own = np.where(short[self._of_column], 0.0, self._own)
-        reduced = own - self._inner.T @ price
-        end = np.where(reduced > 0, matrix.col_lower[self._columns], matrix.col_upper[self._columns])
-        # What has no such end is rounding where it is small, and no bound at all where it is not.
-        small = np.abs(reduced) <= _ROUNDING * (1.0 + np.abs(own))
-        at_end = np.where(
-            np.isfinite(end), reduced * np.where(np.isfinite(end), end, 0.0), np.where(small, 0.0, -np.inf)
-        )
-        paid = price * np.where(price == 0.0, 0.0, side)
-        least: Array = np.bincount(self._of_row, paid, minlength=self.sets).astype(float)
-        least += np.bincount(self._of_column, at_end, minlength=self.sets)
-        by_set = sp.csr_array(
-            (price, (self._of_row, np.arange(len(self._rows)))), shape=(self.sets, len(self._rows))
-        )  # fmt: skip
-        cuts = sp.csr_array(by_set @ self._outer)
-        cuts.data[np.abs(cuts.data) <= _TINY] = 0.0
-        cuts.eliminate_zeros()
-        return cuts, least
+        return self._separate.cuts(price, np.where((lack > _LACK)[self._of_column], 0.0, self._own))
 
     def _append(self, hours: _Hours, wanted: Flags) -> None:
         """Append the cuts of some sets to the program."""

@@ -18,7 +18,7 @@ need not be searched. Each is proven for every plan there is, not only for those
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -142,6 +142,16 @@ class Regions:
             return replace(answer, objective=np.inf, bound=np.inf)
         return replace(answer, objective=answer.objective - scale, bound=answer.bound - scale)
 
+    def learn(self, points: Mapping[int, Array]) -> None:
+        """Add the cuts of the hours at what some regions do by themselves: answers of :meth:`worth`."""
+        if self.recourse is None:
+            return
+        x = np.zeros(self.recourse.whole.shape[1])
+        for region, point in points.items():
+            x[self.recourse.behind(self._columns[region], self._rows[region])[0]] = point
+        self.recourse.learn(x)
+        self._grow()
+
     def _staying(self, region: int) -> Numbers:
         """Return the columns of a region, in the program and in its part alike: costs of hours are at their end."""
         columns = self._columns[region]
@@ -161,10 +171,14 @@ class Regions:
 
     def _paid(self, prices: Array) -> Array:
         """Return what every column pays at prices of the rows that are shared."""
+        paid: Array = self.matrix.rows_matrix.T @ self.by_row(prices)
+        return paid
+
+    def by_row(self, prices: Array) -> Array:
+        """Return the prices of all rows for those of the rows that are shared: of others, and of later cuts, none."""
         whole = np.zeros(len(self.of_row))
         whole[np.flatnonzero(self.of_row == UNPLACED)[: len(prices)]] = prices
-        paid: Array = self.matrix.rows_matrix.T @ whole
-        return paid
+        return whole
 
     def _grow(self) -> None:
         """Take in the cuts that were found since."""

@@ -12,7 +12,7 @@ from grid_opt.solve.budget import dense_budget, search_priced
 from grid_opt.solve.highs import Answer, Options, solve
 from grid_opt.solve.kernel import REPRICED, search_sites
 from grid_opt.solve.recourse import Recourse
-from grid_opt.solve.regions import UNPLACED
+from grid_opt.solve.regions import EVERYWHERE, UNPLACED
 from grid_opt.solve.standard_form import Array, Flags, Layout, Matrix, Numbers, fix_integers
 
 _FIRST_SHARE = 0.8
@@ -62,7 +62,8 @@ def search(
     left = replace(options, time_limit_s=max(1.0, options.time_limit_s - spent))
     places = recourse.joined(layout.places, UNPLACED)
     start = None if known is None else recourse.joined(known, 0.0)
-    parted = _Search(left, stage, places, recourse)
+    free = recourse.joined(layout.hourly & (layout.places == EVERYWHERE), False)
+    parted = _Search(left, stage, places, recourse, free)
     answer = parted.among(recourse.master, recourse.joined(counts, False), start)
     x = None if answer.x is None else recourse.complete(answer.x)
     return replace(answer, x=x, row_dual=None, reduced_cost=None, seconds=answer.seconds + spent)
@@ -76,6 +77,7 @@ class _Search:
     stage: Callable[[str], None]
     places: Numbers | None = None
     recourse: Recourse | None = None
+    free: Flags | None = None
 
     def among(self, matrix: Matrix, counts: Flags, known: Array | None) -> Answer:
         """Search in all steps."""
@@ -84,19 +86,19 @@ class _Search:
             return self._sites(matrix, options, known)
         fractions = replace(matrix, integer=matrix.integer & ~counts)
         asked = replace(options, gap=_FIRST_SHARE * options.gap)
+        made = _Made(self, matrix, counts)
         row = dense_budget(matrix) if self.places is None else None
         if row is not None:
             first = search_priced(fractions, row, asked, self.stage)
         else:
             # With its systems as they are, the known plan is one of the whole, for which the whole gap is enough.
             kept = None if known is None or self.places is None else self._repriced(matrix, known)
-            first = self._sites(fractions, asked, known, kept)
+            first = self._sites(fractions, asked, known, kept, made.enough)
             if kept is not None and first.x is kept.x:
                 return first
         if first.x is None:
             return first
-        self.stage(f"whole systems next: objective {first.objective:,.6g} with fractions, bound {first.bound:,.6g}")
-        second = self._whole(matrix, counts, first.x)
+        second = made.of(first)
         if second.x is None and known is not None:  # rounding may break a limit that the known plan keeps
             second = self._repriced(matrix, known) or second
         left = options.time_limit_s - first.seconds - second.seconds
@@ -116,8 +118,14 @@ class _Search:
             return solve(matrix, options, start)
         return self.recourse.solve(matrix, options, start)
 
-    def _sites(self, matrix: Matrix, options: Options, known: Array | None, kept: Answer | None = None) -> Answer:
-        """Search with the strategy of the case; ``kept`` is a whole plan that may be good enough."""
+    def _sites(
+        self, matrix: Matrix, options: Options, known: Array | None, kept: Answer | None = None,
+        enough: Callable[[Answer], float] | None = None,
+    ) -> Answer:  # fmt: skip
+        """Search with the strategy of the case; ``kept`` is a whole plan that may be good enough.
+
+        ``enough`` gives the bound that is asked for a plan with fractions.
+        """
 
         def start() -> Answer | None:
             return None if known is None else self._repriced(matrix, known)
@@ -125,9 +133,10 @@ class _Search:
         if self.places is None:
             begin = start()
             return solve(matrix, options, None if begin is None else begin.x)
-        enough = None if kept is None else (kept, self.options.gap)
         return search_sites(
-            matrix, self.places, options, self.stage, start=start, kept=enough, recourse=self.recourse
+            matrix, self.places, options, self.stage, start=start,
+            kept=None if kept is None else (kept, self.options.gap),
+            recourse=self.recourse, free=self.free, enough=enough,
         )  # fmt: skip
 
     def _repriced(self, matrix: Matrix, known: Array) -> Answer | None:
@@ -143,7 +152,7 @@ class _Search:
         self.stage(f"the known plan comes to {answer.objective:,.6g} here")
         return answer
 
-    def _whole(self, matrix: Matrix, counts: Flags, x: Array) -> Answer:
+    def whole(self, matrix: Matrix, counts: Flags, x: Array) -> Answer:
         """Find whole numbers beside the fractions of ``x``, all else that is whole kept as it is.
 
         Rounded down they usually satisfy the program, as fewer systems need less of everything; that is where the
@@ -167,6 +176,28 @@ class _Search:
         if found.x is None:
             found = self._solve(between(down - _MORE, down + 1.0 + _MORE), wanted)
         return found
+
+
+class _Made:
+    """The plan with whole systems made of the last plan with fractions: made once, in or after the first step."""
+
+    def __init__(self, search: _Search, matrix: Matrix, counts: Flags) -> None:
+        self._search, self._matrix, self._counts = search, matrix, counts
+        self._first, self._second = Answer("no_plan", ""), Answer("no_plan", "")
+
+    def of(self, first: Answer) -> Answer:
+        """Return the plan made of one with fractions; the time counts for the step that asks first."""
+        assert first.x is not None
+        if self._first.x is first.x:
+            return replace(self._second, seconds=0.0)
+        self._search.stage(f"whole systems next: objective {first.objective:,.6g} with fractions")
+        self._first, self._second = first, self._search.whole(self._matrix, self._counts, first.x)
+        return self._second
+
+    def enough(self, first: Answer) -> float:
+        """Return the bound at which the plan made of one with fractions is good enough: none where none is made."""
+        second = self.of(first)
+        return -np.inf if second.x is None else second.objective - self._search.options.gap * abs(second.objective)
 
 
 def _judged(answer: Answer, bound: float, first: Answer, options: Options) -> Answer:
