@@ -17,8 +17,8 @@ from grid_opt.solve.standard_form import Array, Flags, Layout, Matrix, Numbers, 
 
 _FIRST_SHARE = 0.8
 """Share of the asked gap that the first step may use; rounding thousands of systems takes less than the rest."""
-_WHOLE_SHARE = 0.25
-"""Share of the asked gap that the second step may use."""
+_WHOLE_SHARE = 0.03
+"""Share of the asked gap that the second step may use: what it leaves must be proven, which takes longer."""
 _WHOLE_S = 60.0
 """Longest search for whole systems in given campuses."""
 _MORE = 3.0
@@ -192,6 +192,8 @@ class _Made:
             return replace(self._second, seconds=0.0)
         self._search.stage(f"whole systems next: objective {first.objective:,.6g} with fractions")
         self._first, self._second = first, self._search.whole(self._matrix, self._counts, first.x)
+        if self._second.x is not None:
+            self._search.stage(f"{self._second.objective:,.6g} with whole systems")
         return self._second
 
     def enough(self, first: Answer) -> float:
