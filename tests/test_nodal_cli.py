@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +11,17 @@ from pathlib import Path
 import pandas as pd
 import pyogrio
 import pytest
+from matplotlib.text import Text
 from typer.testing import CliRunner, Result
 
 from grid_opt.cli.app import app
 from grid_opt.plan.io import open_plan
+from grid_opt.report import map_nodal, style
+from grid_opt.report.map_html import write_map_html
+from grid_opt.report.report_html import report_page
+from grid_opt.report.tables import write_csv
 from tests import grids
+from tests.test_report import CERTIFICATE
 from tests.tiny_nodal import CASE, HOURS, tables, write
 
 
@@ -174,3 +182,25 @@ def test_networks_that_siting_does_not_know_are_refused(
     grids.write(tmp_path, **found)
     result = call("check", str(case))
     assert result.exit_code == 2 and says in result.output
+
+
+def test_hostile_names_of_a_network_stay_text(run_folder: Path, tmp_path: Path) -> None:
+    """A network's names come from a file of somebody else."""
+    plan = open_plan(run_folder / "plan.nc")
+    bad = "=cmd() <img src=x></script>\x1b[31m\u202e\n" + "x" * 10_000
+    for name in ("region_name", "region_market", "zone_name", "zone_market"):
+        plan[name] = plan[name].astype(object) + f" {bad}"
+    plan.attrs["title"] = plan.attrs["network_notes"] = bad
+    write_map_html(plan, tmp_path / "map.html")
+    pages = {"map": (tmp_path / "map.html").read_text(encoding="utf-8"), "report": report_page(plan, CERTIFICATE)}
+    for where, page in pages.items():
+        for wrong in ("<img src=x", "\x1b", "\u202e", "x" * 5_000):
+            assert wrong not in page, (where, wrong)
+    with style.look():
+        figure = map_nodal.draw(plan, str(plan["quarter"].values[-1]))
+        figure.savefig(tmp_path / "map.svg")
+        for said in (text.get_text() for text in figure.findobj(Text)):
+            assert len(said) <= 200 and not any(char in said for char in "\x1b\u202e"), said[:200]
+    for path in write_csv(plan, tmp_path / "csv"):
+        for line in csv.reader(io.StringIO(path.read_text(encoding="utf-8"))):
+            assert not any(cell.startswith(("=", "@", "+")) for cell in line), path.name
