@@ -1,5 +1,7 @@
 """Compare grid-opt's road to HiGHS with Pyomo's own interfaces, on the same model and in one run.
 
+A run builds arrays straight from the rules of the blocks; the other roads begin with the Pyomo model of the same rules.
+
 Every measurement runs in its own fresh process, and the roads take turns (A B C, B C A, ...), so that a
 machine that warms up or slows down treats all alike. Reported are seconds and peak memory, and each road's
 ratio to grid-opt's in the same round as minimum, median and maximum over the rounds.
@@ -31,23 +33,24 @@ from pyomo.contrib.solver.solvers.highs import Highs as SolverHighs
 from grid_opt.atomic import write_text
 from grid_opt.config import Case, load_case
 from grid_opt.errors import SolverError
-from grid_opt.formulation.model import Model, build_model
+from grid_opt.formulation.model import Model, build_arrays, build_model
 from grid_opt.inputs.world import build_world
 from grid_opt.solve import highs
+from grid_opt.solve.arrays import matrix_of
 from grid_opt.solve.extract import store
-from grid_opt.solve.standard_form import to_matrix
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "performance.md"
 OURS = "grid-opt"
 ROADS = {
-    OURS: "Pyomo standard form, then highspy",
+    OURS: "arrays from the rules, then highspy",
+    "standard_form": "Pyomo model, its standard form, then highspy",
     "highs": "pyomo.contrib.solver Highs (persistent)",
     "appsi_highs": "pyomo.contrib.appsi Highs",
 }
 STAGES = ("build_s", "handover_s", "solve_s", "total_s", "peak_mb")
 WORDS = {
-    "build_s": "build the Pyomo model, s",
+    "build_s": "build the model, s",
     "handover_s": "hand it over to HiGHS, s",
     "solve_s": "solve and read back, s",
     "total_s": "all three, s",
@@ -116,9 +119,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     _forget_peak()
     clock = time.perf_counter
     began = clock()
-    model = build_model(case, world)
+    model = build_arrays(case, world) if options.road == OURS else build_model(case, world)
     built = clock()
-    road: Callable[..., tuple[float, float | None]] = _ours if options.road == OURS else _pyomos
+    road: Callable[..., tuple[float, float | None]] = _ours if options.road in (OURS, "standard_form") else _pyomos
     handed_over, objective = road(case, model, options)
     ended = clock()
     return {
@@ -138,7 +141,7 @@ def _ours(case: Case, model: Model, options: argparse.Namespace) -> tuple[float,
         threads=case.solve.threads,
         seed=case.solve.seed,
     )
-    matrix = to_matrix(model.pyomo)
+    matrix = matrix_of(model)
     if options.no_solve:
         highs._load(highs._engine(wanted), matrix)
         return time.perf_counter(), None
