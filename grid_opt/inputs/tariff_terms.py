@@ -175,6 +175,9 @@ class TariffTerms:
         self.limits = limits_of(tariff)
         self.prices = prices_known(tariff, self.horizon, known)
         self._names: dict[tuple[int, int], str] = {}
+        # Most charges are the same whenever service started.
+        self._peaks_of: dict[tuple[bytes, bytes], tuple[tuple[str, int, float], ...]] = {}
+        self._days_of: dict[tuple[tuple[float, bytes], ...], tuple[Row, ...]] = {}
         self._require_every_size()
 
     @property
@@ -306,7 +309,7 @@ class TariffTerms:
         if isinstance(quantity, Linear):
             row = Row(peak=self._peaks(quantity), contract=contract, constant=quantity.constant)
             return Charge((row,), self._blocks(term), single=True)
-        rows = [Row(day=((q, m, share),)) for q, m, share in self._days(quantity)]
+        rows = [*self._days(quantity)]
         rows += [Row(contract=contract)] if contract else []
         rows += [Row(constant=quantity.constant)] if quantity.constant > 0 else []
         return Charge(tuple(rows), term.blocks, single=False)
@@ -320,14 +323,23 @@ class TariffTerms:
         return tuple(replace(block, usd=block.usd + held) for block in term.blocks)
 
     def _peaks(self, quantity: Linear) -> tuple[tuple[str, int, float], ...]:
-        calendar, layout = self._thin
-        sums: dict[tuple[str, int], float] = defaultdict(float)
-        for source, weight in zip(calendar.source[quantity.slots], quantity.weights, strict=True):
-            number, month = self._month_of(int(source), layout)
-            sums[self.horizon.quarter_at(number, month), month] += float(weight)
-        return tuple((q, m, round(w, 12)) for (q, m), w in sums.items())
+        key = (quantity.slots.tobytes(), quantity.weights.tobytes())
+        if key not in self._peaks_of:
+            calendar, layout = self._thin
+            sums: dict[tuple[str, int], float] = defaultdict(float)
+            for source, weight in zip(calendar.source[quantity.slots], quantity.weights, strict=True):
+                number, month = self._month_of(int(source), layout)
+                sums[self.horizon.quarter_at(number, month), month] += float(weight)
+            self._peaks_of[key] = tuple((q, m, round(w, 12)) for (q, m), w in sums.items())
+        return self._peaks_of[key]
 
-    def _days(self, quantity: Highest) -> Iterator[tuple[str, int, float]]:
+    def _days(self, quantity: Highest) -> tuple[Row, ...]:
+        key = tuple((candidate.share, candidate.slots.tobytes()) for candidate in quantity.candidates)
+        if key not in self._days_of:
+            self._days_of[key] = tuple(Row(day=(day,)) for day in sorted(self._shares_of_days(quantity)))
+        return self._days_of[key]
+
+    def _shares_of_days(self, quantity: Highest) -> set[tuple[str, int, float]]:
         calendar, layout = self._thin
         seen = set()
         for candidate in quantity.candidates:
@@ -337,7 +349,7 @@ class TariffTerms:
             for place in set(places.tolist()):
                 number, month = divmod(place, MONTHS_PER_YEAR)
                 seen.add((self.horizon.quarter_at(number, month), month, candidate.share))
-        yield from sorted(seen)
+        return seen
 
     @staticmethod
     def _month_of(source: int, layout: Layout) -> tuple[int, int]:
