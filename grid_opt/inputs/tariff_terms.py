@@ -207,13 +207,21 @@ class TariffTerms:
 
     def compiled(self, start: int, level: int) -> Terms:
         """Compile all but the energy for service from the start of a quarter on, at a level of size."""
-        return self._compile(self._thin, start, level)
+        return self._compile(self._without_energy, self._thin, start, level)
 
-    def _compile(self, lay: tuple[Calendar, Layout], start: int, level: int) -> Terms:
+    @cached_property
+    def _without_energy(self) -> Tariff:
+        schedules = {
+            name: schedule.model_copy(update={kind: {} for kind in METERED})
+            for name, schedule in self.tariff.schedules.items()
+        }
+        return self.tariff.model_copy(update={"schedules": schedules})
+
+    def _compile(self, tariff: Tariff, lay: tuple[Calendar, Layout], start: int, level: int) -> Terms:
         size = lay[1].size
         first = month_text(self.horizon.starts[start])
         context = Context(start=first, capacity_usd_per_mw_day=self.prices, wholesale_usd_per_mwh=np.zeros(size))
-        return compile_terms(self.tariff, lay[0], context, lambda month: self.schedule(month, level))
+        return compile_terms(tariff, lay[0], context, lambda month: self.schedule(month, level))
 
     def schedule(self, month: int, level: int) -> str:
         """Return the name of the schedule that is billed in a month at a level of size."""
@@ -233,7 +241,7 @@ class TariffTerms:
         found: dict[Key, dict[int, Metered]] = defaultdict(dict)
         lay = self.full
         for level in self.levels:
-            for term in self._compile(lay, 0, level).terms:
+            for term in self._compile(self.tariff, lay, 0, level).terms:
                 if term.kind in METERED:
                     found[term.month, term.kind, term.charge, term.part][level] = self._energy(term, lay[1])
         return found
@@ -253,20 +261,24 @@ class TariffTerms:
         return Metered(hours, one_rate(indexed.adder_usd_per_mwh), indexed.multiplier)
 
     @cached_property
-    def charges(self) -> tuple[dict[Key, dict[Combo, Charge]], dict[tuple[int, str], dict[Combo, LeastBill]]]:
-        """All charges but those on energy, and the least bills of months, by start and level."""
+    def charges(self) -> tuple[dict[Key, dict[Charge, list[Combo]]], dict[tuple[int, str], dict[Combo, LeastBill]]]:
+        """All charges but those on energy, each with the starts and levels that it is of; least bills by these."""
         found: dict[Key, dict[Combo, Charge]] = defaultdict(dict)
         least: dict[tuple[int, str], dict[Combo, LeastBill]] = defaultdict(dict)
         for start in range(len(self.horizon.starts)):
             for level in self.levels:
                 terms = self.compiled(start, level)
                 for term in (*terms.terms, *self.leaving(start, level)):
-                    if term.kind not in METERED and not term.cash:
+                    if not term.cash:
                         key = (term.month, term.kind, term.charge, term.part)
                         found[key][start, level] = self._charge(term)
                 for bill in terms.least:
                     least[bill.month, bill.charge][start, level] = bill
-        return found, least
+        charges: dict[Key, dict[Charge, list[Combo]]] = {key: defaultdict(list) for key in found}
+        for key, cases in found.items():
+            for combo, charge in cases.items():
+                charges[key][charge].append(combo)
+        return charges, least
 
     @cached_property
     def peak_hours(self) -> dict[str, float]:
