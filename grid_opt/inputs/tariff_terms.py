@@ -167,6 +167,13 @@ def prices_known(tariff: Tariff, horizon: Horizon, known: Capacity) -> dict[tupl
     return found
 
 
+def _by_charge(cases: Mapping[Combo, Charge]) -> dict[Charge, list[Combo]]:
+    found: dict[Charge, list[Combo]] = defaultdict(list)
+    for combo, charge in cases.items():
+        found[charge].append(combo)
+    return found
+
+
 class TariffTerms:
     """All that one tariff bills in the months of a plan, case by case."""
 
@@ -274,11 +281,7 @@ class TariffTerms:
                         found[key][start, level] = self._charge(term)
                 for bill in terms.least:
                     least[bill.month, bill.charge][start, level] = bill
-        charges: dict[Key, dict[Charge, list[Combo]]] = {key: defaultdict(list) for key in found}
-        for key, cases in found.items():
-            for combo, charge in cases.items():
-                charges[key][charge].append(combo)
-        return charges, least
+        return {key: _by_charge(cases) for key, cases in found.items()}, least
 
     @cached_property
     def peak_hours(self) -> dict[str, float]:
