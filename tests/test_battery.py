@@ -265,7 +265,7 @@ def test_what_screening_says_a_battery_is_worth_is_what_it_saves(seed: int) -> N
     plain["price"] = plain["price"].copy(data=rng.uniform(5, 120, plain["price"].shape))
     world = supply_world(case, plain, own=[battery])
     saved = (1 + LOSS) * world["price"].transpose("region", "year", "slice").values[0] + RIDER
-    worth = battery_worth(case, world, battery.label, saved, capacity_worth(case, world, 0))
+    worth = battery_worth(case, world, battery.label, saved, capacity_worth(case, world)[0])
     plan = solve_tiny(case, world).plan
     without = objective(hall_case({}, **knobs), plain)
     found = 1e6 * (without - float(plan.attrs["objective"]))

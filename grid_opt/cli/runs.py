@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,6 +70,8 @@ def run(
         asked = resolve_case(case, overrides, hours)  # before the libraries that solve it are loaded
         from grid_opt.study.run import run as run_case  # noqa: PLC0415
 
+        gc.collect()
+        gc.freeze()  # half a million objects of the libraries, which stay: not to be looked through time and again
         line = None if quiet else ProgressLine()
         try:
             result = run_case(asked, out=out, progress=line, start=start)

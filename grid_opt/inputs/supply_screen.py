@@ -25,6 +25,9 @@ full. What pays only together, a battery that lives on the surplus of plant besi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -131,51 +134,55 @@ def own_worth(case: Case, world: xr.Dataset) -> Floats:
     """Return the most that a MW on site can be worth, over the quarters of its entry into service [USD]."""
     saved, hours = _saved(case, world), world["slice_weight"].values
     season, money = world["slice_season"].values.astype(int), money_weights(case)
-    plants, region = _labels(world, "plant"), _at(world, "own_region")
-    hang = _hangs_on_lines(case, world)[region]
+    region = _at(world, "own_region")
+    hang, capacity = _hangs_on_lines(case, world)[region], capacity_worth(case, world)[region]
+    own = {name: world[f"own_{name}"].values for name in ("most", "accredited", "fixed", "life", "cost", "credit")}
+    plants = {label: n for n, label in enumerate(_labels(world, "plant"))}
+    plant = {name: world[f"plant_{name}"].values for name in (("running", "available") if plants else ())}
     worth = np.zeros(world.sizes["own"])
     for i, name in enumerate(world["own"].values.tolist()):
-        if not (world["own_most"].values[i] > 0).any():
+        if not (own["most"][i] > 0).any():
             worth[i] = -np.inf
         elif hang[i]:
             worth[i] = np.inf
         elif name in plants:
-            gain = np.maximum(0.0, saved[region[i]] - world["plant_running"].sel(plant=name).values[:, None])
-            earned = gain * world["plant_available"].sel(plant=name).values
+            n = plants[name]
+            earned = np.maximum(0.0, saved[region[i]] - plant["running"][n][:, None]) * plant["available"][n]
             by_season = np.stack([(earned * hours)[:, season == c].sum(axis=1) for c in SEASONS], axis=1)
-            worth[i] = _best_entry(case, world, i, by_season * money)
+            mine = {name: values[i] for name, values in own.items()}
+            worth[i] = _best_entry(case, mine, by_season * money, capacity[i])
         else:
-            worth[i] = battery_worth(case, world, name, saved[region[i]], capacity_worth(case, world, int(region[i])))
+            worth[i] = battery_worth(case, world, name, saved[region[i]], capacity[i])
     return worth
 
 
-def capacity_worth(case: Case, world: xr.Dataset, region: int) -> Floats:
-    """Return what a MW off the obligation saves while the capacity of every quarter runs (quarter) [USD]."""
+def capacity_worth(case: Case, world: xr.Dataset) -> Floats:
+    """Return what a MW off the obligation saves while the capacity of every quarter runs (region, quarter) [USD]."""
     quarters = list(case.quarters)
     if case.tariffs.charge:
         relief = world["tariff_relief"].sum(("part", "year")).transpose("region", "quarter")
-        return np.asarray(relief.values[region] + _off_lines(world, region), dtype=np.float64)
-    each = world["capacity_charge"].transpose("region", "year", "season").values[region] * money_weights(case)
-    worth = np.zeros(len(quarters))
+        return np.asarray(relief.values + _off_lines(world), dtype=np.float64)
+    each = world["capacity_charge"].transpose("region", "year", "season").values * money_weights(case)
+    worth = np.zeros((len(each), len(quarters)))
     for a, year in enumerate(case.years):
         for c in SEASONS:
-            worth[quarters.index(case.capacity_quarter(year, c))] += each[a, c - 1]
+            worth[:, quarters.index(case.capacity_quarter(year, c))] += each[:, a, c - 1]
     return worth
 
 
-def _off_lines(world: xr.Dataset, region: int) -> Floats:
-    """Return the most that a MW off the peaks of every quarter takes off billed quantities of a region (quarter) [USD].
+def _off_lines(world: xr.Dataset) -> Floats:
+    """Return the most that a MW off the peaks of every quarter takes off billed quantities (region, quarter) [USD].
 
     A quantity is the highest of its rows, so that it falls by no more than the row that falls most.
     """
-    falls = np.maximum(0.0, -world["bound_relief"].transpose("bound", "quarter").values)
-    rate = world["line_rate"].sum("year").values
-    mine = np.flatnonzero(world["line_region"].values == world["region"].values[region])
-    lines, total = world["line"].values, np.zeros(falls.shape[1])
-    for n in mine.tolist():
-        rows = world["bound_line"].values == lines[n]
-        if rows.any():
-            total += max(0.0, float(rate[n])) * falls[rows].max(axis=0)
+    relief = -world["bound_relief"].transpose("bound", "quarter").values
+    number = {line: n for n, line in enumerate(world["line"].values.tolist())}
+    falls = np.zeros((len(number), relief.shape[1]))
+    line_of = np.array([number[line] for line in world["bound_line"].values.tolist()], dtype=np.int64)
+    np.maximum.at(falls, line_of, relief)
+    rate = np.maximum(0.0, world["line_rate"].sum("year").values)
+    total = np.zeros((world.sizes["region"], relief.shape[1]))
+    np.add.at(total, _at(world, "line_region"), rate[:, None] * falls)
     return total
 
 
@@ -204,16 +211,15 @@ def _saved(case: Case, world: xr.Dataset) -> Floats:
     return np.asarray((1 + loss) * world["price"].transpose("region", "year", "slice").values + rider)
 
 
-def _best_entry(case: Case, world: xr.Dataset, i: int, earned: Floats) -> float:
+def _best_entry(case: Case, own: Mapping[str, Any], earned: Floats, capacity: Floats) -> float:
     """Return the most that a MW of plant is worth, over the quarters in which it can enter service."""
     money, quarters = money_weights(case), list(case.quarters)
-    region, accredited = int(_at(world, "own_region")[i]), float(world["own_accredited"].values[i])
-    capacity = accredited * capacity_worth(case, world, region)
-    upkeep = float(world["own_fixed"].values[i]) / QUARTERS_PER_YEAR * money
+    upkeep = float(own["fixed"]) / QUARTERS_PER_YEAR * money
     after = np.array([[quarters.index(case.capacity_quarter(a, c)) for c in SEASONS] for a in case.years])
     running, best = earned - upkeep, -np.inf
-    for q in np.flatnonzero(world["own_most"].values[i] > 0):
-        weight = capital_weight(case, float(world["own_life"].values[i]), int(q))
-        cost = float(world["own_cost"].values[i]) * (1 - float(world["own_credit"].values[i, q]))
-        best = max(best, float(running[after >= q].sum()) + float(capacity[q:].sum()) - weight * cost)
+    for q in np.flatnonzero(own["most"] > 0):
+        weight = capital_weight(case, float(own["life"]), int(q))
+        cost = float(own["cost"]) * (1 - float(own["credit"][q]))
+        off_peaks = float((float(own["accredited"]) * capacity)[q:].sum())
+        best = max(best, float(running[after >= q].sum()) + off_peaks - weight * cost)
     return best

@@ -9,7 +9,7 @@ end of the tier before; falling tiers are *falls*, which need a binary each.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -93,6 +93,7 @@ class Reducer:
     def __init__(self, terms: TariffTerms, place: Place, into: Lines) -> None:
         self.terms, self.place, self.into = terms, place, into
         self.horizon = terms.horizon
+        self._combos: dict[int, frozenset[Combo]] = {}
         self._months: dict[int, list[tuple[str, object, float]]] = defaultdict(list)
         """By month, what it pays, for least bills: (rate, bound, USD) or (line, name, USD)."""
 
@@ -111,11 +112,14 @@ class Reducer:
         most = self.place.most_contract[quarter]
         return [level for level in self.terms.levels if self.terms.size_mw(level) <= most]
 
-    def combos(self, month: int) -> set[Combo]:
+    def combos(self, month: int) -> frozenset[Combo]:
         """Return the cases that can be by a month."""
-        return {(s, level) for s in self.horizon.possible(month) for level in self.levels(self.horizon.quarter(month))}
+        if month not in self._combos:
+            levels = self.levels(self.horizon.quarter(month))
+            self._combos[month] = frozenset((s, level) for s in self.horizon.possible(month) for level in levels)
+        return self._combos[month]
 
-    def _conditions(self, month: int, held: set[Combo], every: set[Combo]) -> Iterator[Condition]:
+    def _conditions(self, month: int, held: Set[Combo], every: Set[Combo]) -> Iterator[Condition]:
         """Cut the cases in which a row holds into windows of starts at windows of levels."""
         if held == every:
             yield Condition()
@@ -171,13 +175,13 @@ class Reducer:
         plain = not (condition.after or condition.reaches or condition.below)
         return Condition() if plain and condition.upto and last <= condition.upto else condition
 
-    def _charge(self, key: Key, cases: dict[Combo, Charge]) -> None:
+    def _charge(self, key: Key, cases: Mapping[Charge, list[Combo]]) -> None:
         month, kind, name, _ = key
         every = self.combos(month)
-        by_blocks: dict[tuple[Block, ...], dict[Charge, set[Combo]]] = defaultdict(lambda: defaultdict(set))
-        for combo, charge in cases.items():
-            if combo in every:
-                by_blocks[charge.blocks][charge].add(combo)
+        held = [(charge, every.intersection(combos)) for charge, combos in cases.items()]
+        by_blocks: dict[tuple[Block, ...], dict[Charge, Set[Combo]]] = defaultdict(dict)
+        for charge, mine in sorted((one for one in held if one[1]), key=lambda one: min(one[1])):
+            by_blocks[charge.blocks][charge] = mine
         for blocks, charges in by_blocks.items():
             quantities = [charges] if not all(c.single for c in charges) else [{c: held} for c, held in charges.items()]
             for one in quantities:
@@ -185,7 +189,7 @@ class Reducer:
                 if bounds:
                     self._enter(BOOKED[kind], f"{kind} {name}", bounds, blocks, month)
 
-    def _bounds(self, month: int, charges: Mapping[Charge, set[Combo]], every: set[Combo]) -> tuple[Bound, ...]:
+    def _bounds(self, month: int, charges: Mapping[Charge, Set[Combo]], every: Set[Combo]) -> tuple[Bound, ...]:
         held: dict[Row, set[Combo]] = defaultdict(set)
         for charge, combos in charges.items():
             for row in charge.rows:

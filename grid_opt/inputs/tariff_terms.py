@@ -167,6 +167,13 @@ def prices_known(tariff: Tariff, horizon: Horizon, known: Capacity) -> dict[tupl
     return found
 
 
+def _by_charge(cases: Mapping[Combo, Charge]) -> dict[Charge, list[Combo]]:
+    found: dict[Charge, list[Combo]] = defaultdict(list)
+    for combo, charge in cases.items():
+        found[charge].append(combo)
+    return found
+
+
 class TariffTerms:
     """All that one tariff bills in the months of a plan, case by case."""
 
@@ -175,6 +182,9 @@ class TariffTerms:
         self.limits = limits_of(tariff)
         self.prices = prices_known(tariff, self.horizon, known)
         self._names: dict[tuple[int, int], str] = {}
+        # Most charges are the same whenever service started.
+        self._peaks_of: dict[tuple[bytes, bytes], tuple[tuple[str, int, float], ...]] = {}
+        self._days_of: dict[tuple[tuple[float, bytes], ...], tuple[Row, ...]] = {}
         self._require_every_size()
 
     @property
@@ -204,13 +214,21 @@ class TariffTerms:
 
     def compiled(self, start: int, level: int) -> Terms:
         """Compile all but the energy for service from the start of a quarter on, at a level of size."""
-        return self._compile(self._thin, start, level)
+        return self._compile(self._without_energy, self._thin, start, level)
 
-    def _compile(self, lay: tuple[Calendar, Layout], start: int, level: int) -> Terms:
+    @cached_property
+    def _without_energy(self) -> Tariff:
+        schedules = {
+            name: schedule.model_copy(update={kind: {} for kind in METERED})
+            for name, schedule in self.tariff.schedules.items()
+        }
+        return self.tariff.model_copy(update={"schedules": schedules})
+
+    def _compile(self, tariff: Tariff, lay: tuple[Calendar, Layout], start: int, level: int) -> Terms:
         size = lay[1].size
         first = month_text(self.horizon.starts[start])
         context = Context(start=first, capacity_usd_per_mw_day=self.prices, wholesale_usd_per_mwh=np.zeros(size))
-        return compile_terms(self.tariff, lay[0], context, lambda month: self.schedule(month, level))
+        return compile_terms(tariff, lay[0], context, lambda month: self.schedule(month, level))
 
     def schedule(self, month: int, level: int) -> str:
         """Return the name of the schedule that is billed in a month at a level of size."""
@@ -230,7 +248,7 @@ class TariffTerms:
         found: dict[Key, dict[int, Metered]] = defaultdict(dict)
         lay = self.full
         for level in self.levels:
-            for term in self._compile(lay, 0, level).terms:
+            for term in self._compile(self.tariff, lay, 0, level).terms:
                 if term.kind in METERED:
                     found[term.month, term.kind, term.charge, term.part][level] = self._energy(term, lay[1])
         return found
@@ -250,20 +268,20 @@ class TariffTerms:
         return Metered(hours, one_rate(indexed.adder_usd_per_mwh), indexed.multiplier)
 
     @cached_property
-    def charges(self) -> tuple[dict[Key, dict[Combo, Charge]], dict[tuple[int, str], dict[Combo, LeastBill]]]:
-        """All charges but those on energy, and the least bills of months, by start and level."""
+    def charges(self) -> tuple[dict[Key, dict[Charge, list[Combo]]], dict[tuple[int, str], dict[Combo, LeastBill]]]:
+        """All charges but those on energy, each with the starts and levels that it is of; least bills by these."""
         found: dict[Key, dict[Combo, Charge]] = defaultdict(dict)
         least: dict[tuple[int, str], dict[Combo, LeastBill]] = defaultdict(dict)
         for start in range(len(self.horizon.starts)):
             for level in self.levels:
                 terms = self.compiled(start, level)
                 for term in (*terms.terms, *self.leaving(start, level)):
-                    if term.kind not in METERED and not term.cash:
+                    if not term.cash:
                         key = (term.month, term.kind, term.charge, term.part)
                         found[key][start, level] = self._charge(term)
                 for bill in terms.least:
                     least[bill.month, bill.charge][start, level] = bill
-        return found, least
+        return {key: _by_charge(cases) for key, cases in found.items()}, least
 
     @cached_property
     def peak_hours(self) -> dict[str, float]:
@@ -306,7 +324,7 @@ class TariffTerms:
         if isinstance(quantity, Linear):
             row = Row(peak=self._peaks(quantity), contract=contract, constant=quantity.constant)
             return Charge((row,), self._blocks(term), single=True)
-        rows = [Row(day=((q, m, share),)) for q, m, share in self._days(quantity)]
+        rows = [*self._days(quantity)]
         rows += [Row(contract=contract)] if contract else []
         rows += [Row(constant=quantity.constant)] if quantity.constant > 0 else []
         return Charge(tuple(rows), term.blocks, single=False)
@@ -320,14 +338,23 @@ class TariffTerms:
         return tuple(replace(block, usd=block.usd + held) for block in term.blocks)
 
     def _peaks(self, quantity: Linear) -> tuple[tuple[str, int, float], ...]:
-        calendar, layout = self._thin
-        sums: dict[tuple[str, int], float] = defaultdict(float)
-        for source, weight in zip(calendar.source[quantity.slots], quantity.weights, strict=True):
-            number, month = self._month_of(int(source), layout)
-            sums[self.horizon.quarter_at(number, month), month] += float(weight)
-        return tuple((q, m, round(w, 12)) for (q, m), w in sums.items())
+        key = (quantity.slots.tobytes(), quantity.weights.tobytes())
+        if key not in self._peaks_of:
+            calendar, layout = self._thin
+            sums: dict[tuple[str, int], float] = defaultdict(float)
+            for source, weight in zip(calendar.source[quantity.slots], quantity.weights, strict=True):
+                number, month = self._month_of(int(source), layout)
+                sums[self.horizon.quarter_at(number, month), month] += float(weight)
+            self._peaks_of[key] = tuple((q, m, round(w, 12)) for (q, m), w in sums.items())
+        return self._peaks_of[key]
 
-    def _days(self, quantity: Highest) -> Iterator[tuple[str, int, float]]:
+    def _days(self, quantity: Highest) -> tuple[Row, ...]:
+        key = tuple((candidate.share, candidate.slots.tobytes()) for candidate in quantity.candidates)
+        if key not in self._days_of:
+            self._days_of[key] = tuple(Row(day=(day,)) for day in sorted(self._shares_of_days(quantity)))
+        return self._days_of[key]
+
+    def _shares_of_days(self, quantity: Highest) -> set[tuple[str, int, float]]:
         calendar, layout = self._thin
         seen = set()
         for candidate in quantity.candidates:
@@ -337,7 +364,7 @@ class TariffTerms:
             for place in set(places.tolist()):
                 number, month = divmod(place, MONTHS_PER_YEAR)
                 seen.add((self.horizon.quarter_at(number, month), month, candidate.share))
-        yield from sorted(seen)
+        return seen
 
     @staticmethod
     def _month_of(source: int, layout: Layout) -> tuple[int, int]:

@@ -19,11 +19,11 @@ _ABOUT = {"wheeled": "ppa", "plant": "own", "store": "own"}
 
 def by_region(plan: xr.Dataset, amount: xr.DataArray, dim: str) -> xr.DataArray:
     """Add up an amount by contract, block, plant or battery within each region: the dimension becomes ``region``."""
-    home = _ABOUT.get(dim, dim)
-    places = dict(zip(plan[home].values.tolist(), plan[f"{home}_region"].values.tolist(), strict=True))
-    regions = np.array(plan["region"].values.tolist())
-    mine = regions[:, None] == np.array([places[one] for one in plan[dim].values.tolist()])
-    belongs = xr.DataArray(mine.astype(float), coords={"region": regions, dim: plan[dim].values}, dims=("region", dim))
+    home, found = _ABOUT.get(dim, dim), plan.variables  # an array of a data set looks through all its labels
+    places = dict(zip(found[home].values.tolist(), found[f"{home}_region"].values.tolist(), strict=True))
+    regions, labels = np.array(found["region"].values.tolist()), found[dim].values
+    mine = regions[:, None] == np.array([places[one] for one in labels.tolist()])
+    belongs = xr.DataArray(mine.astype(float), coords={"region": regions, dim: labels}, dims=("region", dim))
     total: xr.DataArray = xr.dot(belongs, amount, dim=dim)
     return total
 

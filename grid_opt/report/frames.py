@@ -94,37 +94,42 @@ def power_costs(plan: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(found, index=_ids(plan, "region"))
 
 
-def sites(plan: xr.Dataset) -> pd.DataFrame:
-    """Return one row per region that is built in: when, how much, at what cost; index ``region``."""
-    it, draw = it_mw(plan), peak_draw_mw(plan)
+def built(plan: xr.Dataset) -> pd.DataFrame:
+    """Return one row per region that is built in, as they open: name, market, when and how much; index ``region``."""
     frame = pd.DataFrame(
         {
             "name": _texts(plan["region_name"]),
             "market": _texts(plan["region_market"]),
             "opens": opening(plan).to_numpy(),
-            "it_mw": it.values[:, -1],
+            "it_mw": it_mw(plan).values[:, -1],
             "counted_mw": counted_mw(plan).values[:, -1],
-            "peak_draw_mw": draw.values[:, -1],
+            "peak_draw_mw": peak_draw_mw(plan).values[:, -1],
         },
         index=_ids(plan, "region"),
     )
+    found = frame[frame["it_mw"] > BUILT_MW]
+    return found.sort_values(["opens", "it_mw"], ascending=[True, False], kind="stable")
+
+
+def sites(plan: xr.Dataset) -> pd.DataFrame:
+    """Return :func:`built` with IT power by quarter [MW], and at what cost [million USD]."""
+    found, ids = built(plan), _ids(plan, "region")
     quarters = [str(quarter) for quarter in plan["quarter"].values]
-    by_quarter = pd.DataFrame(it.values, index=frame.index, columns=[f"it_mw_{q.lower()}" for q in quarters])
+    by_quarter = pd.DataFrame(it_mw(plan).values, index=ids, columns=[f"it_mw_{q.lower()}" for q in quarters])
     regional = {term: cost_usd(plan, term) for term in cost_terms(plan) if "region" in plan[f"cost_{term}"].dims}
     money = pd.DataFrame(
         {
             f"cost_{term}_musd": usd.sum([d for d in usd.dims if d != "region"]).values / USD_PER_MUSD
             for term, usd in regional.items()
         },
-        index=frame.index,
+        index=ids,
     )
     if (beside := supply_bill(plan)) is not None:  # its terms are by contract and plant, but for what export earns
         money = money.drop(columns="cost_export_revenue_musd", errors="ignore")
-        money["cost_sources_musd"] = beside.sel(region=frame.index.to_list()).values / USD_PER_MUSD
+        money["cost_sources_musd"] = beside.sel(region=ids.to_list()).values / USD_PER_MUSD
     money["cost_total_musd"] = money.sum(axis=1)
-    frame = pd.concat([frame, by_quarter, money, power_costs(plan)["all_in_price_usd_per_mwh"]], axis=1)
-    built = frame[frame["it_mw"] > BUILT_MW]
-    return built.sort_values(["opens", "it_mw"], ascending=[True, False], kind="stable")
+    more = pd.concat([by_quarter, money, power_costs(plan)["all_in_price_usd_per_mwh"]], axis=1)
+    return pd.concat([found, more.loc[found.index]], axis=1)
 
 
 def regions(plan: xr.Dataset, quarter: str | None = None) -> pd.DataFrame:
@@ -241,7 +246,7 @@ def _utilization(
 
 def build_out(plan: xr.Dataset) -> pd.DataFrame:
     """Return the cumulative build-out as a long table: one row per built region and quarter."""
-    chosen = sites(plan).index
+    chosen = built(plan).index
     it, draw, headroom = it_mw(plan), peak_draw_mw(plan), most_hosted(plan).transpose("region", "quarter")
     index = pd.MultiIndex.from_product(
         [chosen, [str(quarter) for quarter in plan["quarter"].values]], names=["region", "quarter"]
@@ -278,7 +283,7 @@ def costs(plan: xr.Dataset) -> pd.DataFrame:
         periods = [dim for dim in ("quarter", "year") if dim in cost.dims]
         items = [str(dim) for dim in cost.dims if dim not in ("region", "quarter", "year")]
         part["region"] = part["region"].astype(str) if "region" in cost.dims else ""
-        part["item"] = part[items].astype(str).agg(" ".join, axis=1) if items else ""
+        part["item"] = functools.reduce(lambda a, b: a + " " + b, (part[d].astype(str) for d in items)) if items else ""
         part["period"] = part[periods[0]].astype(str) if periods else ""
         parts.append(part.assign(term=term)[["region", "item", "term", "period", "cost_musd"]])
     return pd.concat(parts, ignore_index=True)
@@ -287,7 +292,7 @@ def costs(plan: xr.Dataset) -> pd.DataFrame:
 def energy(plan: xr.Dataset) -> pd.DataFrame:
     """Return what each built region buys in each year of 8760 h, and at what mean price; how much of it is basis."""
     hours = plan["slice_weight"]
-    chosen = list(sites(plan).index)
+    chosen = list(built(plan).index)
     bought = (plan["purchase"] * hours).sum("slice").sel(region=chosen).transpose("region", "year")
     spent = (plan["purchase"] * energy_price(plan) * hours).sum("slice").sel(region=chosen).transpose("region", "year")
     cut = (plan["curtailment"] * hours).sum("slice").sel(region=chosen).transpose("region", "year")
@@ -320,7 +325,7 @@ def prices(plan: xr.Dataset) -> pd.DataFrame:
 
 def sites_by_quarter(plan: xr.Dataset) -> pd.DataFrame:
     """Return one row per built region and quarter with MW in service: how much, how much is new, and when that is."""
-    facts, table = sites(plan)[["name", "market"]], build_out(plan)
+    facts, table = built(plan)[["name", "market"]], build_out(plan)
     before = table.groupby("region")["it_mw"].shift(fill_value=0.0)
     periods = pd.PeriodIndex(table["quarter"], freq="Q")
     found = pd.DataFrame(

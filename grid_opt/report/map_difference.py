@@ -45,7 +45,7 @@ def difference_table(first: xr.Dataset, other: xr.Dataset) -> pd.DataFrame:
 
 
 def _at_end(plan: xr.Dataset) -> pd.DataFrame:
-    return frames.sites(plan)[["name", "it_mw", "opens"]]
+    return frames.built(plan)[["name", "it_mw", "opens"]]
 
 
 def write_difference_map(

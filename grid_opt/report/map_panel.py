@@ -69,7 +69,7 @@ def round_up(value: float) -> float:
 def region_colors(plan: xr.Dataset) -> dict[str, str]:
     """Return one color per built region, in the order in which they open."""
     palette = style.REGION_COLORS
-    return {str(region): palette[k % len(palette)] for k, region in enumerate(frames.sites(plan).index)}
+    return {str(region): palette[k % len(palette)] for k, region in enumerate(frames.built(plan).index)}
 
 
 def draw_heading(figure: Figure, plan: xr.Dataset, quarter: str) -> None:
@@ -146,7 +146,7 @@ def _finish_chart(axes: Any, quarters: list[str], top: float) -> None:
 
 
 def _name_segments(axes: Any, plan: xr.Dataset, middles: dict[str, tuple[float, float]], right: float) -> None:
-    names = frames.sites(plan)["name"]
+    names = frames.built(plan)["name"]
     keys = sorted(middles, key=lambda key: middles[key][0])
     low, high = axes.get_ylim()
     gap = (high - low) * 0.074

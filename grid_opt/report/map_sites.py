@@ -25,7 +25,7 @@ def path_of(shape: Any) -> PlotPath:
 
 def sites_on(plan: xr.Dataset, quarter: str) -> pd.DataFrame:
     """Return name, opening quarter and IT power [MW] of the sites in service through ``quarter``, largest first."""
-    sites = frames.sites(plan)
+    sites = frames.built(plan)
     power = frames.it_mw(plan).sel(quarter=quarter, region=list(sites.index)).values
     sites = sites[["name", "opens"]].assign(power_mw=power)
     return sites[sites["power_mw"] > BUILT_MW].sort_values("power_mw", ascending=False, kind="stable")

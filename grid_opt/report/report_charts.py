@@ -25,7 +25,7 @@ MOST_TERMS = 8
 def names_of(plan: xr.Dataset) -> dict[str, str]:
     """Return a short name for every built region, no two alike, in the order in which they open."""
     found: dict[str, str] = {}
-    for region, name in frames.sites(plan)["name"].items():
+    for region, name in frames.built(plan)["name"].items():
         label = short(name, 26)
         found[str(region)] = label if label not in found.values() else f"{plain(region, 12)} {label}"
     return found

@@ -35,12 +35,13 @@ LONGEST_CASE = 60_000
 
 
 def write_report(
-    plan: xr.Dataset, path: str | Path, verification: Mapping[str, Any], outlines: Outlines | None = None
-) -> None:
+    plan: xr.Dataset, path: str | Path, verification: Mapping[str, Any], outlines: Outlines | None = None,
+    drawn: Path | None = None,
+) -> None:  # fmt: skip
     """Write the report of ``plan`` at ``path``, whole or not at all.
 
     ``verification`` is what the verifier found, as plain values; ``outlines`` are rings of longitude and latitude by
-    zone, by default the bundled ones.
+    zone, by default the bundled ones; ``drawn`` is the map of the plan, PNG, where it was written before.
 
     Raises: InputError when the extra ``report`` is not installed; OSError when it cannot be written.
     """
@@ -48,17 +49,19 @@ def write_report(
         raise InputError(
             "the report needs packages that are not installed", expected="the extra `report`", fix=charts.INSTALL
         )
-    write_text(path, report_page(plan, verification, outlines))
+    write_text(path, report_page(plan, verification, outlines, drawn))
 
 
-def report_page(plan: xr.Dataset, verification: Mapping[str, Any], outlines: Outlines | None = None) -> str:
-    """Return the report as the text of an HTML file."""
+def report_page(
+    plan: xr.Dataset, verification: Mapping[str, Any], outlines: Outlines | None = None, drawn: Path | None = None
+) -> str:
+    """Return the report as the text of an HTML file; arguments as of :func:`write_report`."""
     summary = summarize(plan) | {"verification": verification}
     case = frames.case_of(plan)
     title = plain(case.title or case.name, 120)
     parts = [
         ("Summary", _summary(summary)),
-        ("Map", _map(plan, outlines)),
+        ("Map", _map(plan, outlines, drawn)),
         ("Build-out", _build_out(plan)),
         ("Costs", _costs(plan, summary)),
         ("Grid service", _contracts(plan, summary)),
@@ -91,16 +94,17 @@ def _summary(summary: Mapping[str, Any]) -> str:
     return f"<p>{said}</p><dl>{rows}</dl>" + (f'<h3>To know</h3><ul class="muted">{notes}</ul>' if notes else "")
 
 
-def _map(plan: xr.Dataset, outlines: Outlines | None) -> str:
+def _map(plan: xr.Dataset, outlines: Outlines | None, drawn: Path | None) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        drawn = Path(folder) / "map.png"
-        write_map(plan, drawn, outlines=outlines)
+        if drawn is None:
+            drawn = Path(folder) / "map.png"
+            write_map(plan, drawn, outlines=outlines)
         source = f"data:image/png;base64,{base64.b64encode(drawn.read_bytes()).decode()}"
     return _figure(source, "Map of the campuses at the end of the build-out; the table below says the same", "map")
 
 
 def _build_out(plan: xr.Dataset) -> str:
-    sites, power = frames.sites(plan), frames.it_mw(plan)
+    sites, power = frames.built(plan), frames.it_mw(plan)
     if not len(sites):
         return "<p>Nothing is built.</p>"
     quarters = [str(quarter) for quarter in plan["quarter"].values]
@@ -129,7 +133,7 @@ def _costs(plan: xr.Dataset, summary: Mapping[str, Any]) -> str:
     )
     heads = ["Term", "Million USD", "Share, %"]
     numbers = table(f"Present value, USD of {summary['price_base_year']}", heads, rows, note=note)
-    drawn = _chart(report_charts.costs(plan), "Costs by region and kind") if len(frames.sites(plan)) else ""
+    drawn = _chart(report_charts.costs(plan), "Costs by region and kind") if len(frames.built(plan)) else ""
     return drawn + numbers
 
 
@@ -158,7 +162,7 @@ def _contracts(plan: xr.Dataset, summary: Mapping[str, Any]) -> str:
 
 
 def _hours(plan: xr.Dataset) -> str:
-    if not len(frames.sites(plan)):
+    if not len(frames.built(plan)):
         return ""
     if "slice_day" not in plan:  # the hours of a network file may be single ones
         return "<p>The hours of this plan are no whole days; what is bought in each is in plan.nc, with its price.</p>"
@@ -174,7 +178,7 @@ def _hours(plan: xr.Dataset) -> str:
 def _prices(plan: xr.Dataset) -> str:
     shadow = frames.prices(plan).pivot(index="region", columns="year", values="power_shadow_usd_per_mwh")
     mean = frames.prices(plan).pivot(index="region", columns="year", values="wholesale_usd_per_mwh")
-    built = list(frames.sites(plan).index)
+    built = list(frames.built(plan).index)
     rows = [[region, *(number(v, 2) for v in mean.loc[region]), *(number(v, 2) for v in shadow.loc[region])]
             for region in built]  # fmt: skip
     heads = ["Region", *(f"Energy {year}" for year in mean), *(f"Local {year}" for year in shadow)]

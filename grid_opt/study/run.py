@@ -102,7 +102,7 @@ def _draw(plan: xr.Dataset, folder: Path, outlines: Outlines, report: Report, lo
     write_map_html(plan, folder / "map.html", outlines)
     if charts.available():
         log.stage("writing the report")
-        write_report(plan, folder / "report.html", report.to_dict(), outlines)
+        write_report(plan, folder / "report.html", report.to_dict(), outlines, folder / "map.png")
     else:
         log.stage(f"no report.html, for its charts are not installed: {charts.INSTALL}")
 

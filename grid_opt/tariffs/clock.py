@@ -53,6 +53,16 @@ class Calendar:
     def _bounds(self) -> Ints:
         return np.searchsorted(self.month, np.arange(len(self.months) + 1))
 
+    @cached_property
+    def _marked(self) -> dict[tuple[int, bytes], Ints]:
+        """Slots found before: a plan is compiled for every start of service, and each asks for the same ones."""
+        return {}
+
+    @cached_property
+    def _peaks(self) -> dict[tuple[int, int, int], Ints]:
+        """The same of peak hours."""
+        return {}
+
     def index(self, month: int) -> int | None:
         """Return the index of a month, or ``None`` where the calendar does not have it."""
         index = month - self.months[0]
@@ -64,21 +74,24 @@ class Calendar:
 
     def within(self, index: int, mask: Mask, of_index: int | None = None) -> Ints:
         """Return the slots of a month that a mask marks; by the mask's row of the month ``of_index`` if given."""
-        slots = self.slots(index)
         row = mask[self.months[index if of_index is None else of_index] % 12]
-        marked: Ints = slots[row[1 - self.workday[slots].astype(np.int64), self.hour[slots]]]
-        return marked
+        key = (index, row.tobytes())
+        if key not in self._marked:
+            slots = self.slots(index)
+            self._marked[key] = slots[row[1 - self.workday[slots].astype(np.int64), self.hour[slots]]]
+        return self._marked[key]
 
     def peak_slots(self, month: int, day: int, hour: int) -> Ints:
         """Return the slots of an hour of a real day, or of the declared peak day of the month; none if not there."""
         index = self.index(month)
         if index is None:
             return np.zeros(0, dtype=np.int64)
-        slots = self.slots(index)
-        number, key = 100 * (month % 12 + 1), self.day_key[slots]
-        here = (self.hour[slots] == hour) & ((key == number) | (key == number + day))
-        found: Ints = slots[here]
-        return found
+        if (month, day, hour) not in self._peaks:
+            slots = self.slots(index)
+            number, key = 100 * (month % 12 + 1), self.day_key[slots]
+            here = (self.hour[slots] == hour) & ((key == number) | (key == number + day))
+            self._peaks[month, day, hour] = slots[here]
+        return self._peaks[month, day, hour]
 
 
 def hourly_calendar(times: pd.DatetimeIndex, timezone: str, holidays: str) -> Calendar:

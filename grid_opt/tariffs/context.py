@@ -59,7 +59,7 @@ class Context:
 
     def earlier_peak(self, month: int) -> float | None:
         """Return the recorded demand of an earlier month [MW], or ``None``."""
-        return self.peaks_mw.get(month_text(month))
+        return self.peaks_mw.get(month_text(month)) if self.peaks_mw else None
 
 
 def ordinal_of(text: str, name: str) -> int:
