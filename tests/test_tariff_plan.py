@@ -192,8 +192,9 @@ def test_peaks_are_shed_where_that_is_cheaper_and_only_there() -> None:
     assert whole - kept == pytest.approx(60_000.0 / 12 * shed, abs=0.01)
 
 
-def test_leaving_at_the_end_costs_what_is_left_of_the_minimum() -> None:
-    take = {**CHARGES["minimum take"]["demand"]["d"]["minimum_take"], "years": 10, "ramp": []}
+@pytest.mark.parametrize("ramp", [[], [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]])
+def test_leaving_at_the_end_costs_what_is_left_of_the_minimum(ramp: list[float]) -> None:
+    take = {**CHARGES["minimum take"]["demand"]["d"]["minimum_take"], "years": 20, "ramp": ramp}
     demand = {"d": {**CHARGES["minimum take"]["demand"]["d"], "minimum_take": take}}
     fee = {"exit": {**CHARGES["letter"]["collateral"]["c"], "months_of_minimum": 36, "usd_per_kw": 2.0}}
     for unwanted in ("form", "fraction_per_year", "years"):
@@ -202,8 +203,12 @@ def test_leaving_at_the_end_costs_what_is_left_of_the_minimum() -> None:
     small = {"demand": {"targets_mw": {"2026Q4": 20.0}}}
     stays, leaves = _cost(parts, **small), _cost(parts, tariffs={"leave_at_end": True}, **small)
     contract = float((leaves["halls"] * 10.0 * leaves["pue_peak"]).sel(quarter="2026Q4").sum())
-    # 36 months of 85 % of the contract at 9 USD/kW, and 2 USD/kW: all paid when the horizon ends, five years on.
-    usd = contract * 1000 * (36 * 0.85 * 9.0 + 2.0)
+    # 36 months of 85 % of the contract, by the ramp, at 9 USD/kW, and 2 USD/kW: all paid when the horizon ends, five
+    # years on.
+    opens = int((leaves["halls"] > 0.5).any("region").values.argmax())
+    served = [20 * 3 - 3 * opens + ahead for ahead in range(36)]
+    shares = [0.85 * (ramp[n // 12] if n // 12 < len(ramp) else 1.0) for n in served]
+    usd = contract * 1000 * (sum(shares) * 9.0 + 2.0)
     paid = leaves.attrs["objective"] - stays.attrs["objective"]
     assert paid == pytest.approx(usd * 1.07**-5 / 1e6, rel=1e-6)
     report = verify(leaves, compare_tables=False)

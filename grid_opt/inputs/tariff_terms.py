@@ -167,6 +167,12 @@ def prices_known(tariff: Tariff, horizon: Horizon, known: Capacity) -> dict[tupl
     return found
 
 
+def _key(term: Term) -> Key:
+    """Return what tells a term from all others: fees of leaving have one for every share of the contract due."""
+    exit_share = f", {term.quantity.contract:g} of the contract" if term.kind == "exit_fee" else ""
+    return term.month, term.kind, term.charge, term.part + exit_share
+
+
 def _by_charge(cases: Mapping[Combo, Charge]) -> dict[Charge, list[Combo]]:
     found: dict[Charge, list[Combo]] = defaultdict(list)
     for combo, charge in cases.items():
@@ -277,8 +283,7 @@ class TariffTerms:
                 terms = self.compiled(start, level)
                 for term in (*terms.terms, *self.leaving(start, level)):
                     if not term.cash:
-                        key = (term.month, term.kind, term.charge, term.part)
-                        found[key][start, level] = self._charge(term)
+                        found[_key(term)][start, level] = self._charge(term)
                 for bill in terms.least:
                     least[bill.month, bill.charge][start, level] = bill
         return {key: _by_charge(cases) for key, cases in found.items()}, least
