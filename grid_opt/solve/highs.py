@@ -84,6 +84,10 @@ class Answer:
         return relative_gap(self.objective, self.bound)
 
 
+class UnsoundAnswerError(SolverError):
+    """Say that the solver gave an answer that does not satisfy the program that was passed."""
+
+
 def relative_gap(incumbent: float, bound: float) -> float:
     """Return ``|incumbent - bound| / |incumbent|``, infinite where either is missing."""
     if not (np.isfinite(incumbent) and np.isfinite(bound)):
@@ -279,9 +283,15 @@ class Session:
             self._start_over()
         if self._options.interior:  # a basis is known from here on
             self._do(self._engine.setOptionValue("solver", _CHOOSE))
+        try:
+            answer = _read(self._engine, self.matrix)
+        except UnsoundAnswerError:  # of a basis that became bad over many changes
+            self._do(self._engine.clearSolver())
+            _run(self._engine)
+            answer = _read(self._engine, self.matrix)
         stop = self._options.stop
         stopped = stop is not None and stop.is_set()
-        return replace(_read(self._engine, self.matrix), seconds=time.monotonic() - began, interrupted=stopped)
+        return replace(answer, seconds=time.monotonic() - began, interrupted=stopped)
 
     def _start_over(self) -> None:
         """Solve by interior points what the simplex method lost its way in: badly scaled, infeasible programs."""
@@ -374,7 +384,7 @@ def audit(matrix: Matrix, x: Array, tolerance: float = 1e-5) -> float:
     """Check a point against the arrays that were passed and return its objective.
 
     Raises:
-        SolverError: the point breaks a row, a bound or integrality by more than ``tolerance``, relative to the
+        UnsoundAnswerError: the point breaks a row, a bound or integrality by more than ``tolerance``, relative to the
             size of the terms in the row. Ten times HiGHS's own tolerance: postsolve may lose a digit.
     """
     activity = matrix.rows_matrix @ x
@@ -382,12 +392,12 @@ def audit(matrix: Matrix, x: Array, tolerance: float = 1e-5) -> float:
     broken = np.maximum(matrix.row_lower - activity, activity - matrix.row_upper) / size
     if broken.size and broken.max() > tolerance:
         row = matrix.rows[int(broken.argmax())]
-        raise SolverError(f"HiGHS's answer breaks {getattr(row, 'name', row)} by {broken.max():.3g} (relative)")
+        raise UnsoundAnswerError(f"HiGHS's answer breaks {getattr(row, 'name', row)} by {broken.max():.3g} (relative)")
     outside = np.maximum(matrix.col_lower - x, x - matrix.col_upper) / (1.0 + np.abs(x))
     if outside.size and outside.max() > tolerance:
         column = matrix.columns[int(outside.argmax())]
-        raise SolverError(f"HiGHS's answer leaves the bounds of {getattr(column, 'name', column)}")
+        raise UnsoundAnswerError(f"HiGHS's answer leaves the bounds of {getattr(column, 'name', column)}")
     fraction = np.abs(x - np.round(x))[matrix.integer]
     if fraction.size and fraction.max() > tolerance:
-        raise SolverError(f"HiGHS's answer is off an integer by {fraction.max():.3g}")
+        raise UnsoundAnswerError(f"HiGHS's answer is off an integer by {fraction.max():.3g}")
     return float(matrix.cost @ x + matrix.offset)
