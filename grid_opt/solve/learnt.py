@@ -25,6 +25,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +79,7 @@ def read_learnt(path: Path) -> Learnt | None:
             return Learnt(**{one.name: file[one.name] for one in fields(Learnt)})
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise InputError(f"not what a case left to others: {error}", file=path, fix="take the file away") from None
 
 
@@ -110,7 +111,7 @@ class Memory:
             return None
         if min(kept.alike(names) for kept, names in zip(self._latest, (columns, rows), strict=True)) < _ALIKE:
             return None
-        self.begun = True
+        self.begun |= self.point is None  # later it is a basis of this case itself
         of_columns, of_rows = self._latest
         return Basis(of_columns.of(columns, NONBASIC), of_rows.of(rows, BASIC))
 

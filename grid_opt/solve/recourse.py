@@ -14,6 +14,9 @@ exists, the least sum by which rows are broken is positive, and the same inequal
 Where another row than the objective adds up what hours cost, as the tail of the costs of scenarios does, the column
 that stands for them stands there, too (:mod:`~grid_opt.solve.cost_rows`).
 
+Where another case had its cuts is where this one may begin to cut (:mod:`~grid_opt.solve.learnt`): at any :math:`z`,
+the prices of this case's own hours give a cut that this case's own :math:`Q` is never below.
+
 A program with cuts is a relaxation at all times: its bounds are bounds of the whole. Its plans are completed by the
 hours they were chosen without, and cost what those cost.
 """
