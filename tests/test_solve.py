@@ -20,8 +20,18 @@ from grid_opt.finance import (
     quarterly_payment,
 )
 from grid_opt.formulation.model import build_model
-from grid_opt.solve import canary
-from grid_opt.solve.highs import Answer, Options, Progress, audit, interruptible, relative_gap, solve
+from grid_opt.solve import canary, highs
+from grid_opt.solve.highs import (
+    Answer,
+    Options,
+    Progress,
+    Session,
+    UnsoundAnswerError,
+    audit,
+    interruptible,
+    relative_gap,
+    solve,
+)
 from grid_opt.solve.standard_form import Matrix, to_matrix
 from grid_opt.study.plan_case import plan_case
 from grid_opt.study.progress import Log
@@ -194,3 +204,20 @@ def test_serving_exactly_its_life_costs_what_buying_it_does(rate: float, life: i
     assert served == pytest.approx(quarter_discount_factor(rate, start))
     bought = cash_flow_present_value(rate, life, start, start + 4 * life)
     assert bought == pytest.approx(served, rel=0.03)  # bought mid-quarter, it outlives the horizon by half a quarter
+
+
+def test_an_answer_that_breaks_the_program_is_found_anew_without_its_basis(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = to_matrix(_line(rhs=4.0))
+    read, calls = highs._read, list[Matrix]()
+
+    def broken(engine: object, matrix: Matrix) -> Answer:
+        calls.append(matrix)
+        if len(calls) == 1:
+            raise UnsoundAnswerError("breaks a row")
+        return read(engine, matrix)
+
+    monkeypatch.setattr(highs, "_read", broken)
+    assert Session(matrix, Options()).solve().objective == pytest.approx(4.0) and len(calls) == 2
+    monkeypatch.setattr(highs, "_read", lambda engine, matrix: (_ for _ in ()).throw(UnsoundAnswerError("again")))
+    with pytest.raises(SolverError, match="again"):
+        Session(matrix, Options()).solve()

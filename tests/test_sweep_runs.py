@@ -133,6 +133,8 @@ def test_cases_begin_with_the_plan_of_the_first_and_search_only_where_they_must(
     plans = [open_plan(tmp_path / "out" / manifest.run_of(entry).folder / "plan.nc") for entry in manifest.cases]
     assert "started_from" not in plans[0].attrs
     assert {plan.attrs["started_from"] for plan in plans[1:]} == {digest(plans[0])}
+    assert cube["warm"].values.tolist() == [0.0, 1.0, 1.0], "what the first learnt of its hours came with its plan"
+    assert all("learnt.npz" in manifest.run_of(entry).files for entry in manifest.cases)
 
 
 def test_a_used_folder_is_refused_and_resume_finds_nothing_to_do(undisturbed: Path, tmp_path: Path) -> None:

@@ -84,6 +84,10 @@ class Answer:
         return relative_gap(self.objective, self.bound)
 
 
+class UnsoundAnswerError(SolverError):
+    """Say that the solver gave an answer that does not satisfy the program that was passed."""
+
+
 def relative_gap(incumbent: float, bound: float) -> float:
     """Return ``|incumbent - bound| / |incumbent|``, infinite where either is missing."""
     if not (np.isfinite(incumbent) and np.isfinite(bound)):
@@ -250,13 +254,29 @@ _LOST = {
 }
 
 
+_AT = highspy.HighsBasisStatus
+BASIC, UPPER, NONBASIC = int(_AT.kBasic), int(_AT.kUpper), int(_AT.kNonbasic)
+"""HiGHS's numbers of columns and rows that are basic, at their upper bounds, or at whichever bound they have."""
+_STATUSES = {int(one): one for one in _AT.__members__.values()}
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The status of every column and every row in a basis, by HiGHS's numbers."""
+
+    columns: npt.NDArray[np.int8]
+    rows: npt.NDArray[np.int8]
+
+
 class Session:
     """Keep a linear program in HiGHS, so that after a change it is solved again from the last basis.
 
-    ``matrix`` is what HiGHS holds, changes included; every answer is audited against it.
+    ``matrix`` is what HiGHS holds, changes included; every answer is audited against it. A ``basis`` to begin with may
+    be of another program: HiGHS makes one of it that it can use. It changes how long the simplex method takes, and
+    which of several best solutions it finds.
     """
 
-    def __init__(self, matrix: Matrix, options: Options) -> None:
+    def __init__(self, matrix: Matrix, options: Options, basis: Basis | None = None) -> None:
         self.matrix = matrix
         self._options = options
         self._engine = _engine(options)
@@ -264,6 +284,20 @@ class Session:
         _subscribe(self._engine, replace(options, progress=None), 0.0)
         if options.interior:
             self._do(self._engine.setOptionValue("solver", _INTERIOR))
+        if basis is not None:
+            begin = highspy.HighsBasis()
+            begin.col_status = [_STATUSES[one] for one in basis.columns.tolist()]
+            begin.row_status = [_STATUSES[one] for one in basis.rows.tolist()]
+            begin.valid = begin.alien = True
+            self._do(self._engine.setBasis(begin))
+
+    def basis(self) -> Basis:
+        """Return the basis of the last answer."""
+        held = self._engine.getBasis()
+        columns, rows = (
+            np.array([int(one) for one in part], dtype=np.int8) for part in (held.col_status, held.row_status)
+        )
+        return Basis(columns, rows)
 
     def solve(self) -> Answer:
         """Solve; the time limit of the options is for this call alone.
@@ -279,9 +313,15 @@ class Session:
             self._start_over()
         if self._options.interior:  # a basis is known from here on
             self._do(self._engine.setOptionValue("solver", _CHOOSE))
+        try:
+            answer = _read(self._engine, self.matrix)
+        except UnsoundAnswerError:  # of a basis that became bad over many changes
+            self._do(self._engine.clearSolver())
+            _run(self._engine)
+            answer = _read(self._engine, self.matrix)
         stop = self._options.stop
         stopped = stop is not None and stop.is_set()
-        return replace(_read(self._engine, self.matrix), seconds=time.monotonic() - began, interrupted=stopped)
+        return replace(answer, seconds=time.monotonic() - began, interrupted=stopped)
 
     def _start_over(self) -> None:
         """Solve by interior points what the simplex method lost its way in: badly scaled, infeasible programs."""
@@ -374,7 +414,7 @@ def audit(matrix: Matrix, x: Array, tolerance: float = 1e-5) -> float:
     """Check a point against the arrays that were passed and return its objective.
 
     Raises:
-        SolverError: the point breaks a row, a bound or integrality by more than ``tolerance``, relative to the
+        UnsoundAnswerError: the point breaks a row, a bound or integrality by more than ``tolerance``, relative to the
             size of the terms in the row. Ten times HiGHS's own tolerance: postsolve may lose a digit.
     """
     activity = matrix.rows_matrix @ x
@@ -382,12 +422,12 @@ def audit(matrix: Matrix, x: Array, tolerance: float = 1e-5) -> float:
     broken = np.maximum(matrix.row_lower - activity, activity - matrix.row_upper) / size
     if broken.size and broken.max() > tolerance:
         row = matrix.rows[int(broken.argmax())]
-        raise SolverError(f"HiGHS's answer breaks {getattr(row, 'name', row)} by {broken.max():.3g} (relative)")
+        raise UnsoundAnswerError(f"HiGHS's answer breaks {getattr(row, 'name', row)} by {broken.max():.3g} (relative)")
     outside = np.maximum(matrix.col_lower - x, x - matrix.col_upper) / (1.0 + np.abs(x))
     if outside.size and outside.max() > tolerance:
         column = matrix.columns[int(outside.argmax())]
-        raise SolverError(f"HiGHS's answer leaves the bounds of {getattr(column, 'name', column)}")
+        raise UnsoundAnswerError(f"HiGHS's answer leaves the bounds of {getattr(column, 'name', column)}")
     fraction = np.abs(x - np.round(x))[matrix.integer]
     if fraction.size and fraction.max() > tolerance:
-        raise SolverError(f"HiGHS's answer is off an integer by {fraction.max():.3g}")
+        raise UnsoundAnswerError(f"HiGHS's answer is off an integer by {fraction.max():.3g}")
     return float(matrix.cost @ x + matrix.offset)

@@ -14,6 +14,9 @@ exists, the least sum by which rows are broken is positive, and the same inequal
 Where another row than the objective adds up what hours cost, as the tail of the costs of scenarios does, the column
 that stands for them stands there, too (:mod:`~grid_opt.solve.cost_rows`).
 
+Where another case had its cuts is where this one may begin to cut (:mod:`~grid_opt.solve.learnt`): at any :math:`z`,
+the prices of this case's own hours give a cut that this case's own :math:`Q` is never below.
+
 A program with cuts is a relaxation at all times: its bounds are bounds of the whole. Its plans are completed by the
 hours they were chosen without, and cost what those cost.
 """
@@ -32,19 +35,21 @@ from grid_opt.errors import SolverError
 from grid_opt.solve.cost_rows import MIXED, costs_of, tails, with_costs
 from grid_opt.solve.duality import Separate
 from grid_opt.solve.highs import Answer, Options, Session, solve
+from grid_opt.solve.hour_programs import HourPrograms
 from grid_opt.solve.hour_sets import components, same_links
-from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers, fix_integers, part, slackened
+from grid_opt.solve.learnt import Hashes, Links, Memory, hashed
+from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers, fix_integers, part
 
 T = TypeVar("T", bound=np.generic)
 
-_PRECISE = 1e3
-"""Factor by which costs are larger while hours are solved: HiGHS's tolerance of prices is absolute."""
 _SETTLED = 1e-8
 """Cost that cuts may miss, as a share of the objective."""
 _LACK = 1e-6
 """Power that hours may lack, as a share of what they move."""
 _NEW = 1e-6
 """Share of the cost of hours that a cut must tell which is added unasked."""
+_TELLS = 1e-3
+"""Share of the cost of hours that a cut may miss at a solution for it to be worth making in another case."""
 ROUNDS = 60
 """Most rounds of cuts for one program."""
 _AGAIN = 3
@@ -63,6 +68,7 @@ class _Hours:
     lack: Array  # by set: the least sum by which rows are broken, as a share of what they move
     cuts: sp.csr_array  # by set, over the columns that stay
     least: Array  # by set: the right side of its cut
+    at: Array  # for every link of every set, what its column comes to
 
 
 class Recourse:
@@ -73,11 +79,15 @@ class Recourse:
     what hours cost, it has columns for that, which are among those ``kept``.
     """
 
-    def __init__(self, matrix: Matrix, hourly: Flags, options: Options, adding: Numbers | None = None) -> None:
+    def __init__(
+        self, matrix: Matrix, hourly: Flags, options: Options, adding: Numbers | None = None,
+        memory: Memory | None = None,
+    ) -> None:  # fmt: skip
         """Leave the columns of ``hourly`` out of a program, where they fall into small programs that cost something.
 
         What costs nothing, such as flows at stress hours, only says what can be: many cuts would say little of it.
-        ``adding`` are the rows that add up costs, those of the tail unless others are named.
+        ``adding`` are the rows that add up costs, those of the tail unless others are named. With ``memory``, cuts are
+        made where another case had them.
 
         Raises:
             SolverError: HiGHS failed.
@@ -92,6 +102,13 @@ class Recourse:
                 break
             hourly = hourly.copy()
             hourly[self._columns[endless[self._of_column]]] = False
+        self.memory, self._first = memory, self.size
+        if memory is not None:
+            columns, rows = self.master.columns[: self._stay], self.master.rows[: len(self._kept_rows)]
+            self._row_names, of_columns = hashed(rows), hashed(columns)
+            self._named = Links(self._links, of_columns)
+            self._column_names = np.concatenate([of_columns, self._named.sets])
+            self._recall(memory)
 
     @property
     def sets(self) -> int:
@@ -177,6 +194,43 @@ class Recourse:
             best, status="optimal" if enough else "feasible", detail=found.detail, bound=min(bound, best.objective),
             nodes=nodes, seconds=spent, interrupted=found.interrupted, row_dual=None, reduced_cost=None,
         )  # fmt: skip
+
+    def names(self, columns: Numbers, rows: Numbers) -> tuple[Hashes, Hashes]:
+        """Return how other cases know some columns and rows, with ``memory``: cuts by the points they were made at."""
+        of_rows = np.concatenate([self._row_names, *(self._named.names_of_points(*one) for one in self._points)])
+        return self._column_names[columns], of_rows[rows]
+
+    def leave(self, memory: Memory, *points: Array) -> None:
+        """Leave to other cases where cuts were made that tell what hours cost, at the relaxation's answer or others."""
+        if memory.point is None:  # it was stopped before
+            return
+        cuts, least = self.master.rows_matrix[len(self._kept_rows) :], self.master.row_lower[len(self._kept_rows) :]
+        none = np.zeros(0, dtype=np.int64)
+        of_cut = np.concatenate([none, *(sets for sets, _ in self._points)])
+        tells = np.zeros(len(least), dtype=bool)
+        for x in (memory.point, *points):
+            tells |= cuts @ x - least <= _TELLS * (1.0 + np.abs(x[self._stay + of_cut]))
+        tells[: self._first - len(self._kept_rows)] = False  # those are made in every case
+        ends, numbers, before, last = [none], [np.zeros(0)], 0, 0
+        for sets, at in self._points:
+            mine = sets[tells[before : before + len(sets)]]
+            end, number = self._named.of_points(mine, at)
+            ends.append(end + last)
+            numbers.append(number)
+            before, last = before + len(sets), last + len(number)
+        memory.leave(self._named.sets[of_cut[tells]], np.concatenate(ends), np.concatenate(numbers))
+
+    def _recall(self, memory: Memory) -> None:
+        """Cut where another case had cuts that told something, as this case's own hours say."""
+        have = self.size
+        for sets, at in () if memory.before is None else self._named.layers(memory.before):
+            chosen = sets[~self._linear[sets]]
+            rows = np.flatnonzero(np.isin(self._of_row, chosen))
+            points = sp.csr_array((at, self._links.indices, self._links.indptr), shape=self._links.shape)
+            moved = np.zeros(len(self._rows))
+            moved[rows] = (self._outer[rows] * points[self._of_row[rows]]).sum(axis=1)
+            self._append(self._hours(chosen, moved, at), np.ones(len(chosen), dtype=bool))
+        memory.cuts = self.size - have
 
     def cut(self, x: Array, share: float = _SETTLED) -> tuple[Array, bool]:
         """Add the cuts that a solution of the program with cuts breaks.
@@ -266,15 +320,16 @@ class Recourse:
             hourly[self._columns[adding[label] == MIXED]] = False
         stay = np.setdiff1d(np.arange(matrix.shape[1]), self._columns)
         self._kept_rows = np.setdiff1d(np.arange(matrix.shape[0]), self._rows)
-        self._inner = sp.csr_array(matrix.rows_matrix[self._rows][:, self._columns])
+        inner = sp.csr_array(matrix.rows_matrix[self._rows][:, self._columns])
         self._outer = sp.csr_array(matrix.rows_matrix[self._rows][:, stay])
         of_component, self._links, added = same_links(self._outer, label_of_row, adding)
         self._of_row, self._of_column = of_component[label_of_row], of_component[label]
         self._own = costs.own[self._columns]
         self.whole = with_costs(matrix, costs, self._columns, self._of_column, added)
         self._separate = Separate(
-            self.whole, self._rows, self._columns, self._inner, self._outer, self._of_row, self._of_column, self.sets
+            self.whole, self._rows, self._columns, inner, self._outer, self._of_row, self._of_column, self.sets
         )
+        self._programs = HourPrograms(self._separate, self._own, self._options)
         priced = self.whole.shape[1] - matrix.shape[1]
         self._stay, self.kept = len(stay), np.concatenate([stay, matrix.shape[1] + np.arange(priced)])
         kept, told = part(self.whole, self._kept_rows, self.kept), self.sets - priced
@@ -292,7 +347,7 @@ class Recourse:
 
     def _first_cuts(self) -> Flags:
         """Cut where everything is 1, or nothing; return the sets whose cost is not bounded from below by that."""
-        self._idle = np.zeros(self.sets, dtype=bool)
+        self._idle, self._points = np.zeros(self.sets, dtype=bool), list[tuple[Numbers, Array]]()
         self._linear = self._scalable()
         none, one = self._at(np.zeros(self._stay)), self._at(np.ones(self._stay))
         self._idle = (none.cost == 0.0) & (none.lack == 0.0)
@@ -323,61 +378,20 @@ class Recourse:
         """
         idle = self._idle & (self._links @ (z != 0.0).astype(float) == 0)
         chosen = np.flatnonzero(~idle if told is None else ~(idle & (told >= 0.0)) & ~self._linear)
+        return self._hours(chosen, self._outer @ z, z[self._links.indices])
+
+    def _hours(self, chosen: Numbers, moved: Array, at: Array) -> _Hours:
+        """Solve the hours of some sets, given what the columns that each hangs on put into their rows."""
         x = np.zeros(len(self._columns))
         cost, lack, price = np.zeros(self.sets), np.zeros(self.sets), np.zeros(len(self._rows))
-        moved = self._outer @ z
-        if len(chosen) and not self._cheapest(chosen, moved, x, cost, price):
-            self._least_lack(chosen, moved, x, lack, price)
+        if len(chosen) and not self._programs.cheapest(chosen, moved, x, cost, price):
+            self._programs.least_lack(chosen, moved, x, lack, price)
             fine = chosen[lack[chosen] <= _LACK]
-            if len(fine) and not self._cheapest(fine, moved, x, cost, price):
+            if len(fine) and not self._programs.cheapest(fine, moved, x, cost, price):
                 raise SolverError("hours that lack nothing were found to be infeasible")
         cost[lack > _LACK] = np.inf
         cuts, least = self._cuts(price, lack)
-        return _Hours(chosen, x, cost[chosen], lack[chosen], cuts[chosen], least[chosen])
-
-    def _cheapest(self, sets: Numbers, moved: Array, x: Array, cost: Array, price: Array) -> bool:
-        """Solve some sets at least cost into ``x``, ``cost`` and ``price``; return whether they can be solved."""
-        rows, columns, program = self._program(sets, moved)
-        answer = solve(replace(program, cost=_PRECISE * program.cost), self._options)
-        if answer.status == "infeasible":
-            return False
-        if answer.status != "optimal" or answer.x is None or answer.row_dual is None:
-            raise SolverError(f"the cost of hours was not found: HiGHS ended with {answer.detail!r}")
-        x[columns], price[rows] = answer.x, answer.row_dual / _PRECISE
-        cost[sets] = np.bincount(self._of_column[columns], program.cost * answer.x, minlength=self.sets)[sets]
-        return True
-
-    def _least_lack(self, sets: Numbers, moved: Array, x: Array, lack: Array, price: Array) -> None:
-        """Solve some sets with rows broken by the least sum."""
-        rows, columns, program = self._program(sets, moved)
-        elastic = slackened(program, np.arange(len(rows)), np.ones(len(rows)))
-        answer = solve(elastic, self._options)
-        if answer.status != "optimal" or answer.x is None or answer.row_dual is None:
-            raise SolverError(f"what hours lack was not found: HiGHS ended with {answer.detail!r}")
-        broken = answer.x[len(columns) :].reshape(2, len(rows)).sum(axis=0)
-        size = np.bincount(self._of_row[rows], np.abs(moved[rows]), minlength=self.sets)
-        x[columns], price[rows] = answer.x[: len(columns)], np.clip(answer.row_dual, -1.0, 1.0)
-        lack[sets] = (np.bincount(self._of_row[rows], broken, minlength=self.sets) / (1.0 + size))[sets]
-
-    def _program(self, sets: Numbers, moved: Array) -> tuple[Numbers, Numbers, Matrix]:
-        """Return rows and columns, by their numbers among those left out, and the program of some sets."""
-        mine = np.zeros(self.sets, dtype=bool)
-        mine[sets] = True
-        rows, columns = np.flatnonzero(mine[self._of_row]), np.flatnonzero(mine[self._of_column])
-        at_rows, at_columns, matrix = self._rows[rows], self._columns[columns], self.whole
-        program = Matrix(
-            cost=self._own[columns],
-            offset=0.0,
-            rows_matrix=sp.csr_array(self._inner[rows][:, columns]),
-            row_lower=matrix.row_lower[at_rows] - moved[rows],
-            row_upper=matrix.row_upper[at_rows] - moved[rows],
-            col_lower=matrix.col_lower[at_columns],
-            col_upper=matrix.col_upper[at_columns],
-            integer=np.zeros(len(columns), dtype=bool),
-            rows=rows.tolist(),
-            columns=columns.tolist(),
-        )
-        return rows, columns, program
+        return _Hours(chosen, x, cost[chosen], lack[chosen], cuts[chosen], least[chosen], at)
 
     def _cuts(self, price: Array, lack: Array) -> tuple[sp.csr_array, Array]:
         """Return, by set, the cut that follows from prices of rows: of its cost, or of what it lacks."""
@@ -389,6 +403,7 @@ class Recourse:
         if not len(chosen):
             return
         sets, count = hours.sets[chosen], len(chosen)
+        self._points.append((sets, hours.at))
         costs = np.where(hours.lack[chosen] <= _LACK, 1.0, 0.0)
         beside = sp.csr_array((costs, (np.arange(count), sets)), shape=(count, self.sets))
         rows = sp.csr_array(sp.hstack([hours.cuts[chosen], beside], format="csr"))

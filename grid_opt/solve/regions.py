@@ -98,7 +98,7 @@ class Regions:
         """
         order, began = self._by_room(), time.monotonic()
         must, before, enough = self._must(), np.inf, max(_SETTLED, _SHARE * options.gap)
-        inside = set(order[:first]) | must
+        inside = set(order[:first]) | must | self._known()
         while True:
             left = max(1.0, options.time_limit_s - (time.monotonic() - began))
             answer, prices = self._among(inside, replace(options, time_limit_s=left))
@@ -202,6 +202,20 @@ class Regions:
         rows = (matrix.row_lower > 0) | (matrix.row_upper < 0)
         return {r for r in self.sites if columns[self._columns[r]].any() or rows[self._rows[r]].any()}
 
+    def _known(self) -> set[int]:
+        """Return the regions where another case built."""
+        if self.recourse is None or self.recourse.memory is None:
+            return set()
+        names, _ = self.recourse.names(np.arange(self.matrix.shape[1]), np.zeros(0, dtype=np.int64))
+        used = self.recourse.memory.used(names)
+        return {r for r, columns in self.sites.items() if used[columns].any()}
+
+    def _session(self, program: Matrix, options: Options, columns: Numbers, rows: Numbers) -> Session:
+        """Return a session for the program of some columns and rows, with the last basis where there is one."""
+        if self.recourse is None or self.recourse.memory is None:
+            return Session(program, options)
+        return Session(program, options, self.recourse.memory.basis(*self.recourse.names(columns, rows)))
+
     def _among(self, regions: Iterable[int], options: Options) -> tuple[Answer, Array | None]:
         """Solve the relaxation with nothing in all other regions; return its answer, and prices where it has any."""
         inside = np.zeros(len(self.sites) + 1, dtype=bool)  # the last is what is shared
@@ -209,7 +223,7 @@ class Regions:
         rows, columns = np.flatnonzero(inside[self.of_row]), np.flatnonzero(inside[self.of_column])
         program = part(self.matrix, rows, columns)
         program = replace(program, offset=self.matrix.offset, integer=np.zeros_like(program.integer))
-        session = Session(program, options)
+        session = self._session(program, options, columns, rows)
         for _ in range(ROUNDS):
             answer, x = session.solve(), np.zeros(self.matrix.shape[1])
             if answer.x is None or answer.row_dual is None:
@@ -224,6 +238,8 @@ class Regions:
             self._grow()
             session.add_rows(*self.recourse.cuts_from(have, columns))
             rows = np.concatenate([rows, np.arange(have, self.recourse.size)])
+        if self.recourse is not None and self.recourse.memory is not None:
+            self.recourse.memory.keep(*self.recourse.names(columns, rows), session.basis(), x)
         return replace(answer, x=x), duals[self.of_row[rows] == UNPLACED]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from grid_opt.solve.budget import dense_budget, search_priced
 from grid_opt.solve.highs import Answer, Options, solve
 from grid_opt.solve.kernel import REPRICED, search_sites
+from grid_opt.solve.learnt import Memory
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import EVERYWHERE, UNPLACED
 from grid_opt.solve.standard_form import Array, Flags, Layout, Matrix, Numbers, fix_integers
@@ -35,6 +36,7 @@ def search(
     options: Options,
     stage: Callable[[str], None] = lambda text: None,
     known: Array | None = None,
+    memory: Memory | None = None,
 ) -> Answer:
     """Solve a mixed-integer program in which the columns of ``counts`` are whole numbers of many alike things.
 
@@ -49,7 +51,8 @@ def search(
     cuts (:mod:`~grid_opt.solve.recourse`), and the first step is solved region by region
     (:func:`~grid_opt.solve.kernel.search_sites`); without it, HiGHS gets it whole. ``known`` gives the whole numbers of
     a plan to begin with (:func:`~grid_opt.solve.start.decisions_of`); where they satisfy this program and are proven
-    within the asked gap, there is no search at all.
+    within the asked gap, there is no search at all. ``memory`` brings what another case learnt of its hours and its
+    relaxation, and takes what this one did (:mod:`~grid_opt.solve.learnt`); without a layout there is none of it.
 
     Raises:
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
@@ -57,7 +60,7 @@ def search(
     if layout is None or dense_budget(matrix) is not None:
         return _Search(options, stage).among(matrix, counts, known)
     began = time.monotonic()
-    recourse = Recourse(matrix, layout.hourly, options)
+    recourse = Recourse(matrix, layout.hourly, options, memory=memory)
     spent = time.monotonic() - began
     left = replace(options, time_limit_s=max(1.0, options.time_limit_s - spent))
     places = recourse.joined(layout.places, UNPLACED)
@@ -65,6 +68,8 @@ def search(
     free = recourse.joined(layout.hourly & (layout.places == EVERYWHERE), False)
     parted = _Search(left, stage, places, recourse, free)
     answer = parted.among(recourse.master, recourse.joined(counts, False), start)
+    if memory is not None:
+        recourse.leave(memory, *(() if answer.x is None else (answer.x,)))
     x = None if answer.x is None else recourse.complete(answer.x)
     return replace(answer, x=x, row_dual=None, reduced_cost=None, seconds=answer.seconds + spent)
 

@@ -33,6 +33,7 @@ from grid_opt.solve.diagnose import explain_infeasible
 from grid_opt.solve.extract import costs, counted, layout, polish, price_fleet, price_siting, store, variables
 from grid_opt.solve.footprint_prices import footprint_prices
 from grid_opt.solve.highs import Answer, Options, Progress, relative_gap
+from grid_opt.solve.learnt import Memory
 from grid_opt.solve.nodal import site
 from grid_opt.solve.nodal_prices import nodal_prices
 from grid_opt.solve.prices import fleet_prices, power_price, siting_prices
@@ -68,14 +69,16 @@ def plan_case(
     known: xr.Dataset | None = None,
     *,
     limit_prices: bool = True,
+    memory: Memory | None = None,
 ) -> Planned:
     """Solve a case over its world and return the labelled plan.
 
     ``inputs`` gives the SHA-256 of every input file by its name, for the plan's provenance. ``stop`` ends the search
     when it is set (:func:`grid_opt.solve.highs.interruptible`); the plan found so far is finished and returned.
     ``known`` is a plan of another case to begin with; where its decisions are proven within the asked gap of this case
-    too, nothing is searched. Networks of buses are searched anew. ``limit_prices`` prices targets, headroom and the
-    like, each by a linear program as large as the whole.
+    too, nothing is searched. ``memory`` brings what that case learnt, and takes what this one does
+    (:func:`grid_opt.solve.search.search`). Networks of buses are searched anew. ``limit_prices`` prices targets,
+    headroom and the like, each by a linear program as large as the whole.
 
     Raises:
         InfeasibleError: no plan meets every limit; the message names the limits and the smallest repairs.
@@ -94,7 +97,7 @@ def plan_case(
     if case.is_nodal:
         world, model, matrix, answer, linear = _at_buses(case, world, options, log)
     else:
-        world, model, matrix, answer, linear = _in_regions(case, world, options, log, known)
+        world, model, matrix, answer, linear = _in_regions(case, world, options, log, known, memory)
     size = model_size(matrix)
     plan = labelled(case, Programmed(world, model, matrix, linear), options, log, limit_prices=limit_prices)
     assert linear.x is not None
@@ -140,7 +143,9 @@ _Solved = tuple[xr.Dataset, Model, Matrix, Answer, Answer]
 """World, model of record, its matrix, the answer of the search, and that of the program with whole numbers fixed."""
 
 
-def _in_regions(case: Case, world: xr.Dataset, options: Options, log: Log, known: xr.Dataset | None) -> _Solved:
+def _in_regions(
+    case: Case, world: xr.Dataset, options: Options, log: Log, known: xr.Dataset | None, memory: Memory | None
+) -> _Solved:
     """Search for the best plan of campuses in regions."""
     log.stage("building the model")
     model = build_arrays(case, world)
@@ -149,7 +154,7 @@ def _in_regions(case: Case, world: xr.Dataset, options: Options, log: Log, known
     log.stage(f"solving {size['rows']:,} rows, {size['columns']:,} columns, {size['integers']:,} integers")
     where = layout(matrix, model) if decomposes(case, world.sizes["region"]) else None
     begin = None if known is None else decisions_of(known, matrix, model)
-    answer = search(tightened(matrix), counted(matrix, model), where, options, log.stage, begin)
+    answer = search(tightened(matrix), counted(matrix, model), where, options, log.stage, begin, memory)
     log.stage(how_it_ended(case, answer))
     _require_plan(answer, matrix, options, case, world)
     log.stage("pricing the plan")

@@ -25,6 +25,7 @@ from grid_opt.report.map_html import write_map_html
 from grid_opt.report.map_static import write_map
 from grid_opt.report.report_html import write_report
 from grid_opt.solve.highs import Answer, interruptible
+from grid_opt.solve.learnt import Memory
 from grid_opt.study.cases import resolve_case
 from grid_opt.study.plan_case import hash_inputs, plan_case
 from grid_opt.study.progress import Listener, Log
@@ -53,6 +54,7 @@ def run(
     start: str | Path | None = None,
     inputs_twice: bool = True,
     limit_prices: bool = True,
+    memory: Memory | None = None,
 ) -> RunResult:
     """Solve a case, verify the plan, and write the plan folder (default ``outputs/<case name>``).
 
@@ -61,7 +63,8 @@ def run(
     ``pictures`` GeoPackage, maps and report are left out. ``start`` is a plan file of another case to begin with: where
     its decisions are proven within the asked gap here too, nothing is searched; the plan remembers its digest. The
     inputs are made twice, to verify that they come out the same, unless ``inputs_twice`` is false; what limits are
-    worth is told unless ``limit_prices`` is.
+    worth is told unless ``limit_prices`` is. ``memory`` brings what another case learnt, and takes what this one does;
+    only how long the search takes depends on it, and which of several answers within the asked gap it finds.
 
     Raises:
         InputError: the case, a table, the hours or the plan to start from are not sound.
@@ -76,7 +79,9 @@ def run(
         known = None if start is None else open_plan(start)
         outlines = outline_rings(asked.tables_dir)
         world = build_world(asked)
-        planned = plan_case(asked, world, hash_inputs(asked), log, stop, known, limit_prices=limit_prices)
+        planned = plan_case(
+            asked, world, hash_inputs(asked), log, stop, known, limit_prices=limit_prices, memory=memory
+        )
         if known is not None:
             planned = replace(planned, plan=planned.plan.assign_attrs(started_from=digest(known)))
         log.stage("writing and verifying the plan")

@@ -38,11 +38,15 @@ _TOLD: Final[dict[str, tuple[str, str]]] = {
     "final_it_mw": ("MW", "IT power in service through the last quarter"),
     "sites": ("1", "Campuses in service through the last quarter"),
     "repriced": ("1", "1 where the plan is that of a case before, proven good enough in this one"),
+    "warm": ("1", "1 where the relaxation began with the basis and the cuts that a case before ended with"),
 }
 
 
-def measure(plan: xr.Dataset, summary: Mapping[str, Any]) -> xr.Dataset:
-    """Return the measures of a plan: scalars, and arrays by region, quarter, year, accelerator and cost term."""
+def measure(plan: xr.Dataset, summary: Mapping[str, Any], *, warm: bool = False) -> xr.Dataset:
+    """Return the measures of a plan: scalars, and arrays by region, quarter, year, accelerator and cost term.
+
+    ``warm`` says whether its relaxation began with what another case learnt.
+    """
     case = case_from_toml(str(plan.attrs["case_toml"]))
     power = it_mw(plan, case)
     found: dict[str, xr.DataArray] = {}
@@ -51,7 +55,7 @@ def measure(plan: xr.Dataset, summary: Mapping[str, Any]) -> xr.Dataset:
         array = value if isinstance(value, xr.DataArray) else xr.DataArray(math.nan if value is None else float(value))
         found[name] = array.reset_coords(drop=True).astype(float).assign_attrs(units=unit, long_name=meaning)
 
-    for name, value in _scalars(plan, summary, power).items():
+    for name, value in (_scalars(plan, summary, power) | {"warm": warm}).items():
         unit, meaning = _TOLD[name]
         add(name, value, unit or str(plan.attrs["objective_unit"]), meaning)
     add("it_mw", power, "MW", "IT power in service through the quarter")

@@ -23,7 +23,7 @@ RESERVED = frozenset({
     "reason", "exit_code", "objective", "bound", "gap", "cost_total", "all_in_usd_per_mwh",
     "usd_per_million_tokens", "final_it_mw", "sites", "it_mw", "bought_mwh", "cost", "tokens", "systems",
     "scope1_t", "scope2_location_t", "scope2_market_t", "scope2_hourly_t", "carbon_free_share", "water_m3",
-    "seconds", "peak_mb", "repriced",
+    "seconds", "peak_mb", "repriced", "warm",
 })  # fmt: skip
 """Names that the data cube and the table of cases use themselves."""
 

@@ -2,7 +2,8 @@
 
 Without ``JOB`` it stays, and runs the jobs that it is handed line by line. What it then keeps from case to case is only
 what inputs of equal content give again (see :mod:`grid_opt.inputs.remembered`), so that a case comes out the same
-whichever ran before it.
+whichever ran before it. What the solution of a case taught (:mod:`grid_opt.solve.learnt`) is written beside its plan
+instead, and comes with the plan to the cases that begin with it, whichever process they run in.
 
 It solves and verifies the case, measures its plan, and writes what came of it beside them. It ends by itself when the
 process that started it is gone, so that a killed sweep leaves nothing behind that computes.
@@ -77,6 +78,7 @@ def solve(job: Job, *, inputs_twice: bool = True) -> tuple[State, str]:
 
     A process that stays makes the inputs of its first case twice, to verify that they come out the same.
     """
+    from grid_opt.solve.learnt import FILE, Memory, read_learnt  # noqa: PLC0415
     from grid_opt.study.run import run  # noqa: PLC0415 - heavy, and what it raises is told like all else
     from grid_opt.study.sweeps.measures import measure, write_measures  # noqa: PLC0415
 
@@ -85,10 +87,17 @@ def solve(job: Job, *, inputs_twice: bool = True) -> tuple[State, str]:
         case = case_from_toml(text, source=Path(job.base_folder) / Path(job.case_file).name)
         case = with_tables(case, None if job.tables is None else Path(job.tables))
         out = Path(job.work) / RESULTS
+        memory = None
+        if job.stay:
+            memory = Memory(None if job.start is None else read_learnt(Path(job.start).with_name(FILE)))
         result = run(
-            case, out=out, pictures=False, start=job.start, inputs_twice=inputs_twice, limit_prices=not job.stay
-        )
-        write_measures(measure(result.plan, result.summary), out / "measures.json")
+            case, out=out, pictures=False, start=job.start, inputs_twice=inputs_twice, limit_prices=not job.stay,
+            memory=memory,
+        )  # fmt: skip
+        warm = memory is not None and memory.begun
+        write_measures(measure(result.plan, result.summary, warm=warm), out / "measures.json")
+        if memory is not None and memory.after is not None:
+            memory.after.write(out / FILE)
     except GridOptError as error:
         return _STATES[error.exit_code], str(error)
     except MemoryError:
