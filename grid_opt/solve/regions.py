@@ -41,6 +41,8 @@ _WHOLE_S = 3.0
 _PART_S = 10.0
 """Longest time of the simplex method for the relaxation of one region, many times the usual; it was seen to lose its
 way for minutes, where interior points do not."""
+_INTERIOR_S = 60.0
+"""Longest time of interior points for it. What is not known by then is a bound that is not raised."""
 _WHOLE_GAP = 1e-5
 """Gap asked of it, as a share of the objective of the whole."""
 UNPLACED, EVERYWHERE = -1, -2
@@ -133,11 +135,11 @@ class Regions:
         stay = self._staying(region)
         cost[: len(stay)] -= self._paid(prices)[stay]
         integer = mine.integer if whole else np.zeros_like(mine.integer)
-        quiet = replace(options.quietly(_WHOLE_S if whole else _PART_S), gap=_WHOLE_GAP)
+        quiet = replace(options.quietly(_WHOLE_S if whole else _PART_S), gap=_WHOLE_GAP, stop=options.stop)
         program = replace(mine, cost=cost, col_lower=lower, integer=integer, offset=scale)
         answer = solve(program, quiet)
-        if not whole and answer.status in ("feasible", "no_plan"):
-            answer = solve(program, replace(quiet, interior=True, time_limit_s=options.time_limit_s))
+        if not whole and answer.status in ("feasible", "no_plan") and not answer.interrupted:
+            answer = solve(program, replace(quiet, interior=True, time_limit_s=_INTERIOR_S))
         if answer.status == "infeasible":
             return replace(answer, objective=np.inf, bound=np.inf)
         return replace(answer, objective=answer.objective - scale, bound=answer.bound - scale)
