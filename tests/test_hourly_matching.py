@@ -35,6 +35,12 @@ def table(study: ModuleType) -> pd.DataFrame:
     return found
 
 
+def test_the_case_of_the_study_is_sound(study: ModuleType, tmp_path: Path) -> None:
+    study.write_offers(tmp_path)
+    _, world = study.site(0.95, 4, tmp_path)  # its tables are checked, and it needs no pypsa
+    assert [label.partition("@")[0] for label in world["ppa"].values.tolist()] == [name for name, *_ in study.OFFERS]
+
+
 def test_every_point_agrees_with_pypsa(table: pd.DataFrame) -> None:
     assert float(table["difference"].max()) < 1e-6
     assert list(table["share"]) == list(SHARES)

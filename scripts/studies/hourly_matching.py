@@ -52,11 +52,17 @@ CONNECTED_MW = 500.0
 def write_offers(folder: Path) -> None:
     """Write the three projects as a table of offers."""
     rows = [
-        (name, technology, zone, REGION, "physical", strike, 0.0, f"{YEAR}Q1", f"{YEAR}Q4", 5000.0, factor, BASIS, "",
-         "scripts/studies/hourly_matching.py", "ASSUMPTION: terms of the study")
+        {
+            "offer": name, "technology": technology, "project_zone": zone, "deliverable_to": REGION,
+            "settlement": "physical", "settles_at": "project", "price_usd_per_mwh": strike,
+            "real_escalator_fraction": 0.0, "first_quarter": f"{YEAR}Q1", "last_quarter": f"{YEAR}Q4",
+            "most_mw": 5000.0, "queue_mw": "", "capacity_factor": factor,
+            "basis_usd_per_mwh": BASIS, "floor_usd_per_mwh": "",
+            "source": "scripts/studies/hourly_matching.py", "assumption": "ASSUMPTION: terms of the study",
+        }
         for name, technology, zone, strike, factor in OFFERS
     ]  # fmt: skip
-    table = pd.DataFrame(rows, columns=[column.name for column in PPA_OFFERS.columns])
+    table = pd.DataFrame(rows)[[column.name for column in PPA_OFFERS.columns]]  # a column it lacks is an error
     table.to_csv(folder / PPA_OFFERS.file, index=False)
 
 
