@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from grid_opt.errors import InterruptedRunError
+from grid_opt.solve.highs import interruptible
 from grid_opt.study.sweeps.executor import Executor
 from grid_opt.study.sweeps.jobs import RESULTS, Job, Outcome
 from grid_opt.study.sweeps.layout import case_of
@@ -133,8 +134,9 @@ def conduct(folder: Path, manifest: Manifest, executor: Executor, watcher: Watch
     for run in course.todo.values():
         _forget(run, folder)
     manifest.write(folder)
-    try:
-        while course.todo or course.began:
+    # A flag for the first Ctrl-C: an exception is lost where Python is in code whose exceptions it ignores.
+    with interruptible() as stop, contextlib.suppress(KeyboardInterrupt):
+        while (course.todo or course.began) and not stop.is_set():
             while len(course.began) < executor.slots() and (ready := course.next()) is not None:
                 course.began[ready.digest] = time.monotonic()
                 executor.submit(job_of(ready, folder, manifest, course.lineage))
@@ -148,10 +150,9 @@ def conduct(folder: Path, manifest: Manifest, executor: Executor, watcher: Watch
                 manifest.write(folder)
                 watcher.ended(labels[run.digest], run, course.status(manifest, executor))
             watcher.update(course.status(manifest, executor))
-    except KeyboardInterrupt:
-        clear_work(folder)
-        raise InterruptedRunError(f"interrupted; to go on: grid-opt resume {folder}") from None
     clear_work(folder)
+    if course.todo or course.began:
+        raise InterruptedRunError(f"interrupted; to go on: grid-opt resume {folder}")
 
 
 def _plan_to_begin_with(run: Run, folder: Path, manifest: Manifest, lineage: Mapping[str, str | None]) -> str | None:
