@@ -43,9 +43,10 @@ class Progress:
 class Options:
     """How to solve. Tolerances are HiGHS's defaults and cannot be set: tighter ones were measured to mislead.
 
-    A search ends at its gap, at its limit of time, or with a plan whose objective is at the ``target`` or below. With
-    ``interior``, what no basis is known of is solved by interior points: sooner where several models are joined. With
-    ``proving``, no time goes into plans: only the bound is raised.
+    A search ends at its gap, at its limit of time, with a plan whose objective is at the ``target`` or below, or when
+    ``until`` says so of its incumbent and bound; it is asked often, in whichever thread searches. With ``interior``,
+    what no basis is known of is solved by interior points: sooner where several models are joined. With ``proving``, no
+    time goes into plans: only the bound is raised.
     """
 
     gap: float = 1e-4
@@ -57,10 +58,13 @@ class Options:
     proving: bool = False
     progress: Callable[[Progress], None] | None = field(default=None, compare=False)
     stop: threading.Event | None = field(default=None, compare=False)
+    until: Callable[[float, float], bool] | None = field(default=None, compare=False)
 
     def quietly(self, time_limit_s: float) -> Options:
         """Return the options of a short solve that follows the search: no news, not to be stopped."""
-        return replace(self, progress=None, stop=None, target=float("-inf"), time_limit_s=time_limit_s)
+        return replace(
+            self, progress=None, stop=None, until=None, target=float("-inf"), time_limit_s=time_limit_s
+        )
 
 
 @dataclass(frozen=True)
@@ -208,7 +212,12 @@ def _subscribe(engine: Any, options: Options, started: float) -> None:
                 Progress(time.monotonic() - started, data.mip_primal_bound, data.mip_dual_bound, data.mip_node_count)
             )
 
-    engine.cbMipInterrupt += interrupt
+    def end(event: Any) -> None:
+        interrupt(event)
+        if options.until is not None and options.until(event.data_out.mip_primal_bound, event.data_out.mip_dual_bound):
+            event.interrupt()
+
+    engine.cbMipInterrupt += end
     engine.cbSimplexInterrupt += interrupt
     engine.cbIpmInterrupt += interrupt
     engine.cbMipLogging += report

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 
 from grid_opt.solve.highs import Answer, Options, Progress, Status, relative_gap, solve
+from grid_opt.solve.lanes import side_by_side
 from grid_opt.solve.proving import eased
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import FIRST, OPEN, Regions, Relaxed
@@ -18,12 +20,23 @@ _FEW_SHARE = 0.5
 """Share of the time left that the search among the few regions may take."""
 REPRICED = "Known plan at new prices"
 """What is said of a plan that was known before, and proven good enough without a search."""
-_START_GAP = 1e-2
-"""Smallest gap asked of the first search among them: what comes after it does better, sooner."""
+_START_GAP, _NEAR_GAP = 1e-2, 2.5e-3
+"""Smallest gap asked of the first search among them, or next to the relaxation: what comes after is better, sooner."""
 _AGREE = 1e-6
 """Rounding of the whole numbers of a relaxation."""
 _ROUNDING = 1e-7
 """Gap that two roads to the same number may show."""
+_HOPED = 1.1
+"""Part of the asked gap that the plan that is made of the best may leave to the proof, as is hoped: more than what is
+asked of one with fractions. Regions that are closed for this are opened again where it costs more."""
+
+Ended = Callable[[float, float], bool]
+"""Whether a search is to end, given its incumbent and bound."""
+Proven = Callable[[], float]
+"""What is proven of all plans by now, while the proof goes on."""
+Enough = Callable[[Answer, Proven | None], float]
+"""The bound at which a plan is good enough, where that is not a matter of its own objective, but of the plan that is
+made of it. Where a proof goes on meanwhile, time may be taken to make that a better one, until it is enough."""
 
 
 def search_sites(
@@ -36,7 +49,7 @@ def search_sites(
     kept: tuple[Answer, float] | None = None,
     recourse: Recourse | None = None,
     free: Flags | None = None,
-    enough: Callable[[Answer], float] | None = None,
+    enough: Enough | None = None,
 ) -> Answer:
     """Solve a mixed-integer program of siting, from a plan for the regions in which its relaxation builds.
 
@@ -68,8 +81,7 @@ def search_sites(
         kept: a plan to be returned where it is proven within a gap of its own; else ``start`` is asked.
         recourse: what stands for the hours, where the program is its ``master``.
         free: columns that cost nothing and may be left out of what is bounded.
-        enough: gives the bound at which a plan is good enough, where that is not a matter of its own objective, but of
-            the plan that will be made of it.
+        enough: gives the bound at which a plan is good enough, where that is a matter of the plan that is made of it.
 
     Raises:
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
@@ -101,7 +113,7 @@ def search_sites(
             stage("no plan next to the relaxation: searching all of these regions")
             search.among(closed, _FEW_SHARE, max(options.gap, _START_GAP))
         search.raise_floor(closed)
-        search.improve(closed, linear.x)
+        search.improve(closed)
         if not search.done:
             closed = search.hopeless(closed)
     if not search.done:
@@ -114,12 +126,12 @@ class _Search:
 
     def __init__(
         self, regions: Regions, relaxed: Relaxed, options: Options, stage: Callable[[str], None], began: float,
-        free: Flags | None = None, enough: Callable[[Answer], float] | None = None,
+        free: Flags | None = None, enough: Enough | None = None,
     ) -> None:  # fmt: skip
         self.regions, self.prices, self.options, self.stage = regions, relaxed.prices, options, stage
         self.began, self._free = began, np.zeros(regions.matrix.shape[1], dtype=bool) if free is None else free
-        self._enough, self._wanted = enough, float("-inf")
-        self._judged: Array | None = None  # the plan that is wanted so much of
+        self._enough, self._wanted = enough, float("inf")
+        self._judged: Array | None = None  # the plan that is wanted so much of: without any, no bound is enough
         self.floor = relaxed.answer.bound  # of all plans
         self.linear: Array = np.zeros(0) if relaxed.answer.x is None else relaxed.answer.x
         self.closed: list[int] = []  # regions closed in the last search
@@ -151,34 +163,43 @@ class _Search:
     @property
     def enough(self) -> float:
         """The bound at which the best plan is good enough."""
-        best = self.best
-        if self._enough is None or best.x is None:
-            return best.objective - self.options.gap * abs(best.objective)
-        if self._judged is not best.x:
-            self._judged, self._wanted = best.x, self._enough(best)
-        return self._wanted
+        return self._wanted if self._judged is self.best.x else self._judge()
+
+    @property
+    def hoped(self) -> float:
+        """The bound at which the best plan may be good enough, as far as is known."""
+        if self._enough is None:
+            return self.enough
+        judged = self._wanted if self._judged is self.best.x else float("inf")
+        return min(judged, self.best.objective - _HOPED * self.options.gap * abs(self.best.objective))
 
     def among(self, closed: list[int], share: float, gap: float) -> None:
         """Search with some regions closed, in a share of the time left: what is found is a plan of the whole."""
-        self._proven(self._solved(_closing(self.regions, closed), closed, share, gap), closed)
+        found = self._solved(_closing(self.regions, closed), share, gap, self._listener(closed))
+        self._proven(found, closed)
 
     def finish(self, closed: list[int]) -> None:
-        """Bound all plans with some regions closed; look for better ones where that is not enough."""
-        regions = f"{len(self.regions.sites) - len(closed)} of {len(self.regions.sites)} regions"
+        """Bound all plans with some regions closed; where that is not enough, open some, or look for better plans."""
         while True:
+            regions = f"{len(self.regions.sites) - len(closed)} of {len(self.regions.sites)} regions"
             self.stage(f"bounding {regions}")
             point, before = self.prove(closed), self.best.objective
-            if point is None or self.done:
+            if self.done:
+                return
+            if point is not None:
+                self.near(closed, 0.0, point)
+            still = [r for r in closed if self.opening[r] >= self.enough]
+            if self.best.objective >= before and still == closed:
                 break
-            self.near(closed, 0.0, point)
-            if self.best.objective >= before:
-                break
-        if not self.done:
-            self.stage(f"searching {regions}")
-            self.among(closed, 1.0, self.options.gap)
+            closed = still
+        self.stage(f"searching {regions}")
+        self.among(closed, 1.0, self.options.gap)
 
     def prove(self, closed: list[int]) -> Array | None:
-        """Bound the plans with some regions closed; return the point that is best but for what was left out, if any."""
+        """Bound the plans with some regions closed; return the point that is best but for what was left out, if any.
+
+        With more than one thread, better plans are looked for meanwhile. The proof ends when it is enough for the best.
+        """
         best, regions = self.best, self.regions
         if best.x is None:
             return None
@@ -187,19 +208,38 @@ class _Search:
         self._seen.clear()
         closing = _closing(regions, closed)
         program = eased(closing, self._free, regions.by_row(self.prices), _halls(closing))
-        wanted = max((best.objective - self.enough) / max(abs(best.objective), 1e-9), 0.0)
-        listener = self._listener(closed, plans=False)
+        wanted, looked, outside = float("inf"), False, self._outside(closed)
+        self._note(float("-inf"), closed)
+
+        def enough(_incumbent: float, bound: float) -> bool:
+            self._note(bound, closed)
+            return self.bound >= wanted or (looked and outside < wanted)
+
         options = replace(
-            self.options, gap=wanted, time_limit_s=max(1.0, self.options.time_limit_s - self.seconds),
-            progress=listener, proving=True,
+            self.options, gap=0.0, time_limit_s=max(1.0, self.options.time_limit_s - self.seconds),
+            progress=self._listener(closed, plans=False), proving=True, until=enough,
         )  # fmt: skip
-        found = solve(program.program, options, program.of(best.x))
+        if self.options.threads == 1:
+            wanted, looked = self._judge(lambda: self.bound), True
+        with ThreadPoolExecutor(1) as lane:
+            proof = lane.submit(solve, program.program, options, program.of(best.x))
+            try:
+                while not looked:
+                    wanted = self._judge(lambda: self.bound)
+                    looked = self.bound >= wanted or not self._better(closed, proof.done)
+            except BaseException:
+                wanted = float("-inf")
+                raise
+            found = proof.result()
         self.nodes += found.nodes
         self._proven(found, closed)
-        self.best = replace(best, detail=found.detail, interrupted=found.interrupted)
+        reached = self.bound >= wanted
+        self.best = replace(
+            self.best, detail="Optimal" if reached else found.detail, interrupted=found.interrupted and not reached
+        )
         return None if found.x is None or found.objective >= best.objective else program.back(found.x)
 
-    def near(self, closed: list[int], steps: float, *points: Array) -> None:
+    def near(self, closed: list[int], steps: float, *points: Array, until: Ended | None = None) -> None:
         """Search with whole numbers next to those of some points, or as many steps beyond."""
         program = _closing(self.regions, closed)
         low = np.min([np.floor(point + _AGREE) for point in points], axis=0) - steps
@@ -207,63 +247,92 @@ class _Search:
         upper = np.where(program.integer, np.minimum(program.col_upper, high), program.col_upper)
         lower = np.where(program.integer, np.maximum(program.col_lower, low), program.col_lower)
         few = replace(program, col_lower=np.minimum(lower, upper), col_upper=upper)
-        self._solved(few, closed, _FEW_SHARE, 0.5 * self.options.gap)
+        gap = 0.5 * self.options.gap
+        asked = max(gap, _NEAR_GAP) if self.best.x is None else gap
+        self._solved(few, _FEW_SHARE, asked, self._listener(), until)
 
-    def improve(self, closed: list[int], linear: Array) -> None:
+    def improve(self, closed: list[int]) -> None:
         """Search around the best plan and the relaxation."""
         if self.best.x is not None and not self.done:
             self.stage(f"plan of {self.best.objective:,.6g}: searching around it")
-            self.near(closed, 1.0, self.best.x, linear)
+            self.near(closed, 1.0, self.best.x, self.linear)
+
+    def _better(self, closed: list[int], ended: Callable[[], bool]) -> bool:
+        """Search further around the best plan until something ended; return whether a better one is found."""
+        before = self.best
+        assert before.x is not None
+        self.near(closed, 2.0, before.x, until=lambda _incumbent, _bound: ended())
+        return self.best.objective < before.objective
+
+    def _judge(self, proven: Proven | None = None) -> float:
+        """Ask at which bound the best plan is good enough."""
+        best = self.best
+        wanted = best.objective - self.options.gap * abs(best.objective)
+        if self._enough is not None and best.x is not None:
+            wanted = self._enough(best, proven)
+        self._judged, self._wanted = best.x, wanted
+        return wanted
 
     def _proven(self, found: Answer, closed: list[int]) -> None:
-        """Take note of what was proven of the plans with some regions closed."""
-        proven = float("inf") if found.status == "infeasible" else found.bound
-        self.inside = max(self.inside, proven) if closed == self.closed else proven
+        """Take note of what a search of all plans with some regions closed has proven."""
+        self._note(float("inf") if found.status == "infeasible" else found.bound, closed)
+
+    def _note(self, bound: float, closed: list[int]) -> None:
+        """Take note of a bound of all plans with some regions closed."""
+        self.inside = max(self.inside, bound) if closed == self.closed else bound
         self.closed = list(closed)
 
-    def _solved(self, program: Matrix, closed: list[int], share: float, gap: float) -> Answer:
+    def _solved(
+        self, program: Matrix, share: float, gap: float, listener: Callable[[Progress], None] | None,
+        until: Ended | None = None,
+    ) -> Answer:  # fmt: skip
         """Solve a program whose plans are plans of the whole, from the best, and keep what is better."""
         left = share * (self.options.time_limit_s - self.seconds)
-        listener = self._listener(closed)
         enough = self.floor + self.options.gap / (1 + self.options.gap) * abs(self.floor)  # proven good enough as it is
-        chosen = replace(self.options, gap=gap, target=enough, time_limit_s=max(1.0, left), progress=listener)
+        chosen = replace(
+            self.options, gap=gap, target=enough, time_limit_s=max(1.0, left), progress=listener, until=until
+        )
         found = self.regions.solve(program, chosen, self.best.x)
         self.nodes += found.nodes
         known = replace(self.best, detail=found.detail, interrupted=found.interrupted)
-        self.best = found if found.x is not None and found.objective <= self.best.objective else known
+        self.best = found if found.x is not None and found.objective < self.best.objective else known
         return found
 
     def proves(self, plan: Answer, gap: float) -> bool:
         """Whether a plan is proven within a gap; the bound is raised no further than that takes."""
         assert plan.x is not None
-        built = np.maximum(self.linear, plan.x)
-        for r in [None, *(r for r, columns in self.regions.sites.items() if built[columns].sum() > OPEN)]:
-            if r is not None:
-                self.raise_floor([other for other in self.regions.sites if other != r])
+        built, few = np.maximum(self.linear, plan.x), self.options.threads
+        where = [r for r, columns in self.regions.sites.items() if built[columns].sum() > OPEN]
+        for n in range(0, len(where) + few, few):
             if relative_gap(plan.objective, self.floor) <= gap + _ROUNDING:
                 self.best = replace(plan, status="feasible", detail=REPRICED)
                 self.options = replace(self.options, gap=gap)
                 return True
+            self._raise(where[n : n + few])
         return False
 
     def raise_floor(self, closed: list[int]) -> None:
         """Raise the bound of all plans by whole numbers in every region that is not closed, once for each."""
-        for r in sorted(self.regions.sites.keys() - set(closed) - self.raised):
-            self.raised.add(r)
-            linear = self._worth(r)
-            if np.isfinite(linear):  # where it is not known, nothing is known of what whole numbers add to it
-                self.floor += max(0.0, self._worth(r, whole=True) - linear)
+        self._raise(sorted(self.regions.sites.keys() - set(closed) - self.raised))
+
+    def _raise(self, regions: list[int]) -> None:
+        self.raised.update(regions)
+        linear = self._worth(regions)
+        known = [r for r in regions if np.isfinite(linear[r])]  # else nothing is known of what whole numbers add to it
+        whole = self._worth(known, whole=True)
+        for r in known:
+            self.floor += max(0.0, whole[r] - linear[r])
 
     def hopeless(self, closed: list[int]) -> list[int]:
         """Return the closed regions that no plan opens that is better than the best by more than the asked gap."""
         self.stage("proving what it costs to open another region")
         self.raise_floor(closed)
-        enough = self.enough
-        for r in closed:
-            others = self.floor - min(0.0, self._worth(r))
-            self.opening[r] = others + self._worth(r, opened=True)
-            if self.opening[r] < enough:
-                self.opening[r] = max(self.opening[r], others + self._worth(r, opened=True, whole=True))
+        enough, linear, opened = self.hoped, self._worth(closed), self._worth(closed, opened=True)
+        others = {r: self.floor - min(0.0, linear[r]) for r in closed}
+        self.opening = {r: others[r] + opened[r] for r in closed}
+        low = [r for r in closed if self.opening[r] < enough]
+        whole = self._worth(low, opened=True, whole=True)
+        self.opening |= {r: max(self.opening[r], others[r] + whole[r]) for r in low}
         return [r for r in closed if self.opening[r] >= enough]
 
     def answer(self) -> Answer:
@@ -279,24 +348,30 @@ class _Search:
         """Return the bound of the plans that open one of some regions."""
         return min((self.opening.get(r, self.floor) for r in closed), default=float("inf"))
 
-    def _worth(self, region: int, *, whole: bool = False, opened: bool = False) -> float:
-        found = self.regions.worth(region, self.prices, self.options, whole=whole, opened=opened)
-        if found.x is not None:
-            self._seen.setdefault((whole, opened), {})[region] = found.x
-        return found.bound
+    def _worth(self, regions: list[int], *, whole: bool = False, opened: bool = False) -> dict[int, float]:
+        """Return what is proven of the least that each of some regions costs at the prices of what is shared."""
 
-    def _listener(self, closed: list[int], *, plans: bool = True) -> Callable[[Progress], None] | None:
+        def of(region: int, alone: Options) -> Answer:
+            return self.regions.worth(region, self.prices, alone, whole=whole, opened=opened)
+
+        found = dict(zip(regions, side_by_side(of, regions, self.options), strict=True))
+        seen = self._seen.setdefault((whole, opened), {})
+        seen.update({r: answer.x for r, answer in found.items() if answer.x is not None})
+        return {r: answer.bound for r, answer in found.items()}
+
+    def _listener(self, closed: list[int] | None = None, *, plans: bool = True) -> Callable[[Progress], None] | None:
         """Return a listener to a search, with the time since the first step and a bound of all plans.
 
-        Where what is searched is no program of ``plans``, its incumbents are not news.
+        What is searched are all plans with some regions closed, or a few plans only, the bound of which is not news.
+        Where it is no program of ``plans``, its incumbents are not.
         """
-        listener, before, best = self.options.progress, self.seconds, self.best.objective
+        listener, before = self.options.progress, self.seconds
         if listener is None:
             return None
-        outside = self._outside(closed)
+        outside = float("-inf") if closed is None else self._outside(closed)
 
         def tell(news: Progress) -> None:
-            bound = max(self.floor, min(news.bound, outside))
+            bound, best = max(self.bound, min(news.bound, outside)), self.best.objective
             incumbent = min(news.incumbent, best) if plans else best
             listener(replace(news, seconds=news.seconds + before, bound=bound, incumbent=incumbent))
 

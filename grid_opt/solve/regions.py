@@ -25,6 +25,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from grid_opt.solve.highs import Answer, Options, Session, solve
+from grid_opt.solve.lanes import side_by_side
 from grid_opt.solve.recourse import ROUNDS, Recourse
 from grid_opt.solve.standard_form import Array, Matrix, Numbers, part
 
@@ -111,7 +112,7 @@ class Regions:
             if prices is None or answer.x is None:
                 return Relaxed(replace(answer, bound=float("-inf")), np.zeros(0))
             self._scale = max(1.0, abs(answer.objective))
-            saved = {r: min(0.0, self.worth(r, prices, options).bound) for r in outside}
+            saved = self._saved(outside, prices, options)
             missing = -sum(saved.values())
             stopped = answer.interrupted or time.monotonic() - began >= options.time_limit_s
             if stopped or missing <= enough * abs(answer.objective):
@@ -120,6 +121,11 @@ class Regions:
                 inside = must | {r for r in inside if answer.x[self.sites[r]].sum() > OPEN}
             before = answer.objective
             inside |= set(sorted(outside, key=lambda r: saved[r])[:_JOIN])
+
+    def _saved(self, outside: list[int], prices: Array, options: Options) -> dict[int, float]:
+        """Return what each of some regions would save at most, as a number below zero."""
+        found = side_by_side(lambda r, alone: self.worth(r, prices, alone).bound, outside, options)
+        return {r: min(0.0, bound) for r, bound in zip(outside, found, strict=True)}
 
     def worth(
         self, region: int, prices: Array, options: Options, *, whole: bool = False, opened: bool = False

@@ -10,7 +10,7 @@ import numpy as np
 
 from grid_opt.solve.budget import dense_budget, search_priced
 from grid_opt.solve.highs import Answer, Options, solve
-from grid_opt.solve.kernel import REPRICED, search_sites
+from grid_opt.solve.kernel import REPRICED, Ended, Enough, Proven, search_sites
 from grid_opt.solve.learnt import Memory
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import EVERYWHERE, UNPLACED
@@ -25,6 +25,8 @@ _WHOLE_S = 60.0
 _MORE = 3.0
 """How many more on either side are searched where no rounding is a plan."""
 _WHOLE_ROUNDING = 1e-6
+_SPARE = 0.98
+"""Share of the asked gap at which a search for whole systems ends: they may cost a little more than told."""
 _ROUNDING = 1e-7
 """Gap that two roads to the same number may show."""
 
@@ -125,7 +127,7 @@ class _Search:
 
     def _sites(
         self, matrix: Matrix, options: Options, known: Array | None, kept: Answer | None = None,
-        enough: Callable[[Answer], float] | None = None,
+        enough: Enough | None = None,
     ) -> Answer:  # fmt: skip
         """Search with the strategy of the case; ``kept`` is a whole plan that may be good enough.
 
@@ -157,12 +159,15 @@ class _Search:
         self.stage(f"the known plan comes to {answer.objective:,.6g} here")
         return answer
 
-    def whole(self, matrix: Matrix, counts: Flags, x: Array) -> Answer:
+    def whole(
+        self, matrix: Matrix, counts: Flags, x: Array, limit_s: float = _WHOLE_S, until: Ended | None = None
+    ) -> Answer:
         """Find whole numbers beside the fractions of ``x``, all else that is whole kept as it is.
 
         Rounded down they usually satisfy the program, as fewer systems need less of everything; that is where the
         search for the best choice between each number's two neighbors starts. Where no such choice is a plan, as where
-        one kind must stand beside another, some more on either side are searched.
+        one kind must stand beside another, some more on either side are searched; and where a search is told when to
+        end, it may take that time: systems of several kinds fill a hall better if more than one of each is moved.
         """
         down, options = np.floor(x + _WHOLE_ROUNDING), self.options
         kept = np.where(matrix.integer & ~counts, np.round(x), np.nan)
@@ -172,9 +177,11 @@ class _Search:
             most = np.where(counts, np.minimum(upper, high), upper)
             return replace(matrix, col_lower=np.where(counts, np.clip(low, lower, most), lower), col_upper=most)
 
+        wanted = replace(options.quietly(limit_s), gap=_WHOLE_SHARE * options.gap, until=until)
+        if until is not None:
+            return self._solve(between(down - _MORE, down + 1.0 + _MORE), wanted)
         floor = between(down, down)
-        start = self._solve(replace(floor, integer=np.zeros_like(matrix.integer)), options.quietly(_WHOLE_S))
-        wanted = replace(options.quietly(_WHOLE_S), gap=_WHOLE_SHARE * options.gap)
+        start = self._solve(replace(floor, integer=np.zeros_like(matrix.integer)), options.quietly(limit_s))
         found = self._solve(between(down, down + 1.0), wanted, start.x)
         if found.x is None and start.x is not None:
             return replace(start, status="feasible", bound=-np.inf)
@@ -184,27 +191,43 @@ class _Search:
 
 
 class _Made:
-    """The plan with whole systems made of the last plan with fractions: made once, in or after the first step."""
+    """The best plan with whole systems made of plans with fractions, each of which one is made of once.
+
+    Where a proof goes on meanwhile, it is made once more, with more effort.
+    """
 
     def __init__(self, search: _Search, matrix: Matrix, counts: Flags) -> None:
         self._search, self._matrix, self._counts = search, matrix, counts
-        self._first, self._second = Answer("no_plan", ""), Answer("no_plan", "")
+        self._end = time.monotonic() + search.options.time_limit_s
+        self._last: tuple[Array | None, bool] = (None, False)  # what it was made of, and whether with more effort
+        self._best = Answer("no_plan", "")
 
-    def of(self, first: Answer) -> Answer:
-        """Return the plan made of one with fractions; the time counts for the step that asks first."""
+    def of(self, first: Answer, until: Ended | None = None) -> Answer:
+        """Return the best plan with whole systems; the time counts for the step that asks first."""
         assert first.x is not None
-        if self._first.x is first.x:
-            return replace(self._second, seconds=0.0)
+        last, effort = self._last
+        if last is first.x and (effort or until is None):
+            return replace(self._best, seconds=0.0)
+        self._last = first.x, until is not None
         self._search.stage(f"whole systems next: objective {first.objective:,.6g} with fractions")
-        self._first, self._second = first, self._search.whole(self._matrix, self._counts, first.x)
-        if self._second.x is not None:
-            self._search.stage(f"{self._second.objective:,.6g} with whole systems")
-        return self._second
+        limit_s = _WHOLE_S if until is None else min(_WHOLE_S, max(1.0, self._end - time.monotonic()))
+        made = self._search.whole(self._matrix, self._counts, first.x, limit_s, until)
+        if made.x is not None:
+            self._search.stage(f"{made.objective:,.6g} with whole systems")
+        if self._best.x is None or (made.x is not None and made.objective < self._best.objective):
+            self._best = made
+        return replace(self._best, seconds=made.seconds)
 
-    def enough(self, first: Answer) -> float:
+    def enough(self, first: Answer, proven: Proven | None = None) -> float:
         """Return the bound at which the plan made of one with fractions is good enough: none where none is made."""
-        second = self.of(first)
-        return -np.inf if second.x is None else second.objective - self._search.options.gap * abs(second.objective)
+        gap, stop = self._search.options.gap, self._search.options.stop
+
+        def ended(incumbent: float, _bound: float) -> bool:
+            good = proven is not None and incumbent - _SPARE * gap * abs(incumbent) <= proven()
+            return np.isfinite(incumbent) and (good or (stop is not None and stop.is_set()))
+
+        second = self.of(first, None if proven is None else ended)
+        return -np.inf if second.x is None else second.objective - gap * abs(second.objective)
 
 
 def _judged(answer: Answer, bound: float, first: Answer, options: Options) -> Answer:
