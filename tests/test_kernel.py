@@ -115,6 +115,27 @@ def test_the_bound_holds_at_any_asked_gap(gap: float) -> None:
             assert answer.gap <= gap + 1e-9
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_regions_that_were_closed_in_hope_are_opened_again(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan that is made of the best may leave less to the proof than was hoped; no plan is lost by that."""
+    monkeypatch.setattr("grid_opt.solve.kernel._HOPED", 1e9)
+    opened = 0
+    for seed in range(4):
+        matrix, where = _program(seed)
+        known = solve(matrix, Options(gap=0.0))
+        stages: list[str] = []
+        options = Options(gap=1e-6, threads=threads)
+        answer = search_sites(
+            matrix, where, options, stages.append, _FEW, enough=lambda first, proven: first.objective * (1 - 1e-6)
+        )
+        assert answer.status == known.status
+        if known.x is not None:
+            assert answer.objective == pytest.approx(known.objective, rel=2e-6)
+            assert answer.bound <= known.objective * (1 + 1e-9)
+        opened += len({text for text in stages if text.startswith("bounding")}) > 1
+    assert opened, "in some of these worlds more regions are bounded than at first"
+
+
 def test_an_infeasible_relaxation_settles_it() -> None:
     matrix, where = _program(1)
     rows = np.array([row.parent_component().local_name == "campus__tranche" for row in matrix.rows])

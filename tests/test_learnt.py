@@ -16,11 +16,11 @@ from grid_opt.errors import InputError
 from grid_opt.formulation.model import build_model
 from grid_opt.solve.extract import counted, layout
 from grid_opt.solve.highs import Options, solve
-from grid_opt.solve.kernel import _sites
 from grid_opt.solve.learnt import Learnt, Links, Memory, hashed, read_learnt
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import UNPLACED, Regions
 from grid_opt.solve.search import search
+from grid_opt.solve.sites import sites_of
 from grid_opt.solve.standard_form import Layout, Matrix, to_matrix
 from grid_opt.solve.tighten import tightened
 from tests.test_recourse import shop
@@ -63,7 +63,7 @@ def relaxed(matrix: Matrix, where: Layout, memory: Memory | None) -> tuple[float
     """Return the bound of the relaxation, region by region, and what stands for the hours."""
     recourse = Recourse(matrix, where.hourly, OPTIONS, memory=memory)
     places = recourse.joined(where.places, UNPLACED)
-    regions = Regions(recourse.master, places, _sites(recourse.master, places), recourse)
+    regions = Regions(recourse.master, places, sites_of(recourse.master, places), recourse)
     found = regions.relaxation(OPTIONS, _FEW)
     if memory is not None:
         recourse.leave(memory)

@@ -32,6 +32,7 @@ from grid_opt.solve.highs import (
     relative_gap,
     solve,
 )
+from grid_opt.solve.lanes import side_by_side
 from grid_opt.solve.standard_form import Matrix, to_matrix
 from grid_opt.study.plan_case import plan_case
 from grid_opt.study.progress import Log
@@ -185,6 +186,30 @@ def test_a_time_limit_keeps_the_incumbent() -> None:
     answer = solve(_market_split(), Options(gap=0.0, time_limit_s=1.0))
     assert answer.status == "feasible" and answer.x is not None and not answer.interrupted
     assert answer.gap > 0
+
+
+def test_a_search_ends_when_it_is_told_to_and_was_not_interrupted() -> None:
+    heard: list[tuple[float, float]] = []
+
+    def until(incumbent: float, bound: float) -> bool:
+        heard.append((incumbent, bound))
+        return np.isfinite(incumbent)
+
+    answer = solve(_market_split(), Options(gap=0.0, time_limit_s=300.0, until=until))
+    assert answer.status == "feasible" and answer.x is not None and not answer.interrupted
+    assert answer.gap > 0 and all(bound <= incumbent for incumbent, bound in heard)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_what_is_done_side_by_side_comes_back_in_order(threads: int) -> None:
+    used: list[int] = []
+
+    def work(item: int, options: Options) -> int:
+        used.append(options.threads)
+        return item * item
+
+    assert side_by_side(work, range(7), Options(threads=threads)) == [n * n for n in range(7)]
+    assert used == [1] * 7
 
 
 def test_finance_by_hand() -> None:

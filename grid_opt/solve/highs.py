@@ -62,9 +62,7 @@ class Options:
 
     def quietly(self, time_limit_s: float) -> Options:
         """Return the options of a short solve that follows the search: no news, not to be stopped."""
-        return replace(
-            self, progress=None, stop=None, until=None, target=float("-inf"), time_limit_s=time_limit_s
-        )
+        return replace(self, progress=None, stop=None, until=None, target=float("-inf"), time_limit_s=time_limit_s)
 
 
 @dataclass(frozen=True)

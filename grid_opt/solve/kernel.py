@@ -14,7 +14,8 @@ from grid_opt.solve.lanes import side_by_side
 from grid_opt.solve.proving import eased
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import FIRST, OPEN, Regions, Relaxed
-from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers
+from grid_opt.solve.sites import closing, halls_of, sites_of
+from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers, narrowed
 
 _FEW_SHARE = 0.5
 """Share of the time left that the search among the few regions may take."""
@@ -87,7 +88,7 @@ def search_sites(
         SolverError: HiGHS failed, or an answer of its does not satisfy the program.
     """
     began = time.monotonic()
-    regions = Regions(matrix, places, _sites(matrix, places), recourse)
+    regions = Regions(matrix, places, sites_of(matrix, places), recourse)
     relaxed = regions.relaxation(options, first)
     linear = relaxed.answer
     if linear.x is None or not np.isfinite(linear.bound):  # it was stopped, and is no bound
@@ -175,7 +176,7 @@ class _Search:
 
     def among(self, closed: list[int], share: float, gap: float) -> None:
         """Search with some regions closed, in a share of the time left: what is found is a plan of the whole."""
-        found = self._solved(_closing(self.regions, closed), share, gap, self._listener(closed))
+        found = self._solved(self._without(closed), share, gap, self._listener(closed))
         self._proven(found, closed)
 
     def finish(self, closed: list[int]) -> None:
@@ -206,8 +207,8 @@ class _Search:
         for points in self._seen.values():  # a plan may do likewise, and the cuts should tell what that costs
             regions.learn(points)
         self._seen.clear()
-        closing = _closing(regions, closed)
-        program = eased(closing, self._free, regions.by_row(self.prices), _halls(closing))
+        few = self._without(closed)
+        program = eased(few, self._free, regions.by_row(self.prices), halls_of(few))
         wanted, looked, outside = float("inf"), False, self._outside(closed)
         self._note(float("-inf"), closed)
 
@@ -227,10 +228,10 @@ class _Search:
                 while not looked:
                     wanted = self._judge(lambda: self.bound)
                     looked = self.bound >= wanted or not self._better(closed, proof.done)
+                found = proof.result()
             except BaseException:
-                wanted = float("-inf")
+                wanted = float("-inf")  # or the proof would go on
                 raise
-            found = proof.result()
         self.nodes += found.nodes
         self._proven(found, closed)
         reached = self.bound >= wanted
@@ -241,12 +242,10 @@ class _Search:
 
     def near(self, closed: list[int], steps: float, *points: Array, until: Ended | None = None) -> None:
         """Search with whole numbers next to those of some points, or as many steps beyond."""
-        program = _closing(self.regions, closed)
+        program = self._without(closed)
         low = np.min([np.floor(point + _AGREE) for point in points], axis=0) - steps
         high = np.max([np.ceil(point - _AGREE) for point in points], axis=0) + steps
-        upper = np.where(program.integer, np.minimum(program.col_upper, high), program.col_upper)
-        lower = np.where(program.integer, np.maximum(program.col_lower, low), program.col_lower)
-        few = replace(program, col_lower=np.minimum(lower, upper), col_upper=upper)
+        few = narrowed(program, program.integer, low, high)
         gap = 0.5 * self.options.gap
         asked = max(gap, _NEAR_GAP) if self.best.x is None else gap
         self._solved(few, _FEW_SHARE, asked, self._listener(), until)
@@ -344,6 +343,10 @@ class _Search:
         found = replace(best, bound=min(proven, best.objective), nodes=self.nodes, seconds=self.seconds)
         return replace(found, status="optimal" if found.gap <= self.options.gap + _ROUNDING else "feasible")
 
+    def _without(self, closed: list[int]) -> Matrix:
+        """Return the program without the campuses of some regions."""
+        return closing(self.regions.matrix, [self.regions.sites[r] for r in closed])
+
     def _outside(self, closed: list[int]) -> float:
         """Return the bound of the plans that open one of some regions."""
         return min((self.opening.get(r, self.floor) for r in closed), default=float("inf"))
@@ -376,29 +379,3 @@ class _Search:
             listener(replace(news, seconds=news.seconds + before, bound=bound, incumbent=incumbent))
 
         return tell
-
-
-def _closing(regions: Regions, closed: list[int]) -> Matrix:
-    """Return the program without the campuses of some regions."""
-    upper = regions.matrix.col_upper.copy()
-    for r in closed:
-        upper[regions.sites[r]] = 0.0
-    return replace(regions.matrix, col_upper=upper)
-
-
-def _sites(matrix: Matrix, places: Numbers) -> dict[int, list[int]]:
-    """Return the columns of ``campus.site`` by region."""
-    found: dict[int, list[int]] = {}
-    for number, column in enumerate(matrix.columns):
-        if not isinstance(column, str) and column.parent_component().local_name == "campus__site":
-            found.setdefault(int(places[number]), []).append(number)
-    return found
-
-
-def _halls(matrix: Matrix) -> list[list[int]]:
-    """Return the columns of ``campus.halls`` by quarter: how many halls stand in one region each."""
-    found: dict[object, list[int]] = {}
-    for number, column in enumerate(matrix.columns):
-        if not isinstance(column, str) and column.parent_component().local_name == "campus__halls":
-            found.setdefault(column.index()[-1], []).append(number)
-    return list(found.values())

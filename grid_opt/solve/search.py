@@ -14,7 +14,7 @@ from grid_opt.solve.kernel import REPRICED, Ended, Enough, Proven, search_sites
 from grid_opt.solve.learnt import Memory
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import EVERYWHERE, UNPLACED
-from grid_opt.solve.standard_form import Array, Flags, Layout, Matrix, Numbers, fix_integers
+from grid_opt.solve.standard_form import Array, Flags, Layout, Matrix, Numbers, fix_integers, narrowed
 
 _FIRST_SHARE = 0.8
 """Share of the asked gap that the first step may use; rounding thousands of systems takes less than the rest."""
@@ -169,25 +169,18 @@ class _Search:
         one kind must stand beside another, some more on either side are searched; and where a search is told when to
         end, it may take that time: systems of several kinds fill a hall better if more than one of each is moved.
         """
-        down, options = np.floor(x + _WHOLE_ROUNDING), self.options
-        kept = np.where(matrix.integer & ~counts, np.round(x), np.nan)
-        lower, upper = (np.where(np.isnan(kept), bound, kept) for bound in (matrix.col_lower, matrix.col_upper))
-
-        def between(low: Array, high: Array) -> Matrix:
-            most = np.where(counts, np.minimum(upper, high), upper)
-            return replace(matrix, col_lower=np.where(counts, np.clip(low, lower, most), lower), col_upper=most)
-
+        down, options, others = np.floor(x + _WHOLE_ROUNDING), self.options, matrix.integer & ~counts
+        kept = narrowed(matrix, others, np.round(x), np.round(x))
         wanted = replace(options.quietly(limit_s), gap=_WHOLE_SHARE * options.gap, until=until)
+        wide = narrowed(kept, counts, down - _MORE, down + 1.0 + _MORE)
         if until is not None:
-            return self._solve(between(down - _MORE, down + 1.0 + _MORE), wanted)
-        floor = between(down, down)
+            return self._solve(wide, wanted)
+        floor = narrowed(kept, counts, down, down)
         start = self._solve(replace(floor, integer=np.zeros_like(matrix.integer)), options.quietly(limit_s))
-        found = self._solve(between(down, down + 1.0), wanted, start.x)
+        found = self._solve(narrowed(kept, counts, down, down + 1.0), wanted, start.x)
         if found.x is None and start.x is not None:
             return replace(start, status="feasible", bound=-np.inf)
-        if found.x is None:
-            found = self._solve(between(down - _MORE, down + 1.0 + _MORE), wanted)
-        return found
+        return self._solve(wide, wanted) if found.x is None else found
 
 
 class _Made:

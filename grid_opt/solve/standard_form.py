@@ -88,6 +88,13 @@ def slackened(matrix: Matrix, rows: Numbers, weight: Array) -> Matrix:
     )
 
 
+def narrowed(matrix: Matrix, which: Flags, low: Array, high: Array) -> Matrix:
+    """Return the program with some columns between other bounds as well, as far as their own allow."""
+    upper = np.where(which, np.minimum(matrix.col_upper, high), matrix.col_upper)
+    lower = np.where(which, np.clip(low, matrix.col_lower, upper), matrix.col_lower)
+    return replace(matrix, col_lower=lower, col_upper=upper)
+
+
 def fix_integers(matrix: Matrix, x: Array, *, free: npt.NDArray[np.bool_] | None = None) -> Matrix:
     """Return the linear program in which the integers of ``x`` are fixed and their domains relaxed.
 
