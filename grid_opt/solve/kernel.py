@@ -30,6 +30,8 @@ _ROUNDING = 1e-7
 _HOPED = 1.1
 """Part of the asked gap that the plan that is made of the best may leave to the proof, as is hoped: more than what is
 asked of one with fractions. Regions that are closed for this are opened again where it costs more."""
+_BETTER = 0.05
+"""Share of the asked gap by which a plan is better enough to make another one of it."""
 
 Ended = Callable[[float, float], bool]
 """Whether a search is to end, given its incumbent and bound."""
@@ -135,6 +137,7 @@ class _Search:
         self._judged: Array | None = None  # the plan that is wanted so much of: without any, no bound is enough
         self.floor = relaxed.answer.bound  # of all plans
         self.linear: Array = np.zeros(0) if relaxed.answer.x is None else relaxed.answer.x
+        self.proven = float("-inf")  # of all plans, by the searches before the last
         self.closed: list[int] = []  # regions closed in the last search
         self.inside = float("-inf")  # of the plans that open none of them
         self.opening: dict[int, float] = {}  # of the plans that open a region
@@ -151,7 +154,7 @@ class _Search:
     @property
     def bound(self) -> float:
         """What is proven of all plans: each opens none of the regions closed in the last search, or one of them."""
-        return max(self.floor, min(self.inside, self._outside(self.closed)))
+        return max(self.floor, self.proven, min(self.inside, self._outside(self.closed)))
 
     @property
     def done(self) -> bool:
@@ -226,8 +229,9 @@ class _Search:
             proof = lane.submit(solve, program.program, options, program.of(best.x))
             try:
                 while not looked:
+                    better = self._better(closed, proof.done)
                     wanted = self._judge(lambda: self.bound)
-                    looked = self.bound >= wanted or not self._better(closed, proof.done)
+                    looked = self.bound >= wanted or not better
                 found = proof.result()
             except BaseException:
                 wanted = float("-inf")  # or the proof would go on
@@ -257,10 +261,11 @@ class _Search:
             self.near(closed, 1.0, self.best.x, self.linear)
 
     def _better(self, closed: list[int], ended: Callable[[], bool]) -> bool:
-        """Search further around the best plan until something ended; return whether a better one is found."""
+        """Search around the best plan until it is worth another look, or something ended; return whether it is."""
         before = self.best
         assert before.x is not None
-        self.near(closed, 2.0, before.x, until=lambda _incumbent, _bound: ended())
+        worth = before.objective - _BETTER * self.options.gap * abs(before.objective)
+        self.near(closed, 1.0, before.x, until=lambda incumbent, _bound: incumbent <= worth or ended())
         return self.best.objective < before.objective
 
     def _judge(self, proven: Proven | None = None) -> float:
@@ -278,8 +283,9 @@ class _Search:
 
     def _note(self, bound: float, closed: list[int]) -> None:
         """Take note of a bound of all plans with some regions closed."""
-        self.inside = max(self.inside, bound) if closed == self.closed else bound
-        self.closed = list(closed)
+        if closed != self.closed:
+            self.proven, self.inside, self.closed = self.bound, float("-inf"), list(closed)
+        self.inside = max(self.inside, bound)
 
     def _solved(
         self, program: Matrix, share: float, gap: float, listener: Callable[[Progress], None] | None,
