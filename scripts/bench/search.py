@@ -2,9 +2,9 @@
 
 HiGHS gets our tightened arrays in one way, and the program as an MPS file in another.
 
-All are given the same time, and stop at the gap that the first step of a run asks for; the last one has HiGHS's default
-options, as a user would run it on the file. The program is built once; each search runs in turn, the last in a process
-of its own.
+All are given the same program, whole systems and all, and the same time, and stop at the same gap; the last one has
+HiGHS's default options, as a user would run it on the file. The program is built once; each search runs in turn, the
+last in a process of its own.
 
     python scripts/bench/search.py us_750mw --markdown
     python scripts/bench/search.py us_750mw --set connection.max_curtailment_fraction_of_energy=0
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("case", nargs="?", default="us_750mw", help="bundled case or path (default: us_750mw)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a knob of the case")
-    parser.add_argument("--gap", type=float, help="asked gap (default: what the first step of a run asks for)")
+    parser.add_argument("--gap", type=float, help="asked gap (default: that of the case)")
     parser.add_argument("--seconds", type=float, help="time for each search (default: that of the case)")
     parser.add_argument("--curve", type=Path, metavar="FILE", help="draw the gap against time")
     parser.add_argument("--markdown", action="store_true", help="put the table into docs/performance.md")
@@ -85,10 +85,9 @@ def compare(
     case = load_case(name, list(overrides))
     model = build_model(case, build_world(case))
     matrix = to_matrix(model.pyomo)
-    where, fractions = layout(matrix, model), matrix.integer & ~counted(matrix, model)
-    program = replace(tightened(matrix), integer=fractions)
+    where, counts, program = layout(matrix, model), counted(matrix, model), tightened(matrix)
     wanted = Options(
-        gap=0.8 * case.solve.gap if gap is None else gap,
+        gap=case.solve.gap if gap is None else gap,
         time_limit_s=case.solve.time_limit_s if seconds is None else seconds,
         threads=case.solve.threads,
         seed=case.solve.seed,
@@ -101,9 +100,8 @@ def compare(
         "|---|---:|---:|---:|---:|---:|",
     ]
     curves: dict[str, list[Point]] = {}
-    none = np.zeros(len(fractions), dtype=bool)
     ways: dict[str, Callable[[Options], Answer]] = {
-        "region by region, hours behind cuts": lambda options: search(program, none, where, options),
+        "region by region, hours behind cuts": lambda options: search(program, counts, where, options),
         "region by region, hours in the program": lambda options: search_sites(program, where.places, options),
         "HiGHS on the tightened program": lambda options: solve(program, options),
     }
@@ -113,7 +111,7 @@ def compare(
         heard.append((answer.seconds, answer.objective, answer.bound))
         curves[words] = heard
     words = "HiGHS, default options, from the MPS file"
-    curves[words] = from_mps(replace(matrix, integer=fractions), wanted.time_limit_s)
+    curves[words] = from_mps(matrix, wanted.time_limit_s)
     lines += [_row(words, heard) for words, heard in curves.items()]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024.0**2 if sys.platform == "darwin" else 1024.0)
     return "\n".join([*lines, "", f"Peak memory of the process with model and first two: {peak:,.0f} MB."]), curves
