@@ -34,6 +34,7 @@ class Hours:
     sets: Numbers
     columns: Numbers  # of these sets, among those left out
     x: Array  # over those
+    price: Array  # of the rows of these sets
     cost: Array  # by set; infinite where there are none
     lack: Array  # by set: the least sum by which rows are broken, as a share of what they move
     cuts: sp.csr_array  # by set, over the columns that stay
@@ -77,6 +78,12 @@ class HourPrograms:
         """Return the columns of some sets, by their numbers among those left out."""
         return _ranges(self._column_ends, sets)
 
+    def prices(self, hours: Hours, sets: Numbers) -> sp.csr_array:
+        """Return the prices of all rows that the cuts of some sets were made of, one row for each."""
+        ends, rows = _joined(self._row_ends, hours.sets), self.rows(sets)
+        own = hours.price[_ranges(ends, np.searchsorted(hours.sets, sets))]
+        return sp.csr_array((own, rows, _joined(self._row_ends, sets)), shape=(len(sets), len(self._all.rows)))
+
     def resting(self) -> Flags:
         """Return the sets whose hours may all do nothing where they hang on nothing."""
         return ~self._any(lambda low, high: np.less(0.0, low) | np.less(high, 0.0))
@@ -110,7 +117,7 @@ class HourPrograms:
         own = self._own[columns]
         cost = np.where(lack > LACK, np.inf, np.bincount(some.of_column, own * x, minlength=count))
         cuts, least = some.cuts(price, np.where((lack > LACK)[some.of_column], 0.0, own))
-        return Hours(sets, columns, x, cost, lack, cuts, least, at, self._all.count)
+        return Hours(sets, columns, x, price, cost, lack, cuts, least, at, self._all.count)
 
     def _cheapest(
         self, sets: Numbers, chosen: Numbers, moved: Array, x: Array, price: Array, again: bool

@@ -69,18 +69,18 @@ class Recourse:
 
     def __init__(
         self, matrix: Matrix, hourly: Flags, options: Options, adding: Numbers | None = None,
-        memory: Memory | None = None,
+        memory: Memory | None = None, *, priced: bool = False,
     ) -> None:  # fmt: skip
         """Leave the columns of ``hourly`` out of a program, where they fall into small programs that cost something.
 
         What costs nothing, such as flows at stress hours, only says what can be: many cuts would say little of it.
         ``adding`` are the rows that add up costs, those of the tail unless others are named. With ``memory``, cuts are
-        made where another case had them.
+        made where another case had them. Where it is to be ``priced``, the prices that cuts were made of are kept.
 
         Raises:
             SolverError: HiGHS failed.
         """
-        self._given, self._options = matrix, options.quietly(options.time_limit_s)
+        self._given, self._options, self._keeps = matrix, options.quietly(options.time_limit_s), priced
         self._adding = tails(matrix) if adding is None else adding
         hourly = hourly & ~matrix.integer
         while True:
@@ -148,6 +148,24 @@ class Recourse:
             row_upper=np.concatenate([program.row_upper, master.row_upper[have:]]),
             rows=[*program.rows, *master.rows[have:]],
         )
+
+    def bounded_as(self, program: Matrix) -> Matrix:
+        """Return the program with cuts with the bounds of one that hours were left out of."""
+        master, rows = self.master, len(self._kept_rows)
+        return replace(
+            master,
+            row_lower=np.concatenate([program.row_lower[self._kept_rows], master.row_lower[rows:]]),
+            row_upper=np.concatenate([program.row_upper[self._kept_rows], master.row_upper[rows:]]),
+            col_lower=self.joined(program.col_lower, -np.inf),
+            col_upper=self.joined(program.col_upper, np.inf),
+        )
+
+    def dual_of(self, row_dual: Array) -> Array:
+        """Return prices of the whole for those of the program with cuts, where it is ``priced``."""
+        count, dual = len(self._kept_rows), np.zeros(self._given.shape[0])
+        by_cut = sp.csr_array(sp.vstack(self._prices, format="csr"))[: len(row_dual) - count]
+        dual[self._kept_rows], dual[self._rows] = row_dual[:count], by_cut.T @ row_dual[count:]
+        return dual
 
     def solve(self, program: Matrix, options: Options, start: Array | None = None) -> Answer:
         """Solve a program with cuts; what is returned is a plan with its hours, at what they cost.
@@ -349,6 +367,7 @@ class Recourse:
     def _first_cuts(self) -> Flags:
         """Cut where everything is 1, or nothing; return the sets whose cost is not bounded from below by that."""
         self._idle, self._points = np.zeros(self.sets, dtype=bool), list[tuple[Numbers, Array]]()
+        self._prices: list[sp.csr_array] = []  # of the rows that are left out, by cut
         # Sets that hang on one column and do twice as much where that is twice as much: one cut tells all of them.
         at_least_0 = (self.whole.col_lower[self.kept[: self._stay]] >= 0.0).astype(float)
         one_link = (np.diff(self._links.indptr) == 1) & (self._links @ at_least_0 == 1.0)
@@ -384,6 +403,8 @@ class Recourse:
         if not len(sets):
             return
         self._points.append((sets, hours.at))
+        if self._keeps:
+            self._prices.append(self._programs.prices(hours, sets))
         master = self.master
         self.master = replace(
             master,
