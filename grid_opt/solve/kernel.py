@@ -260,7 +260,11 @@ class _Search:
         self.raise_floor(closed)
         enough = self.enough
         for r in closed:
-            others = self.floor - min(0.0, self._worth(r))
+            linear = self._worth(r)
+            if not np.isfinite(linear):  # then nothing is known of what is left of the bound without the region
+                self.opening[r] = self.floor
+                continue
+            others = self.floor - min(0.0, linear)
             self.opening[r] = others + self._worth(r, opened=True)
             if self.opening[r] < enough:
                 self.opening[r] = max(self.opening[r], others + self._worth(r, opened=True, whole=True))
