@@ -47,7 +47,13 @@ def test_prices_of_a_program_taken_apart_prove_what_it_costs(seed: int) -> None:
     found, known = polish(matrix, best, OPTIONS, apart), polish(matrix, best, OPTIONS)
     assert found.objective == pytest.approx(known.objective)
     assert found.x is not None and audit(fixed, found.x) == pytest.approx(known.objective)
-    assert _proven(fixed, found) == pytest.approx(known.objective)
+    assert _proven(fixed, apart.solve(fixed, OPTIONS)) == pytest.approx(known.objective)
+    # At local prices nobody does otherwise in an hour: what runs between its bounds is worth what it costs.
+    assert found.row_dual is not None
+    hourly = layout(matrix, model).hourly & (matrix.cost != 0.0)
+    between = hourly & (found.x > fixed.col_lower + 1e-6) & (found.x < fixed.col_upper - 1e-6)
+    assert between.any()
+    assert (fixed.cost - fixed.rows_matrix.T @ found.row_dual)[between] == pytest.approx(0.0, abs=1e-7)
     # Likewise where what is fixed changes: the same hours, other bounds.
     for one, other in (
         (price_siting(matrix, best.x, OPTIONS, apart), price_siting(matrix, best.x, OPTIONS)),

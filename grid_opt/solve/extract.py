@@ -33,13 +33,14 @@ _AGREE = 1e-6
 def polish(matrix: Matrix, answer: Answer, options: Options, apart: ByHours | None = None) -> Answer:
     """Re-solve the linear program with integers fixed: exact operation, and the duals of operation.
 
-    Its hours are left out where it is taken ``apart``.
+    Where it is taken ``apart``, its hours are left out, and their prices are those with all else fixed.
 
     Raises:
         SolverError: the linear program disagrees with the incumbent it came from.
     """
     assert answer.x is not None
-    linear = _solve(fix_integers(matrix, answer.x), options.quietly(600.0), apart)
+    program, quiet = fix_integers(matrix, answer.x), options.quietly(600.0)
+    linear = solve(program, quiet) if apart is None else apart.solve(program, quiet, local=True)
     if linear.x is None or linear.status != "optimal":
         raise SolverError(f"the linear program with integers fixed ended '{linear.detail}'")
     if linear.objective > answer.objective + _AGREE * abs(answer.objective):

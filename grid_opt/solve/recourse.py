@@ -281,11 +281,13 @@ class Recourse:
 
     def complete(self, x: Array) -> Array:
         """Return a solution of the whole for one of the program with cuts: with its hours."""
-        whole = np.zeros(self._given.shape[1])
-        whole[self.kept[: self._stay]] = x[: self._stay]
-        hours = self._at(x[: self._stay])
-        whole[self._columns[hours.columns]] = hours.x
-        return whole
+        return self.completed(x)[0]
+
+    def completed(self, x: Array) -> tuple[Array, Numbers, Array]:
+        """Return a solution of the whole, and the prices of some of its rows: those of hours, all else being given."""
+        whole, hours = np.zeros(self._given.shape[1]), self._at(x[: self._stay])
+        whole[self.kept[: self._stay]], whole[self._columns[hours.columns]] = x[: self._stay], hours.x
+        return whole, self._rows[self._programs.rows(hours.sets)], hours.price
 
     def _settled(self, program: Matrix, options: Options) -> Answer:
         """Solve a linear program with cuts, and add cuts until it costs what they tell."""
