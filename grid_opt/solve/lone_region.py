@@ -61,8 +61,10 @@ def bounded(
             break
         limit = min(left, _WHOLE_S) if program.integer.any() else left
         answer = solve(program, replace(options, time_limit_s=limit))
-        if answer.x is None or answer.interrupted:
-            return answer if answer.status == "infeasible" else replace(best, interrupted=answer.interrupted)
+        stopped = answer.interrupted
+        if answer.x is None or stopped:
+            proven = max(best.bound, answer.bound)
+            return answer if answer.status == "infeasible" else replace(best, bound=proven, interrupted=stopped)
         x[columns] = answer.x
         hours, missed = recourse.missed(x, columns)
         costs = answer.objective + float(np.maximum(missed, 0.0).sum())

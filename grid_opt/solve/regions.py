@@ -188,10 +188,8 @@ class Regions:
         for region, point in points.items():
             self.recourse.take(self._cuts[region])
             self._cuts[region].clear()
-            if region in self._behind:
-                x[self.recourse.kept[self._staying(region)]] = point[: len(self._staying(region))]
-            else:
-                x[self.recourse.behind(self._columns[region], self._rows[region])[0]] = point
+            stay = self._staying(region)
+            x[self.recourse.kept[stay]] = point[: len(stay)]  # what they hang on; its hours may be behind cuts
         self.recourse.learn(x)
         self._grow()
 
