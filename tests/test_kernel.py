@@ -11,10 +11,10 @@ import pytest
 from grid_opt.config import Case
 from grid_opt.formulation.model import build_model
 from grid_opt.solve.extract import layout
-from grid_opt.solve.highs import Options, Progress, solve
+from grid_opt.solve.highs import Answer, Options, Progress, solve
 from grid_opt.solve.kernel import search_sites
 from grid_opt.solve.regions import UNPLACED, Numbers, Regions
-from grid_opt.solve.standard_form import Matrix, to_matrix
+from grid_opt.solve.standard_form import Array, Matrix, to_matrix
 from grid_opt.solve.tighten import implied_bounds, tightened
 from tests.tiny import tiny_case, tiny_world
 
@@ -195,3 +195,26 @@ def test_a_coefficient_is_the_least_that_says_the_same() -> None:
     tight = tightened(small)
     assert tight.rows_matrix.toarray().tolist() == [[1.0, -6.0], [1.0, 0.0], [-1.0, 2.0]]
     assert tight.row_upper.tolist() == [0.0, 6.4, 0.0]
+
+
+def test_a_region_whose_worth_is_not_known_is_not_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of the bound without such a region is not known either; it is not endless."""
+    stages: list[str] = []
+    worth = Regions.worth
+
+    def out_of_time(self: Regions, region: int, prices: Array, options: Options, **how: bool) -> Answer:
+        found = worth(self, region, prices, options, **how)
+        late = any(text.startswith("proving what it costs") for text in stages) and not any(how.values())
+        return replace(found, bound=-np.inf) if late else found
+
+    monkeypatch.setattr(Regions, "worth", out_of_time)
+    asked = []
+    for seed in range(6):
+        matrix, where = _program(seed)
+        known = solve(matrix, Options(gap=0.0))
+        stages.clear()
+        answer = search_sites(matrix, where, Options(gap=0.0), stages.append, _FEW)
+        if known.x is not None:
+            assert answer.bound <= known.objective * (1 + 1e-9) <= answer.objective * (1 + 2e-9)
+        asked += [text for text in stages if text.startswith("bounding")]
+    assert set(asked) == {"bounding 8 of 8 regions"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from grid_opt.solve import hour_sets, recourse
+from grid_opt.solve import hour_programs, hour_sets, recourse
 from grid_opt.solve.highs import Answer, Options, audit, solve
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import UNPLACED, Regions
@@ -282,3 +282,55 @@ def test_a_search_cut_short_counts_what_hours_cost_in_the_tail(monkeypatch: pyte
     assert answer.x is not None
     whole = parted.complete(answer.x)
     assert audit(replace(matrix, integer=np.zeros_like(matrix.integer)), whole) == pytest.approx(answer.objective)
+
+
+def test_hours_that_only_scale_are_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load in two rows of the same hour is one load: its hours cost so much a MW, and one cut says all."""
+    rows = [[2.0, -1.0, -1.0], [0.5, 0.0, -1.0]]  # bought + shed = 2 a hall, of which a quarter at most is shed
+    matrix = program([-20.0, 4.0, 9.0], rows, [0.0, 0.0], [0.0, INF], [9.0, INF, INF], whole=1)
+    parted = Recourse(matrix, np.array([False, True, True]), OPTIONS)
+    asked: list[int] = []
+    solved = hour_programs.HourPrograms.at
+    monkeypatch.setattr(
+        hour_programs.HourPrograms, "at", lambda self, sets, *some, **how: (
+            asked.append(len(sets)), solved(self, sets, *some, **how)
+        )[1]
+    )  # fmt: skip
+    answer = parted.solve(parted.master, OPTIONS)
+    assert answer.objective == pytest.approx(solve(matrix, OPTIONS).objective)
+    assert set(asked) == {0}
+
+
+@pytest.mark.parametrize("held", [1, 10_000])
+@pytest.mark.parametrize("line", [INF, 6.0])
+def test_hours_that_are_kept_cost_what_they_do_when_solved_anew(
+    held: int, line: float, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """Also where there are none in between, and where there is no room for all that are to be kept."""
+    rng, (matrix, hourly) = np.random.default_rng(3), shop(line=line)
+    points = [*rng.uniform(0.0, [9.0, 20.0], size=(8, 2)), np.array([9.0, 0.0]), np.array([2.0, 1.0])]
+    anew, kept = Recourse(matrix, hourly, OPTIONS), Recourse(matrix, hourly, OPTIONS)
+    for z in points:
+        monkeypatch.setattr(hour_programs, "LARGE", 10_000)
+        true, told = anew.cut(np.append(z, -1e3))
+        monkeypatch.setattr(hour_programs, "LARGE", 1)
+        monkeypatch.setattr(hour_programs, "_HELD", held)
+        found, also = kept.cut(np.append(z, -1e3))
+        assert found == pytest.approx(true, abs=1e-9) and told == also
+        assert found[-1] == pytest.approx(hours_cost(matrix, hourly, z), abs=1e-9)
+
+
+def test_sets_by_turns_cost_what_they_do_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, hourly = shop()
+    three = replace(
+        one, cost=np.tile(one.cost, 3), rows_matrix=sp.csr_array(sp.block_diag([one.rows_matrix] * 3)),
+        row_lower=np.tile(one.row_lower, 3), row_upper=np.tile(one.row_upper, 3),
+        col_lower=np.tile(one.col_lower, 3), col_upper=np.tile(one.col_upper, 3), integer=np.tile(one.integer, 3),
+        rows=one.rows * 3, columns=one.columns * 3,
+    )  # fmt: skip
+    monkeypatch.setattr(hour_programs, "_TOGETHER", 5)
+    parted = Recourse(three, np.tile(hourly, 3), OPTIONS)
+    assert parted.sets == 3
+    answer = parted.solve(parted.master, OPTIONS)
+    assert answer.objective == pytest.approx(-108.0)
+    assert answer.x is not None and audit(three, parted.complete(answer.x)) == pytest.approx(-108.0)

@@ -16,6 +16,7 @@ import xarray as xr
 from grid_opt.errors import SolverError
 from grid_opt.formulation.block import Declaration
 from grid_opt.formulation.model import Model
+from grid_opt.solve.by_hours import ByHours
 from grid_opt.solve.highs import Answer, Options, solve
 from grid_opt.solve.regions import EVERYWHERE, UNPLACED
 from grid_opt.solve.standard_form import Array, Layout, Matrix, families, fix_integers
@@ -29,14 +30,17 @@ _AGREE = 1e-6
 """Relative agreement asked of two solves of the same thing."""
 
 
-def polish(matrix: Matrix, answer: Answer, options: Options) -> Answer:
+def polish(matrix: Matrix, answer: Answer, options: Options, apart: ByHours | None = None) -> Answer:
     """Re-solve the linear program with integers fixed: exact operation, and the duals of operation.
+
+    Where it is taken ``apart``, its hours are left out, and their prices are those with all else fixed.
 
     Raises:
         SolverError: the linear program disagrees with the incumbent it came from.
     """
     assert answer.x is not None
-    linear = solve(fix_integers(matrix, answer.x), options.quietly(600.0))
+    program, quiet = fix_integers(matrix, answer.x), options.quietly(600.0)
+    linear = solve(program, quiet) if apart is None else apart.solve(program, quiet, local=True)
     if linear.x is None or linear.status != "optimal":
         raise SolverError(f"the linear program with integers fixed ended '{linear.detail}'")
     if linear.objective > answer.objective + _AGREE * abs(answer.objective):
@@ -46,7 +50,11 @@ def polish(matrix: Matrix, answer: Answer, options: Options) -> Answer:
     return linear
 
 
-def price_siting(matrix: Matrix, x: Array, options: Options) -> Answer | None:
+def _solve(program: Matrix, options: Options, apart: ByHours | None) -> Answer:
+    return solve(program, options) if apart is None else apart.solve(program, options)
+
+
+def price_siting(matrix: Matrix, x: Array, options: Options, apart: ByHours | None = None) -> Answer | None:
     """Return the answer, with its duals, of the program in which sites are fixed and halls may be fractions.
 
     A campus may stand empty there: else the first hall of a fixed site would leave a target nothing to ask for, and
@@ -60,16 +68,18 @@ def price_siting(matrix: Matrix, x: Array, options: Options) -> Answer | None:
         row_lower=np.where(first, -np.inf, program.row_lower),
         row_upper=np.where(first, np.inf, program.row_upper),
     )
-    relaxed = solve(program, options.quietly(120.0))
+    relaxed = _solve(program, options.quietly(120.0), apart)
     return relaxed if relaxed.status == "optimal" else None
 
 
-def price_fleet(matrix: Matrix, x: Array, model: Model, options: Options) -> Answer | None:
+def price_fleet(
+    matrix: Matrix, x: Array, model: Model, options: Options, apart: ByHours | None = None
+) -> Answer | None:  # fmt: skip
     """Return the answer, with its duals, of the program in which campuses are fixed and systems may be fractions.
 
     ``None`` where that program was not solved to optimality.
     """
-    relaxed = solve(fix_integers(matrix, x, free=counted(matrix, model)), options.quietly(120.0))
+    relaxed = _solve(fix_integers(matrix, x, free=counted(matrix, model)), options.quietly(120.0), apart)
     return relaxed if relaxed.status == "optimal" else None
 
 

@@ -354,6 +354,16 @@ class Session:
         if self._engine.getNumRow() != len(self.matrix.row_lower):
             raise SolverError("HiGHS did not take the rows that were added")
 
+    def change_rows(self, rows: npt.NDArray[np.int64], lower: Array, upper: Array) -> None:
+        """Give rows other bounds."""
+        if np.isnan(lower).any() or np.isnan(upper).any():
+            raise SolverError("a bound is not a number that a solver can use")
+        self._do(self._engine.changeRowsBounds(len(rows), rows.astype(np.int32), lower, upper))
+        held = self.matrix
+        lows, highs = held.row_lower.copy(), held.row_upper.copy()
+        lows[rows], highs[rows] = lower, upper
+        self.matrix = replace(held, row_lower=lows, row_upper=highs)
+
     def change_columns(self, columns: npt.NDArray[np.int64], cost: Array, lower: Array, upper: Array) -> None:
         """Give columns other costs and bounds."""
         if not np.isfinite(cost).all() or np.isnan(lower).any() or np.isnan(upper).any():

@@ -38,6 +38,7 @@ def same_links(outer: sp.csr_array, label: Numbers, adding: Numbers) -> tuple[Nu
     links = sp.csr_array((np.ones(len(row)), (row, outer.indices)), shape=(len(adding), outer.shape[1]))
     links.sum_duplicates()
     links.sort_indices()
+    links.data[:] = 1.0  # however many rows a column stands in
     known: dict[tuple[int, bytes], int] = {}
     first: list[int] = []
     found = np.zeros(len(adding), dtype=np.int64)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Lock
 
 import numpy as np
 
@@ -145,6 +146,7 @@ class _Search:
         self.nodes = 0
         self.raised: set[int] = set()
         self._seen: dict[tuple[bool, bool], dict[int, Array]] = {}  # what regions do by themselves
+        self._telling = Lock()
 
     @property
     def seconds(self) -> float:
@@ -332,10 +334,12 @@ class _Search:
         """Return the closed regions that no plan opens that is better than the best by more than the asked gap."""
         self.stage("proving what it costs to open another region")
         self.raise_floor(closed)
-        enough, linear, opened = self.hoped, self._worth(closed), self._worth(closed, opened=True)
-        others = {r: self.floor - min(0.0, linear[r]) for r in closed}
-        self.opening = {r: others[r] + opened[r] for r in closed}
-        low = [r for r in closed if self.opening[r] < enough]
+        enough, linear = self.hoped, self._worth(closed)
+        known = [r for r in closed if linear[r] > float("-inf")]  # else it is not known what is left without the region
+        others = {r: self.floor - min(0.0, linear[r]) for r in known}
+        opened = self._worth(known, opened=True)
+        self.opening = dict.fromkeys(closed, self.floor) | {r: others[r] + opened[r] for r in known}
+        low = [r for r in known if self.opening[r] < enough]
         whole = self._worth(low, opened=True, whole=True)
         self.opening |= {r: max(self.opening[r], others[r] + whole[r]) for r in low}
         return [r for r in closed if self.opening[r] >= enough]
@@ -374,14 +378,15 @@ class _Search:
         What is searched are all plans with some regions closed, or a few plans only, the bound of which is not news.
         Where it is no program of ``plans``, its incumbents are not.
         """
-        listener, before = self.options.progress, self.seconds
+        listener = self.options.progress
         if listener is None:
             return None
         outside = float("-inf") if closed is None else self._outside(closed)
 
         def tell(news: Progress) -> None:
-            bound, best = max(self.bound, min(news.bound, outside)), self.best.objective
-            incumbent = min(news.incumbent, best) if plans else best
-            listener(replace(news, seconds=news.seconds + before, bound=bound, incumbent=incumbent))
+            with self._telling:  # in the order of time, whichever of two searches has news
+                bound, best = max(self.bound, min(news.bound, outside)), self.best.objective
+                incumbent = min(news.incumbent, best) if plans else best
+                listener(replace(news, seconds=self.seconds, bound=bound, incumbent=incumbent))
 
         return tell

@@ -24,28 +24,29 @@ hours they were chosen without, and cost what those cost.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from grid_opt.errors import SolverError
 from grid_opt.solve.cost_rows import MIXED, costs_of, tails, with_costs
 from grid_opt.solve.duality import Separate
 from grid_opt.solve.highs import Answer, Options, Session, solve
-from grid_opt.solve.hour_programs import HourPrograms
+from grid_opt.solve.hour_programs import LACK, HourPrograms, Hours
 from grid_opt.solve.hour_sets import components, same_links
 from grid_opt.solve.learnt import Hashes, Links, Memory, hashed
 from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers, fix_integers, part
 
 T = TypeVar("T", bound=np.generic)
+Cut = tuple[Hours, Flags]
+"""Hours at some point, and the sets whose cuts there are wanted."""
 
-_SETTLED = 1e-8
-"""Cost that cuts may miss, as a share of the objective."""
-_LACK = 1e-6
-"""Power that hours may lack, as a share of what they move."""
+_SETTLED, _SETTLED_GAP = 1e-8, 5e-4
+"""Cost that cuts may miss, as a share of the objective, or so much of the asked gap: what a plan costs in the end is
+what its hours cost, and as good as the best with its whole numbers but for that."""
 _NEW = 1e-6
 """Share of the cost of hours that a cut must tell which is added unasked."""
 _TELLS = 1e-3
@@ -58,19 +59,6 @@ _TOLD = 0.1
 """Share of the asked gap that the cuts may have missed."""
 
 
-@dataclass(frozen=True)
-class _Hours:
-    """What the hours of some sets come to at a point, and what follows from the prices of their rows."""
-
-    sets: Numbers
-    x: Array  # over the columns left out
-    cost: Array  # by set; infinite where there are none
-    lack: Array  # by set: the least sum by which rows are broken, as a share of what they move
-    cuts: sp.csr_array  # by set, over the columns that stay
-    least: Array  # by set: the right side of its cut
-    at: Array  # for every link of every set, what its column comes to
-
-
 class Recourse:
     """A program whose hours are left out, and the cuts that stand for them so far.
 
@@ -81,18 +69,18 @@ class Recourse:
 
     def __init__(
         self, matrix: Matrix, hourly: Flags, options: Options, adding: Numbers | None = None,
-        memory: Memory | None = None,
+        memory: Memory | None = None, *, priced: bool = False,
     ) -> None:  # fmt: skip
         """Leave the columns of ``hourly`` out of a program, where they fall into small programs that cost something.
 
         What costs nothing, such as flows at stress hours, only says what can be: many cuts would say little of it.
         ``adding`` are the rows that add up costs, those of the tail unless others are named. With ``memory``, cuts are
-        made where another case had them.
+        made where another case had them. Where it is to be ``priced``, the prices that cuts were made of are kept.
 
         Raises:
             SolverError: HiGHS failed.
         """
-        self._given, self._options = matrix, options.quietly(options.time_limit_s)
+        self._given, self._options, self._keeps = matrix, options.quietly(options.time_limit_s), priced
         self._adding = tails(matrix) if adding is None else adding
         hourly = hourly & ~matrix.integer
         while True:
@@ -161,6 +149,24 @@ class Recourse:
             rows=[*program.rows, *master.rows[have:]],
         )
 
+    def bounded_as(self, program: Matrix) -> Matrix:
+        """Return the program with cuts with the bounds of one that hours were left out of."""
+        master, rows = self.master, len(self._kept_rows)
+        return replace(
+            master,
+            row_lower=np.concatenate([program.row_lower[self._kept_rows], master.row_lower[rows:]]),
+            row_upper=np.concatenate([program.row_upper[self._kept_rows], master.row_upper[rows:]]),
+            col_lower=self.joined(program.col_lower, -np.inf),
+            col_upper=self.joined(program.col_upper, np.inf),
+        )
+
+    def dual_of(self, row_dual: Array) -> Array:
+        """Return prices of the whole for those of the program with cuts, where it is ``priced``."""
+        count, dual = len(self._kept_rows), np.zeros(self._given.shape[0])
+        by_cut = sp.csr_array(sp.vstack(self._prices, format="csr"))[: len(row_dual) - count]
+        dual[self._kept_rows], dual[self._rows] = row_dual[:count], by_cut.T @ row_dual[count:]
+        return dual
+
     def solve(self, program: Matrix, options: Options, start: Array | None = None) -> Answer:
         """Solve a program with cuts; what is returned is a plan with its hours, at what they cost.
 
@@ -225,11 +231,10 @@ class Recourse:
         have = self.size
         for sets, at in () if memory.before is None else self._named.layers(memory.before):
             chosen = sets[~self._linear[sets]]
-            rows = np.flatnonzero(np.isin(self._of_row, chosen))
+            rows = self._programs.rows(chosen)
             points = sp.csr_array((at, self._links.indices, self._links.indptr), shape=self._links.shape)
-            moved = np.zeros(len(self._rows))
-            moved[rows] = (self._outer[rows] * points[self._of_row[rows]]).sum(axis=1)
-            self._append(self._hours(chosen, moved, at), np.ones(len(chosen), dtype=bool))
+            moved = np.asarray((self._outer[rows] * points[self._of_row[rows]]).sum(axis=1))
+            self._append(self._programs.at(chosen, moved, at), np.ones(len(chosen), dtype=bool))
         memory.cuts = self.size - have
 
     def cut(self, x: Array, share: float = _SETTLED) -> tuple[Array, bool]:
@@ -242,17 +247,28 @@ class Recourse:
         hours = self._at(x[:stay], x[stay:])
         missed = hours.cost - x[stay + hours.sets]
         enough = max(share, _SETTLED) * max(1.0, abs(float(self.master.cost @ x + self.master.offset)))
-        lacking = hours.lack > _LACK
+        lacking = hours.lack > LACK
         self._append(hours, lacking | (missed > 1e-2 * enough / max(1, self.sets)))
         true = x.copy()
         true[stay + hours.sets] = np.where(lacking, np.inf, x[stay + hours.sets] + np.maximum(missed, 0.0))
         return true, not lacking.any() and float(np.maximum(missed, 0.0).sum()) <= enough
 
+    def missed(self, x: Array, columns: Numbers) -> tuple[Hours, Array]:
+        """Solve the hours whose costs are among some columns at a solution of those; return what the cuts missed."""
+        sets = columns[columns >= self._stay] - self._stay
+        hours = self._priced(sets[~self._linear[sets]], x[: self._stay])
+        return hours, hours.cost - x[self._stay + hours.sets]
+
+    def take(self, cuts: Iterable[Cut]) -> None:
+        """Add cuts that were found for some columns alone."""
+        for hours, wanted in cuts:
+            self._append(hours, wanted)
+
     def learn(self, x: Array) -> None:
         """Add the cuts of hours at a solution of the program that hours were left out of, or of one alike."""
         z = x[self.kept[: self._stay]]
         hours, told = self._at(z), self._told(z)
-        self._append(hours, (hours.lack > _LACK) | (hours.cost > told[hours.sets] + _NEW * np.abs(hours.cost)))
+        self._append(hours, (hours.lack > LACK) | (hours.cost > told[hours.sets] + _NEW * np.abs(hours.cost)))
 
     def _told(self, z: Array) -> Array:
         """Return what the cuts tell of the cost of every set of hours."""
@@ -265,10 +281,13 @@ class Recourse:
 
     def complete(self, x: Array) -> Array:
         """Return a solution of the whole for one of the program with cuts: with its hours."""
-        whole = np.zeros(self._given.shape[1])
-        whole[self.kept[: self._stay]] = x[: self._stay]
-        whole[self._columns] = self._at(x[: self._stay]).x
-        return whole
+        return self.completed(x)[0]
+
+    def completed(self, x: Array) -> tuple[Array, Numbers, Array]:
+        """Return a solution of the whole, and the prices of some of its rows: those of hours, all else being given."""
+        whole, hours = np.zeros(self._given.shape[1]), self._at(x[: self._stay])
+        whole[self.kept[: self._stay]], whole[self._columns[hours.columns]] = x[: self._stay], hours.x
+        return whole, self._rows[self._programs.rows(hours.sets)], hours.price
 
     def _settled(self, program: Matrix, options: Options) -> Answer:
         """Solve a linear program with cuts, and add cuts until it costs what they tell."""
@@ -277,7 +296,7 @@ class Recourse:
             have, answer = self.size, session.solve()
             if answer.x is None or answer.status != "optimal":
                 break
-            true, told = self.cut(answer.x)
+            true, told = self.cut(answer.x, _SETTLED_GAP * options.gap)
             if told or time.monotonic() - began >= options.time_limit_s:
                 break
             session.add_rows(*self.cuts_from(have))
@@ -320,16 +339,18 @@ class Recourse:
             hourly[self._columns[adding[label] == MIXED]] = False
         stay = np.setdiff1d(np.arange(matrix.shape[1]), self._columns)
         self._kept_rows = np.setdiff1d(np.arange(matrix.shape[0]), self._rows)
+        outer = sp.csr_array(matrix.rows_matrix[self._rows][:, stay])
+        of_component, self._links, added = same_links(outer, label_of_row, adding)
+        by_row, by_column = (np.argsort(of_component[one], kind="stable") for one in (label_of_row, label))
+        self._rows, self._columns = self._rows[by_row], self._columns[by_column]
+        self._of_row, self._of_column = of_component[label_of_row[by_row]], of_component[label[by_column]]
+        self._outer = sp.csr_array(outer[by_row])
         inner = sp.csr_array(matrix.rows_matrix[self._rows][:, self._columns])
-        self._outer = sp.csr_array(matrix.rows_matrix[self._rows][:, stay])
-        of_component, self._links, added = same_links(self._outer, label_of_row, adding)
-        self._of_row, self._of_column = of_component[label_of_row], of_component[label]
-        self._own = costs.own[self._columns]
         self.whole = with_costs(matrix, costs, self._columns, self._of_column, added)
-        self._separate = Separate(
+        separate = Separate(
             self.whole, self._rows, self._columns, inner, self._outer, self._of_row, self._of_column, self.sets
         )
-        self._programs = HourPrograms(self._separate, self._own, self._options)
+        self._programs = HourPrograms(separate, costs.own[self._columns], self._options)
         priced = self.whole.shape[1] - matrix.shape[1]
         self._stay, self.kept = len(stay), np.concatenate([stay, matrix.shape[1] + np.arange(priced)])
         kept, told = part(self.whole, self._kept_rows, self.kept), self.sets - priced
@@ -348,71 +369,49 @@ class Recourse:
     def _first_cuts(self) -> Flags:
         """Cut where everything is 1, or nothing; return the sets whose cost is not bounded from below by that."""
         self._idle, self._points = np.zeros(self.sets, dtype=bool), list[tuple[Numbers, Array]]()
-        self._linear = self._scalable()
-        none, one = self._at(np.zeros(self._stay)), self._at(np.ones(self._stay))
-        self._idle = (none.cost == 0.0) & (none.lack == 0.0)
+        self._prices: list[sp.csr_array] = []  # of the rows that are left out, by cut
+        # Sets that hang on one column and do twice as much where that is twice as much: one cut tells all of them.
+        at_least_0 = (self.whole.col_lower[self.kept[: self._stay]] >= 0.0).astype(float)
+        one_link = (np.diff(self._links.indptr) == 1) & (self._links @ at_least_0 == 1.0)
+        self._linear, everything = one_link & self._programs.scalable(), np.arange(self.sets)
+        one = self._priced(everything, np.ones(self._stay), again=False)
         self._append(one, np.isfinite(one.cost))
-        self._append(none, np.isfinite(none.cost) & ~np.isfinite(one.cost))
         self._linear &= np.isfinite(one.cost)
-        return ~np.isfinite(none.cost) & ~np.isfinite(one.cost)
+        # Where nothing can be done and no cut says that it pays to do anything, nothing is what is done at nothing.
+        self._idle = self._programs.resting() & np.isfinite(one.cost) & (one.least >= -_SETTLED)
+        none = self._priced(everything[~self._idle], np.zeros(self._stay), again=False)
+        self._idle[none.sets] = (none.cost == 0.0) & (none.lack == 0.0)
+        endless = ~np.isfinite(one.cost)
+        self._append(none, np.isfinite(none.cost) & endless[none.sets])
+        endless[none.sets] &= ~np.isfinite(none.cost)
+        return endless & ~self._idle
 
-    def _scalable(self) -> Flags:
-        """Return which sets hang on one column and do twice as much where that is twice as much: one cut tells all."""
-        matrix = self.whole
-        rows = np.stack([matrix.row_lower[self._rows], matrix.row_upper[self._rows]])
-        columns = np.stack([matrix.col_lower[self._columns], matrix.col_upper[self._columns]])
-        fixed = [((ends != 0.0) & np.isfinite(ends)).any(axis=0) for ends in (rows, columns)]
-        held = sum(
-            np.bincount(of, some, minlength=self.sets)
-            for of, some in zip((self._of_row, self._of_column), fixed, strict=True)
-        )
-        at_least_0 = matrix.col_lower[self.kept[: self._stay]] >= 0.0
-        one = (np.diff(self._links.indptr) == 1) & (self._links @ at_least_0.astype(float) == 1.0)
-        found: Flags = one & (held == 0)
-        return found
-
-    def _at(self, z: Array, told: Array | None = None) -> _Hours:
+    def _at(self, z: Array, told: Array | None = None) -> Hours:
         """Solve the hours at given capacities and loads; those that have none and then cost nothing are left aside.
 
         Where it is known what the cuts have ``told``, sets that one cut tells all of are left aside too.
         """
         idle = self._idle & (self._links @ (z != 0.0).astype(float) == 0)
         chosen = np.flatnonzero(~idle if told is None else ~(idle & (told >= 0.0)) & ~self._linear)
-        return self._hours(chosen, self._outer @ z, z[self._links.indices])
+        return self._priced(chosen, z)
 
-    def _hours(self, chosen: Numbers, moved: Array, at: Array) -> _Hours:
-        """Solve the hours of some sets, given what the columns that each hangs on put into their rows."""
-        x = np.zeros(len(self._columns))
-        cost, lack, price = np.zeros(self.sets), np.zeros(self.sets), np.zeros(len(self._rows))
-        if len(chosen) and not self._programs.cheapest(chosen, moved, x, cost, price):
-            self._programs.least_lack(chosen, moved, x, lack, price)
-            fine = chosen[lack[chosen] <= _LACK]
-            if len(fine) and not self._programs.cheapest(fine, moved, x, cost, price):
-                raise SolverError("hours that lack nothing were found to be infeasible")
-        cost[lack > _LACK] = np.inf
-        cuts, least = self._cuts(price, lack)
-        return _Hours(chosen, x, cost[chosen], lack[chosen], cuts[chosen], least[chosen], at)
+    def _priced(self, sets: Numbers, z: Array, *, again: bool = True) -> Hours:
+        """Solve the hours of some sets at given capacities and loads."""
+        return self._programs.at(sets, self._outer[self._programs.rows(sets)] @ z, z[self._links.indices], again=again)
 
-    def _cuts(self, price: Array, lack: Array) -> tuple[sp.csr_array, Array]:
-        """Return, by set, the cut that follows from prices of rows: of its cost, or of what it lacks."""
-        return self._separate.cuts(price, np.where((lack > _LACK)[self._of_column], 0.0, self._own))
-
-    def _append(self, hours: _Hours, wanted: Flags) -> None:
+    def _append(self, hours: Hours, wanted: Flags) -> None:
         """Append the cuts of some sets to the program."""
-        chosen = np.flatnonzero(wanted & np.isfinite(hours.least))
-        if not len(chosen):
+        sets, entries, least = hours.rows(wanted)
+        if not len(sets):
             return
-        sets, count = hours.sets[chosen], len(chosen)
         self._points.append((sets, hours.at))
-        costs = np.where(hours.lack[chosen] <= _LACK, 1.0, 0.0)
-        beside = sp.csr_array((costs, (np.arange(count), sets)), shape=(count, self.sets))
-        rows = sp.csr_array(sp.hstack([hours.cuts[chosen], beside], format="csr"))
-        rows.eliminate_zeros()
+        if self._keeps:
+            self._prices.append(self._programs.prices(hours, sets))
         master = self.master
         self.master = replace(
             master,
-            rows_matrix=sp.csr_array(sp.vstack([master.rows_matrix, rows], format="csr")),
-            row_lower=np.concatenate([master.row_lower, hours.least[chosen]]),
-            row_upper=np.concatenate([master.row_upper, np.full(count, np.inf)]),
+            rows_matrix=sp.csr_array(sp.vstack([master.rows_matrix, entries], format="csr")),
+            row_lower=np.concatenate([master.row_lower, least]),
+            row_upper=np.concatenate([master.row_upper, np.full(len(sets), np.inf)]),
             rows=[*master.rows, *(f"cut of hours {k}" for k in sets.tolist())],
         )

@@ -26,7 +26,8 @@ import scipy.sparse as sp
 
 from grid_opt.solve.highs import Answer, Options, Session, solve
 from grid_opt.solve.lanes import side_by_side
-from grid_opt.solve.recourse import ROUNDS, Recourse
+from grid_opt.solve.lone_region import bounded
+from grid_opt.solve.recourse import ROUNDS, Cut, Recourse
 from grid_opt.solve.standard_form import Array, Matrix, Numbers, part
 
 FIRST = 14
@@ -44,6 +45,13 @@ _PART_S = 10.0
 way for minutes, where interior points do not."""
 _INTERIOR_S = 60.0
 """Longest time of interior points for it. What is not known by then is a bound that is not raised."""
+_MANY, _TRY_S = 40_000, 3.0
+"""Columns from which a region's hours are many, and how long the region is solved with them, before they are left
+behind cuts: two in three regions have nothing to gain, and then that is a matter of a fifth of a second."""
+_CUTS_S = 30.0
+"""Longest time for all rounds of cuts of one region."""
+_TOLD = 1e-6
+"""Cost of its hours that cuts may have missed in the relaxation, as a share of the objective of the whole."""
 _WHOLE_GAP = 1e-5
 """Gap asked of it, as a share of the objective of the whole."""
 UNPLACED, EVERYWHERE = -1, -2
@@ -66,7 +74,7 @@ class Regions:
     only are counted to it. ``sites`` gives the columns of every region that open its campus, the last one at the end.
 
     With ``recourse``, the program is one with cuts in the place of hours, and grows with them; a region by itself is
-    solved with its hours.
+    solved with its hours, or, where they are too many, with cuts of its own (:mod:`~grid_opt.solve.lone_region`).
     """
 
     def __init__(
@@ -80,6 +88,9 @@ class Regions:
         self._columns = {r: np.flatnonzero(self.of_column == r) for r in sites}
         self._rows = {r: np.flatnonzero(self.of_row == r) for r in sites}
         self._parts = {r: self._alone(r) for r in sites}
+        self._behind: set[int] = set()  # regions whose hours are behind cuts when they are by themselves, too
+        self._cuts: dict[int, list[Cut]] = {r: [] for r in sites}
+        self._linear: dict[int, tuple[Array, Answer]] = {}  # worth in the relaxation at the last prices
 
     def solve(self, program: Matrix, options: Options, start: Array | None = None) -> Answer:
         """Solve a program that differs from the whole in bounds and whole numbers only; its hours are settled.
@@ -133,22 +144,47 @@ class Regions:
         """Return the least that a region costs at prices of what is shared; ``bound`` is what is proven of it.
 
         With ``whole``, its whole numbers are whole, for a limited time; with ``opened``, its campus stands at the end.
+        Of a region whose hours are behind cuts, the solution says nothing of them. What is asked again of the
+        relaxation is what was said before: it was counted. Several regions may be asked for in several threads.
         """
-        mine, scale = self._parts[region], self._scale  # as an offset: the gap is then one of the whole
-        lower, cost = mine.col_lower.copy(), mine.cost.copy()
-        if opened:
-            lower[np.searchsorted(self._columns[region], self.sites[region][-1])] = 1.0
-        stay = self._staying(region)
-        cost[: len(stay)] -= self._paid(prices)[stay]
-        integer = mine.integer if whole else np.zeros_like(mine.integer)
+        before = None if whole or opened else self._linear.get(region)
+        if before is not None and before[0] is prices:
+            return before[1]
+        found = self._worth(region, prices, options, whole=whole, opened=opened)
+        if not whole and not opened:
+            self._linear[region] = prices, found
+        return found
+
+    def _worth(self, region: int, prices: Array, options: Options, *, whole: bool, opened: bool) -> Answer:
+        many, scale = self.recourse is not None and self._parts[region].shape[1] > _MANY, self._scale
         quiet = replace(options.quietly(_WHOLE_S if whole else _PART_S), gap=_WHOLE_GAP, stop=options.stop)
-        program = replace(mine, cost=cost, col_lower=lower, integer=integer, offset=scale)
-        answer = solve(program, quiet)
-        if not whole and answer.status in ("feasible", "no_plan") and not answer.interrupted:
+        answer = Answer("no_plan", "hours behind cuts")
+        if region not in self._behind:
+            program = self._priced(region, self._parts[region], prices, whole=whole, opened=opened)
+            answer = solve(program, replace(quiet, time_limit_s=_TRY_S) if many else quiet)
+        unknown = not np.isfinite(answer.bound) and answer.status in ("feasible", "no_plan") and not answer.interrupted
+        if unknown and many:
+            self._behind.add(region)
+            few = part(self.matrix, np.flatnonzero(self.of_row == region), self._columns[region])
+            program = self._priced(region, few, prices, whole=whole, opened=opened)
+            enough, limited = (_WHOLE_GAP if whole else _TOLD) * scale, replace(quiet, time_limit_s=_CUTS_S)
+            assert self.recourse is not None
+            answer = bounded(self.recourse, program, self._columns[region], self._cuts[region], limited, enough)
+        elif unknown and not whole:
             answer = solve(program, replace(quiet, interior=True, time_limit_s=_INTERIOR_S))
         if answer.status == "infeasible":
             return replace(answer, objective=np.inf, bound=np.inf)
         return replace(answer, objective=answer.objective - scale, bound=answer.bound - scale)
+
+    def _priced(self, region: int, mine: Matrix, prices: Array, *, whole: bool, opened: bool) -> Matrix:
+        """Return the program of a region, with its hours or with cuts, at prices of what is shared."""
+        stay, lower, cost = self._staying(region), mine.col_lower.copy(), mine.cost.copy()
+        if opened:
+            lower[np.searchsorted(self._columns[region], self.sites[region][-1])] = 1.0
+        cost[: len(stay)] -= self._paid(prices)[stay]
+        integer = mine.integer if whole else np.zeros_like(mine.integer)
+        # The scale is an offset, so that the gap is one of the whole.
+        return replace(mine, cost=cost, col_lower=lower, integer=integer, offset=self._scale)
 
     def learn(self, points: Mapping[int, Array]) -> None:
         """Add the cuts of the hours at what some regions do by themselves: answers of :meth:`worth`."""
@@ -156,7 +192,10 @@ class Regions:
             return
         x = np.zeros(self.recourse.whole.shape[1])
         for region, point in points.items():
-            x[self.recourse.behind(self._columns[region], self._rows[region])[0]] = point
+            self.recourse.take(self._cuts[region])
+            self._cuts[region].clear()
+            stay = self._staying(region)
+            x[self.recourse.kept[stay]] = point[: len(stay)]  # what they hang on; its hours may be behind cuts
         self.recourse.learn(x)
         self._grow()
 
@@ -239,6 +278,8 @@ class Regions:
             x[columns], duals = answer.x, answer.row_dual
             if self.recourse is None:
                 break
+            # There are cuts where these regions build, and many more are not needed when they are by themselves.
+            self._behind |= {r for r in self._parts if inside[r] and self._parts[r].shape[1] > _MANY}
             have = self.recourse.size
             _, told = self.recourse.cut(x, _SHARE * options.gap)
             if told or self.recourse.size == have:

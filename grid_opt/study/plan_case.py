@@ -28,6 +28,8 @@ from grid_opt.plan.bills import bill_arrays
 from grid_opt.plan.ledgers import with_ledgers
 from grid_opt.plan.schema_footprint import DIVISIBLE
 from grid_opt.solve.arrays import matrix_of
+from grid_opt.solve.budget import dense_budget
+from grid_opt.solve.by_hours import MANY, ByHours
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.diagnose import explain_infeasible
 from grid_opt.solve.extract import costs, counted, layout, polish, price_fleet, price_siting, store, variables
@@ -95,11 +97,11 @@ def plan_case(
     )
     trust_solver(options.threads)
     if case.is_nodal:
-        world, model, matrix, answer, linear = _at_buses(case, world, options, log)
+        solved, answer = _at_buses(case, world, options, log)
     else:
-        world, model, matrix, answer, linear = _in_regions(case, world, options, log, known, memory)
-    size = model_size(matrix)
-    plan = labelled(case, Programmed(world, model, matrix, linear), options, log, limit_prices=limit_prices)
+        solved, answer = _in_regions(case, world, options, log, known, memory)
+    size, linear = model_size(solved.matrix), solved.linear
+    plan = labelled(case, solved, options, log, limit_prices=limit_prices)
     assert linear.x is not None
     final = replace(answer, objective=linear.objective, bound=min(answer.bound, linear.objective))
     plan.attrs |= provenance(case, final, inputs)
@@ -108,12 +110,16 @@ def plan_case(
 
 @dataclass(frozen=True)
 class Programmed:
-    """A solved program: its world, its model of record, its arrays, and the answer with whole numbers fixed."""
+    """A solved program: its world, its model of record, its arrays, and the answer with whole numbers fixed.
+
+    Where its hours are very many, programs like it are solved with them taken ``apart``.
+    """
 
     world: xr.Dataset
     model: Model
     matrix: Matrix
     linear: Answer
+    apart: ByHours | None = None
 
 
 def labelled(case: Case, solved: Programmed, options: Options, log: Log, *, limit_prices: bool = True) -> xr.Dataset:
@@ -134,19 +140,15 @@ def labelled(case: Case, solved: Programmed, options: Options, log: Log, *, limi
         plan = plan.assign(nodal_prices(case, matrix, linear.row_dual, model, world))
     # Where money hardly counts, limits have no price in it.
     if limit_prices and case.objective.goal != "most_tokens" and case.tradeoff.cost_weight == 1.0:
-        plan = plan.assign(_prices(case, matrix, linear.x, model, world, options))
+        plan = plan.assign(_prices(case, solved, linear.x, options))
     plan.attrs["warnings"] = json.dumps(list(warnings(case, world)))
     return plan
 
 
-_Solved = tuple[xr.Dataset, Model, Matrix, Answer, Answer]
-"""World, model of record, its matrix, the answer of the search, and that of the program with whole numbers fixed."""
-
-
 def _in_regions(
     case: Case, world: xr.Dataset, options: Options, log: Log, known: xr.Dataset | None, memory: Memory | None
-) -> _Solved:
-    """Search for the best plan of campuses in regions."""
+) -> tuple[Programmed, Answer]:
+    """Search for the best plan of campuses in regions; return it, and the answer of the search."""
     log.stage("building the model")
     model = build_arrays(case, world)
     matrix = matrix_of(model)
@@ -158,7 +160,9 @@ def _in_regions(
     log.stage(how_it_ended(case, answer))
     _require_plan(answer, matrix, options, case, world)
     log.stage("pricing the plan")
-    return world, model, matrix, answer, polish(matrix, answer, options)
+    many = where is not None and where.hourly.sum() > MANY and dense_budget(matrix) is None
+    apart = ByHours(matrix, where.hourly, options) if where is not None and many else None
+    return Programmed(world, model, matrix, polish(matrix, answer, options, apart), apart), answer
 
 
 def decomposes(case: Case, regions: int) -> bool:
@@ -168,8 +172,8 @@ def decomposes(case: Case, regions: int) -> bool:
     return case.solve.strategy == "decomposition"
 
 
-def _at_buses(case: Case, world: xr.Dataset, options: Options, log: Log) -> _Solved:
-    """Search for the best plan of campuses at the buses of a network, with its dispatch."""
+def _at_buses(case: Case, world: xr.Dataset, options: Options, log: Log) -> tuple[Programmed, Answer]:
+    """Search for the best plan of campuses at the buses of a network, with its dispatch; return the search's answer."""
     log.stage("dispatching the network without campuses")
     found = site(case, world, options, log.stage)
     log.stage(how_it_ended(case, found.answer))
@@ -179,7 +183,8 @@ def _at_buses(case: Case, world: xr.Dataset, options: Options, log: Log) -> _Sol
         _require_plan(found.answer, found.matrix, options, case, found.world)
     assert found.linear is not None
     rounds = json.dumps(found.rounds, sort_keys=True)
-    return found.world.assign_attrs(limit_rounds=rounds), found.model, found.matrix, found.answer, found.linear
+    world = found.world.assign_attrs(limit_rounds=rounds)
+    return Programmed(world, found.model, found.matrix, found.linear), found.answer
 
 
 def _lines_in_the_way(shortage: Sequence[str]) -> Iterator[str]:
@@ -188,17 +193,16 @@ def _lines_in_the_way(shortage: Sequence[str]) -> Iterator[str]:
     yield "Lower or later targets, more candidates, or (as studies) nodal.line_scale, nodal.outage_rating or nodal.n_1."
 
 
-def _prices(
-    case: Case, matrix: Matrix, x: Array, model: Model, world: xr.Dataset, options: Options
-) -> dict[str, xr.DataArray]:
+def _prices(case: Case, solved: Programmed, x: Array, options: Options) -> dict[str, xr.DataArray]:
     """Return the prices of limits, as far as their programs were solved to optimality."""
     found: dict[str, xr.DataArray] = {}
-    siting = price_siting(matrix, x, options)
+    world, model, matrix, apart = solved.world, solved.model, solved.matrix, solved.apart
+    siting = price_siting(matrix, x, options, apart)
     if siting is not None:
         found |= siting_prices(case, matrix, siting, model, world)
         assert siting.row_dual is not None
         found |= footprint_prices(case, matrix, siting.row_dual, model, world, DIVISIBLE)
-    fleet = price_fleet(matrix, x, model, options) if case.has_fleet else None
+    fleet = price_fleet(matrix, x, model, options, apart) if case.has_fleet else None
     if fleet is not None:
         found |= fleet_prices(case, matrix, fleet, model, world)
     return found
