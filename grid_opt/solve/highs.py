@@ -108,7 +108,6 @@ _PROVING: dict[str, float | bool | int] = {
     "mip_heuristic_run_feasibility_jump": False,
     "mip_heuristic_run_rens": False,
     "mip_heuristic_run_rins": False,
-    "mip_heuristic_run_root_reduced_cost": False,
     "mip_pscost_minreliable": 0,
 }
 """What HiGHS leaves out where only a bound is wanted: heuristics, which cost more than all cuts at the root, and trying
@@ -133,6 +132,7 @@ def _engine(options: Options) -> Any:
         "time_limit": float(options.time_limit_s),
         "objective_target": options.target,
         "mip_lp_solver": _INTERIOR if options.interior else _CHOOSE,
+        "mip_heuristic_run_root_reduced_cost": False,  # others find plans as good in these programs, sooner
     }
     for name, value in (settings | (_PROVING if options.proving else {})).items():
         if engine.setOptionValue(name, value) != _OK:

@@ -23,7 +23,8 @@ _FEW_SHARE = 0.5
 REPRICED = "Known plan at new prices"
 """What is said of a plan that was known before, and proven good enough without a search."""
 _START_GAP, _NEAR_GAP = 1e-2, 2.5e-3
-"""Smallest gap asked of the first search among them, or next to the relaxation: what comes after is better, sooner."""
+"""Smallest gap asked of the first search among them, or next to the relaxation, where no plan of it will do: what comes
+after is better, sooner."""
 _AGREE = 1e-6
 """Rounding of the whole numbers of a relaxation."""
 _ROUNDING = 1e-7
@@ -112,7 +113,7 @@ def search_sites(
         stage(f"bound {linear.bound:,.6g}: searching the {len(regions.sites) - len(closed)} regions where it builds")
         for steps in (0.0, 1.0):
             if search.best.x is None and not search.best.interrupted:
-                search.near(closed, steps, linear.x)
+                search.near(closed, steps, linear.x, until=search.begins)
         if search.best.x is None and not search.best.interrupted:
             stage("no plan next to the relaxation: searching all of these regions")
             search.among(closed, _FEW_SHARE, max(options.gap, _START_GAP))
@@ -170,6 +171,15 @@ class _Search:
     def enough(self) -> float:
         """The bound at which the best plan is good enough."""
         return self._wanted if self._judged is self.best.x else self._judge()
+
+    @property
+    def target(self) -> float:
+        """What a plan may cost that is proven good enough as it is."""
+        return self.floor + self.options.gap / (1 + self.options.gap) * abs(self.floor)
+
+    def begins(self, incumbent: float, bound: float) -> bool:
+        """Whether a search of few plans may end: none is good enough as it is, but one will do to begin with."""
+        return bound > self.target and relative_gap(incumbent, bound) <= _NEAR_GAP
 
     @property
     def hoped(self) -> float:
@@ -252,9 +262,7 @@ class _Search:
         low = np.min([np.floor(point + _AGREE) for point in points], axis=0) - steps
         high = np.max([np.ceil(point - _AGREE) for point in points], axis=0) + steps
         few = narrowed(program, program.integer, low, high)
-        gap = 0.5 * self.options.gap
-        asked = max(gap, _NEAR_GAP) if self.best.x is None else gap
-        self._solved(few, _FEW_SHARE, asked, self._listener(), until)
+        self._solved(few, _FEW_SHARE, 0.5 * self.options.gap, self._listener(), until)
 
     def improve(self, closed: list[int]) -> None:
         """Search around the best plan and the relaxation."""
@@ -295,9 +303,8 @@ class _Search:
     ) -> Answer:  # fmt: skip
         """Solve a program whose plans are plans of the whole, from the best, and keep what is better."""
         left = share * (self.options.time_limit_s - self.seconds)
-        enough = self.floor + self.options.gap / (1 + self.options.gap) * abs(self.floor)  # proven good enough as it is
         chosen = replace(
-            self.options, gap=gap, target=enough, time_limit_s=max(1.0, left), progress=listener, until=until
+            self.options, gap=gap, target=self.target, time_limit_s=max(1.0, left), progress=listener, until=until
         )
         found = self.regions.solve(program, chosen, self.best.x)
         self.nodes += found.nodes
