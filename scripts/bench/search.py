@@ -28,13 +28,14 @@ import numpy as np
 
 from grid_opt.atomic import write_text
 from grid_opt.config import load_case
-from grid_opt.formulation.model import build_model
+from grid_opt.formulation.model import build_arrays
 from grid_opt.inputs.world import build_world
+from grid_opt.solve.arrays import matrix_of
 from grid_opt.solve.extract import counted, layout
 from grid_opt.solve.highs import Answer, Options, Progress, relative_gap, solve, write_mps
 from grid_opt.solve.kernel import search_sites
 from grid_opt.solve.search import search
-from grid_opt.solve.standard_form import Matrix, to_matrix
+from grid_opt.solve.standard_form import Matrix
 from grid_opt.solve.tighten import tightened
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,8 +84,8 @@ def compare(
 ) -> tuple[str, dict[str, list[Point]]]:
     """Search in all ways; return the table, and how bound and plan came closer."""
     case = load_case(name, list(overrides))
-    model = build_model(case, build_world(case))
-    matrix = to_matrix(model.pyomo)
+    model = build_arrays(case, build_world(case))
+    matrix = matrix_of(model)
     where, counts, program = layout(matrix, model), counted(matrix, model), tightened(matrix)
     wanted = Options(
         gap=case.solve.gap if gap is None else gap,
