@@ -390,5 +390,7 @@ class Solve(Knobs):
         "relaxation region by region, searches where that builds, and closes the other regions with proof; 'auto' "
         "decomposes where the case has more than five regions. Both prove the same gap.",
     )
-    threads: int = knob(2, "Threads of the solver.", ge=1, le=256)
+    threads: int = knob(
+        2, "Threads of the solver; with two or more, better plans are looked for beside the proof.", ge=1, le=256
+    )
     seed: int = knob(0, "Seed of the solver's own random choices.", ge=0, le=2**31 - 1)
