@@ -14,6 +14,7 @@ from grid_opt.solve.extract import layout
 from grid_opt.solve.highs import Answer, Options, Progress, solve
 from grid_opt.solve.kernel import search_sites
 from grid_opt.solve.regions import UNPLACED, Numbers, Regions
+from grid_opt.solve.sites import sites_of
 from grid_opt.solve.standard_form import Array, Matrix, to_matrix
 from grid_opt.solve.tighten import implied_bounds, tightened
 from tests.tiny import tiny_case, tiny_world
@@ -30,11 +31,7 @@ def _program(seed: int, case: Case | None = None) -> tuple[Matrix, Numbers]:
 
 
 def _regions(matrix: Matrix, where: Numbers) -> Regions:
-    sites: dict[int, list[int]] = {}
-    for number, column in enumerate(matrix.columns):
-        if column.parent_component().local_name == "campus__site":
-            sites.setdefault(int(where[number]), []).append(number)
-    return Regions(matrix, where, sites)
+    return Regions(matrix, where, sites_of(matrix, where))
 
 
 def _linear(matrix: Matrix) -> Matrix:

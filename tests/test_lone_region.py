@@ -12,6 +12,7 @@ from grid_opt.solve.highs import Options, solve
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import UNPLACED, Regions, Relaxed
 from grid_opt.solve.search import search
+from grid_opt.solve.sites import sites_of
 from grid_opt.solve.standard_form import Layout, Matrix, to_matrix
 from tests.tiny import tiny_world
 from tests.tiny_supply import RICH_SUPPLY, rich_sources, supply_case, supply_world
@@ -42,11 +43,7 @@ def _relaxed(matrix: Matrix, where: Layout) -> tuple[Regions, Relaxed]:
     """Return regions with cuts in the place of hours, and their relaxation."""
     recourse = Recourse(matrix, where.hourly, OPTIONS)
     places = recourse.joined(where.places, UNPLACED)
-    sites: dict[int, list[int]] = {}
-    for number, column in enumerate(recourse.master.columns):
-        if not isinstance(column, str) and column.parent_component().local_name == "campus__site":
-            sites.setdefault(int(places[number]), []).append(number)
-    found = Regions(recourse.master, places, sites, recourse)
+    found = Regions(recourse.master, places, sites_of(recourse.master, places), recourse)
     return found, found.relaxation(OPTIONS, _FEW)
 
 
