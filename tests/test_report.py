@@ -70,6 +70,14 @@ def test_a_plan_that_fails_says_so(plan: xr.Dataset) -> None:
     assert "NO: 1 of 2 checks failed" in page
 
 
+def test_how_sums_were_rounded_does_not_change_the_page(plan: xr.Dataset, page: str) -> None:
+    noise = {**CHECK, "violation": 2.13e-14, "tolerance": 2e-6, "place": "quarter 2027Q1"}
+    assert report_page(plan, {**CERTIFICATE, "checks": [noise]}, OUTLINES) == page
+    for told in ({**noise, "violation": 1e-8}, {**CHECK, "state": "not made", "place": "no tables"}):
+        other = report_page(plan, {**CERTIFICATE, "checks": [told]}, OUTLINES)
+        assert str(told["place"]) in other
+
+
 def test_the_hours_are_those_of_the_plan(plan: xr.Dataset) -> None:
     table, panels = report_charts.hours_table(plan, {"EAST": "East", "WEST": "West"})
     assert panels == ["Typical day, first quarter", "Typical day, third quarter", "Day of the dearest hour"]

@@ -323,6 +323,12 @@ def test_plan_without_network_needs_no_flows(hand_plan: xr.Dataset) -> None:
     assert f"{8 + len(ABSENT)} not in this case" in report.closing  # and the digest of a file
 
 
+def test_an_infinite_value_never_holds(hand_plan: xr.Dataset) -> None:
+    put("purchase", np.inf, region="EAST")(hand_plan)
+    broken = {check.name for check in verify(hand_plan).failed}
+    assert "operation.power_balance" in broken, "its rounding, a part of the largest term, is infinite as well"
+
+
 @pytest.mark.usefixtures("same_tables")
 def test_order_of_labels_does_not_matter(hand_plan: xr.Dataset, tmp_path: Path) -> None:
     turned = with_tables(hand_plan, tmp_path).isel(region=[1, 0], zone=[3, 0, 2, 1], link=[2, 0, 3, 1])

@@ -179,7 +179,7 @@ class Registered:
             severity = np.where(tolerance > 0, beyond / tolerance, np.where(beyond > 0, np.inf, -np.inf))
         at = np.unravel_index(int(np.argmax(severity)), beyond.shape)
         violation = max(0.0, float(beyond[at]))
-        state: State = "broken" if bool(np.any(beyond > tolerance)) else "holds"
+        state: State = "broken" if bool(np.any((beyond > tolerance) | np.isposinf(beyond))) else "holds"
         return self._check(violation, float(tolerance[at]), _place(amount, at), state)
 
     def _check(self, violation: float, tolerance: float, place: str, state: State) -> Check:
