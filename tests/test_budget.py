@@ -10,9 +10,10 @@ import pytest
 from grid_opt.config import Case
 from grid_opt.formulation.model import build_model
 from grid_opt.solve import search as searching
+from grid_opt.solve.answer import Options
 from grid_opt.solve.budget import ROW, search_priced
 from grid_opt.solve.extract import counted
-from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.standard_form import Matrix, families, to_matrix
 from tests.tiny_fleet import fleet_case, fleet_tiny_world
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from grid_opt.formulation.model import build_model
+from grid_opt.solve.answer import Answer, Options, audit
 from grid_opt.solve.by_hours import ByHours
 from grid_opt.solve.extract import counted, layout, polish, price_fleet, price_siting
-from grid_opt.solve.highs import Answer, Options, audit, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.standard_form import Matrix, fix_integers, to_matrix
 from tests.tiny import tiny_world
 from tests.tiny_supply import RICH_SUPPLY, rich_sources, supply_case, supply_world

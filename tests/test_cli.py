@@ -19,7 +19,7 @@ from grid_opt.cli.app import app
 from grid_opt.cli.progress import ProgressLine
 from grid_opt.config import Case
 from grid_opt.errors import ExitCode, InfeasibleError, InputError, SolverError
-from grid_opt.solve.highs import Progress
+from grid_opt.solve.answer import Progress
 from grid_opt.verify.check import Check, Report
 
 HEAVY = (

@@ -15,8 +15,9 @@ from grid_opt.config import Case, add_quarters, with_overrides
 from grid_opt.errors import InfeasibleError, InterruptedRunError
 from grid_opt.formulation.model import build_model
 from grid_opt.solve import diagnose
+from grid_opt.solve.answer import Options
 from grid_opt.solve.diagnose import Repair, explain_infeasible, find_repairs
-from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.limits import Program, Trial, impose, investment
 from grid_opt.solve.loosen import smallest_share
 from grid_opt.solve.standard_form import Matrix, to_matrix

@@ -11,8 +11,9 @@ import xarray as xr
 
 from grid_opt.config import Case, with_overrides
 from grid_opt.formulation.model import build_model
+from grid_opt.solve.answer import Options
 from grid_opt.solve.diagnose import explain_infeasible, find_repairs
-from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.limits import Program, Trial, impose, investment
 from grid_opt.solve.standard_form import Matrix, to_matrix
 from tests.tiny_fleet import fleet_case, fleet_tiny_world

@@ -19,8 +19,9 @@ from grid_opt.formulation.model import build_model
 from grid_opt.plan.explanation import FILE, Explanation, explanation_of, read_explanation, with_explanation
 from grid_opt.plan.io import open_plan, write_plan
 from grid_opt.report import binding
+from grid_opt.solve.answer import Options
 from grid_opt.solve.extract import counted, layout
-from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.parted import PartedRelaxation
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import to_matrix

@@ -17,7 +17,8 @@ from grid_opt.config import Case, with_overrides
 from grid_opt.errors import InfeasibleError
 from grid_opt.formulation.model import build_model
 from grid_opt.plan.explanation import FILE
-from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.answer import Options
+from grid_opt.solve.highs import solve
 from grid_opt.solve.standard_form import to_matrix
 from tests.tiny import solve_tiny, tiny_case, tiny_world
 from tests.tiny_supply import Block, supply_case, supply_world

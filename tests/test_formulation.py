@@ -17,7 +17,8 @@ from grid_opt.formulation.extensive import Scenario, build_extensive, delivered,
 from grid_opt.formulation.model import Model, build_base, build_model, build_operation
 from grid_opt.formulation.risk import STAGES
 from grid_opt.inputs.tradeoff import with_criteria
-from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.answer import Options
+from grid_opt.solve.highs import solve
 from grid_opt.solve.standard_form import to_matrix
 from tests.tiny import SEASON_HOURS, objective, solve_tiny, tiny_case, tiny_world
 from tests.tiny_carbon import FOOTPRINT_BLOCKS, FOOTPRINTS

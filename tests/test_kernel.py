@@ -10,8 +10,9 @@ import pytest
 
 from grid_opt.config import Case
 from grid_opt.formulation.model import build_model
+from grid_opt.solve.answer import Answer, Options, Progress
 from grid_opt.solve.extract import layout
-from grid_opt.solve.highs import Answer, Options, Progress, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.kernel import search_sites
 from grid_opt.solve.regions import UNPLACED, Numbers, Regions
 from grid_opt.solve.sites import sites_of

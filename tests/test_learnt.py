@@ -14,8 +14,9 @@ import xarray as xr
 from grid_opt.config import Case
 from grid_opt.errors import InputError
 from grid_opt.formulation.model import build_model
+from grid_opt.solve.answer import Options
 from grid_opt.solve.extract import counted, layout
-from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.learnt import Learnt, Links, Memory, hashed, read_learnt
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import UNPLACED, Regions

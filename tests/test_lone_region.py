@@ -7,8 +7,9 @@ import pytest
 
 from grid_opt.formulation.model import build_model
 from grid_opt.solve import hour_programs, regions
+from grid_opt.solve.answer import Options
 from grid_opt.solve.extract import layout
-from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import UNPLACED, Regions, Relaxed
 from grid_opt.solve.search import search

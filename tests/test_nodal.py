@@ -12,7 +12,8 @@ import xarray as xr
 from grid_opt.config import Case
 from grid_opt.formulation.model import build_model
 from grid_opt.network.screening import Pairs
-from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.answer import Options
+from grid_opt.solve.highs import solve
 from grid_opt.solve.nodal import Grid, without_campuses
 from grid_opt.solve.standard_form import fix_integers, to_matrix
 from grid_opt.study.plan_case import Planned, plan_case

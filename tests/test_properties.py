@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from grid_opt.config import Case
 from grid_opt.errors import InfeasibleError
 from grid_opt.formulation.model import build_operation
-from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.answer import Options
+from grid_opt.solve.highs import solve
 from grid_opt.solve.standard_form import to_matrix
 from tests.tiny import objective, solve_tiny, tiny_case, tiny_world
 

@@ -9,7 +9,8 @@ import pytest
 import scipy.sparse as sp
 
 from grid_opt.solve import hour_programs, hour_sets, recourse
-from grid_opt.solve.highs import Answer, Options, audit, solve
+from grid_opt.solve.answer import Answer, Options, audit
+from grid_opt.solve.highs import solve
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import UNPLACED, Regions
 from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers

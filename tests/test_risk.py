@@ -14,7 +14,8 @@ from grid_opt.formulation.extensive import Scenario, delivered, granted, print_r
 from grid_opt.formulation.model import build_model
 from grid_opt.plan.first_stage import FirstStage, Room, first_stage_of
 from grid_opt.solve import mpi_sppy
-from grid_opt.solve.highs import audit, solve
+from grid_opt.solve.answer import audit
+from grid_opt.solve.highs import solve
 from grid_opt.solve.kernel import REPRICED
 from grid_opt.solve.standard_form import to_matrix
 from grid_opt.solve.stochastic import solve_joint

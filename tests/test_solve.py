@@ -21,19 +21,11 @@ from grid_opt.finance import (
 )
 from grid_opt.formulation.model import build_model
 from grid_opt.solve import canary, highs
-from grid_opt.solve.highs import (
-    Answer,
-    Options,
-    Progress,
-    Session,
-    UnsoundAnswerError,
-    audit,
-    interruptible,
-    relative_gap,
-    solve,
-)
+from grid_opt.solve.answer import Answer, Options, Progress, UnsoundAnswerError, audit, relative_gap
+from grid_opt.solve.highs import Session, solve
 from grid_opt.solve.lanes import side_by_side
 from grid_opt.solve.standard_form import Matrix, to_matrix
+from grid_opt.study.interrupt import interruptible
 from grid_opt.study.plan_case import plan_case
 from grid_opt.study.progress import Log
 from grid_opt.study.second import solve_with_scip

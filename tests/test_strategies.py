@@ -9,8 +9,8 @@ import pytest
 
 from grid_opt.config import Case
 from grid_opt.formulation.model import Model, build_model
+from grid_opt.solve.answer import Options
 from grid_opt.solve.extract import counted, layout, store, variables
-from grid_opt.solve.highs import Options
 from grid_opt.solve.kernel import REPRICED
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import to_matrix

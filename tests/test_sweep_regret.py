@@ -14,8 +14,9 @@ from grid_opt.config.loading import case_from_toml
 from grid_opt.formulation.model import Model, build_model
 from grid_opt.inputs.world import build_world
 from grid_opt.report import style, sweep_charts
+from grid_opt.solve.answer import Options
 from grid_opt.solve.extract import store, variables
-from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.standard_form import Matrix, to_matrix
 from grid_opt.study.sweeps.regret import in_words, siting_of, with_siting
 from tests.sweep_fixture import FAST

@@ -13,7 +13,7 @@ import xarray as xr
 from grid_opt.config import Case, load_case
 from grid_opt.inputs.world import build_world
 from grid_opt.network.screening import Pairs
-from grid_opt.solve.highs import Options
+from grid_opt.solve.answer import Options
 from grid_opt.solve.nodal import Grid, without_campuses
 from tests import grids
 

@@ -12,7 +12,7 @@ from grid_opt.config import Case
 from grid_opt.formulation.extensive import Scenario, delivered, granted
 from grid_opt.formulation.model import build_model
 from grid_opt.plan.first_stage import FirstStage
-from grid_opt.solve.highs import Answer, Options
+from grid_opt.solve.answer import Answer, Options
 from grid_opt.solve.stochastic import Joint, Part, join, solve_joint
 from grid_opt.study.stochastic.measure import Measure
 from tests.tiny import tiny_case, tiny_world

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from grid_opt.cli.common import visible
 
 if TYPE_CHECKING:
-    from grid_opt.solve.highs import Progress
+    from grid_opt.solve.answer import Progress
 
 _LINE_EVERY_S = 10.0
 

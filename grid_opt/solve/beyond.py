@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from grid_opt.config import Case, add_quarters, quarter_ordinal, with_overrides
 from grid_opt.errors import InputError
-from grid_opt.solve.highs import Answer
+from grid_opt.solve.answer import Answer
 from grid_opt.solve.loosen import number, round_up
 from grid_opt.solve.standard_form import Matrix
 

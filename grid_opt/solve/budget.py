@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from grid_opt.solve.highs import Answer, Options, Progress, solve
+from grid_opt.solve.answer import Answer, Options, Progress
+from grid_opt.solve.highs import solve
 from grid_opt.solve.limits import INVESTMENT
 from grid_opt.solve.standard_form import Array, Matrix, families, fix_integers, submatrix
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from grid_opt.solve.highs import Answer, Options, audit
+from grid_opt.solve.answer import Answer, Options, audit
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.standard_form import Flags, Matrix
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from grid_opt.config import Case, add_quarters, quarter_ordinal, with_overrides
 from grid_opt.errors import InfeasibleError, InputError, InterruptedRunError
+from grid_opt.solve.answer import Answer, Options
 from grid_opt.solve.beyond import (
     DATES,
     INVESTED,
@@ -21,7 +22,7 @@ from grid_opt.solve.beyond import (
     without_costs,
 )
 from grid_opt.solve.elastic import Kind, elastic, first_solution
-from grid_opt.solve.highs import Answer, Options, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.limits import Key, Program, Trial, deliverable_mw, hostable_mw, impose, investment
 from grid_opt.solve.loosen import kinds, number
 from grid_opt.solve.standard_form import Array, Matrix

@@ -18,8 +18,9 @@ from grid_opt.formulation.contracts import settled_against
 from grid_opt.formulation.dispatch import build_dispatch
 from grid_opt.formulation.model import Model
 from grid_opt.inputs.basis import hub_price
+from grid_opt.solve.answer import Options
 from grid_opt.solve.extract import as_array, store
-from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.standard_form import Array, Matrix, to_matrix
 from grid_opt.units import USD_PER_MUSD
 

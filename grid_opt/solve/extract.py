@@ -16,8 +16,9 @@ import xarray as xr
 from grid_opt.errors import SolverError
 from grid_opt.formulation.block import Declaration
 from grid_opt.formulation.model import Model
+from grid_opt.solve.answer import Answer, Options
 from grid_opt.solve.by_hours import ByHours
-from grid_opt.solve.highs import Answer, Options, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.regions import EVERYWHERE, UNPLACED
 from grid_opt.solve.standard_form import Array, Layout, Matrix, families, fix_integers
 from grid_opt.units import USD_PER_MUSD

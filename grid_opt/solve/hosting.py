@@ -26,7 +26,8 @@ from grid_opt.network.elements import Flags, Numbers, Places
 from grid_opt.network.factors import Factors
 from grid_opt.network.hosting import TOLERANCE_MW, Base, Bounds, Pairs, bound_hosting, follow_pattern
 from grid_opt.network.islands import find_islands
-from grid_opt.solve.highs import Answer, Options, Session
+from grid_opt.solve.answer import Answer, Options
+from grid_opt.solve.highs import Session
 from grid_opt.solve.opf import balance_rows, columns_of
 from grid_opt.solve.standard_form import to_matrix
 

@@ -10,8 +10,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from grid_opt.errors import SolverError
+from grid_opt.solve.answer import Answer, Options
 from grid_opt.solve.duality import Separate
-from grid_opt.solve.highs import Answer, Options, Session, solve
+from grid_opt.solve.highs import Session, solve
 from grid_opt.solve.standard_form import Array, Flags, Matrix, Numbers, slackened
 
 LACK = 1e-6

@@ -10,7 +10,8 @@ from threading import Lock
 
 import numpy as np
 
-from grid_opt.solve.highs import Answer, Options, Progress, Status, relative_gap, solve
+from grid_opt.solve.answer import Answer, Options, Progress, Status, relative_gap
+from grid_opt.solve.highs import solve
 from grid_opt.solve.lanes import side_by_side
 from grid_opt.solve.proving import eased
 from grid_opt.solve.recourse import Recourse

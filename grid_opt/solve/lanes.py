@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
-from grid_opt.solve.highs import Options
+from grid_opt.solve.answer import Options
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -26,7 +26,8 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 
-from grid_opt.solve.highs import Answer, Options, solve
+from grid_opt.solve.answer import Answer, Options
+from grid_opt.solve.highs import solve
 from grid_opt.solve.hour_programs import LACK
 from grid_opt.solve.recourse import ROUNDS, Cut, Recourse
 from grid_opt.solve.standard_form import Matrix, Numbers

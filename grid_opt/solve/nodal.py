@@ -26,8 +26,9 @@ from grid_opt.formulation.model import Model, build_model
 from grid_opt.formulation.nodal import unwatched
 from grid_opt.network.elements import Numbers
 from grid_opt.network.screening import Pairs, join
+from grid_opt.solve.answer import Answer, Options
 from grid_opt.solve.extract import polish
-from grid_opt.solve.highs import Answer, Options, Session, solve
+from grid_opt.solve.highs import Session, solve
 from grid_opt.solve.nodal_base import Stage, without_campuses
 from grid_opt.solve.nodal_grid import MET_MW, Columns, Grid, names_of, with_rows
 from grid_opt.solve.standard_form import Array, Matrix, fix_integers, to_matrix

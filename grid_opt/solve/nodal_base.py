@@ -13,7 +13,8 @@ from grid_opt.formulation.model import build_base
 from grid_opt.network.elements import Numbers
 from grid_opt.network.screening import Pairs, join
 from grid_opt.network.siting import load_mw
-from grid_opt.solve.highs import Options, Session
+from grid_opt.solve.answer import Options
+from grid_opt.solve.highs import Session
 from grid_opt.solve.nodal_grid import MET_MW, Columns, Grid, names_of
 from grid_opt.solve.standard_form import Matrix, to_matrix
 

@@ -16,7 +16,8 @@ from grid_opt.network.checks import check_network
 from grid_opt.network.convention import Convention, lines_of
 from grid_opt.network.elements import Costs, Numbers, Places, Topology
 from grid_opt.network.islands import active, angle_reach, find_islands
-from grid_opt.solve.highs import Answer, Options, Session
+from grid_opt.solve.answer import Answer, Options
+from grid_opt.solve.highs import Session
 from grid_opt.solve.standard_form import Matrix, to_matrix
 
 TOLERANCE = 1e-6

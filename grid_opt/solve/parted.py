@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from grid_opt.solve.highs import Answer, Options, Status, solve
+from grid_opt.solve.answer import Answer, Options, Status
+from grid_opt.solve.highs import solve
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import UNPLACED, Regions
 from grid_opt.solve.standard_form import Array, Flags, Layout, Matrix, Numbers, part

@@ -8,8 +8,8 @@ from grid_opt.config.case import Case
 from grid_opt.formulation.calendar import operating_weights
 from grid_opt.formulation.goal import cost_weight
 from grid_opt.formulation.model import Model
+from grid_opt.solve.answer import Answer
 from grid_opt.solve.extract import as_array, column_values, row_values
-from grid_opt.solve.highs import Answer
 from grid_opt.solve.standard_form import Array, Matrix
 from grid_opt.units import SECONDS_PER_HOUR, USD_PER_MUSD
 

@@ -32,9 +32,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from grid_opt.solve.answer import Answer, Options
 from grid_opt.solve.cost_rows import MIXED, costs_of, tails, with_costs
 from grid_opt.solve.duality import Separate
-from grid_opt.solve.highs import Answer, Options, Session, solve
+from grid_opt.solve.highs import Session, solve
 from grid_opt.solve.hour_programs import LACK, HourPrograms, Hours
 from grid_opt.solve.hour_sets import components, same_links
 from grid_opt.solve.learnt import Hashes, Links, Memory, hashed

@@ -24,7 +24,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
-from grid_opt.solve.highs import Answer, Options, Session, solve
+from grid_opt.solve.answer import Answer, Options
+from grid_opt.solve.highs import Session, solve
 from grid_opt.solve.lanes import side_by_side
 from grid_opt.solve.lone_region import bounded
 from grid_opt.solve.recourse import ROUNDS, Cut, Recourse

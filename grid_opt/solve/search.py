@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from grid_opt.solve.answer import Answer, Options
 from grid_opt.solve.budget import dense_budget, search_priced
-from grid_opt.solve.highs import Answer, Options, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.kernel import REPRICED, Ended, Enough, Proven, search_sites
 from grid_opt.solve.learnt import Memory
 from grid_opt.solve.recourse import Recourse

@@ -14,8 +14,9 @@ import scipy.sparse as sp
 
 from grid_opt.formulation.extensive import Extensive, Scenario, Shares, build_extensive, choices_of, release
 from grid_opt.plan.first_stage import KINDS, ROOTS, FirstStage, Room, kinds_of
+from grid_opt.solve.answer import Answer, Options
 from grid_opt.solve.extract import counted, layout
-from grid_opt.solve.highs import Answer, Options, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.kernel import search_sites
 from grid_opt.solve.recourse import Recourse
 from grid_opt.solve.regions import UNPLACED

@@ -8,7 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from grid_opt.errors import SolverError
-from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.answer import Options
+from grid_opt.solve.highs import solve
 from grid_opt.solve.standard_form import Array, Matrix, families, submatrix
 
 

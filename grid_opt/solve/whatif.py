@@ -9,7 +9,8 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from grid_opt.solve.highs import Answer, Options, Session, relative_gap
+from grid_opt.solve.answer import Answer, Options, relative_gap
+from grid_opt.solve.highs import Session
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Array, Layout, Matrix
 from grid_opt.solve.tighten import tightened

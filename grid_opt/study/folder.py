@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event
 
 from grid_opt.errors import InputError
-from grid_opt.solve.highs import interruptible
+from grid_opt.study.interrupt import interruptible
 from grid_opt.study.sweeps.lock import FILE as LOCK
 from grid_opt.study.sweeps.lock import locked
 

@@ -20,7 +20,7 @@ from grid_opt.network.factors import Factors
 from grid_opt.network.hosting import Base, Bounds, at_most_mw, bound_hosting, bound_hosting_n_1
 from grid_opt.network.reading import read_file
 from grid_opt.network.zones import free_limits, zonal_topology
-from grid_opt.solve.highs import Options
+from grid_opt.solve.answer import Options
 from grid_opt.solve.hosting import Hosting, host
 from grid_opt.solve.opf import PowerFlow, solve_opf
 

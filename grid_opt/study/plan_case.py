@@ -27,6 +27,7 @@ from grid_opt.inputs.world import build_world
 from grid_opt.plan.bills import bill_arrays
 from grid_opt.plan.ledgers import with_ledgers
 from grid_opt.plan.schema_footprint import DIVISIBLE
+from grid_opt.solve.answer import Answer, Options, Progress, relative_gap
 from grid_opt.solve.arrays import matrix_of
 from grid_opt.solve.budget import dense_budget
 from grid_opt.solve.by_hours import MANY, ByHours
@@ -34,7 +35,6 @@ from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.diagnose import explain_infeasible
 from grid_opt.solve.extract import costs, counted, layout, polish, price_fleet, price_siting, store, variables
 from grid_opt.solve.footprint_prices import footprint_prices
-from grid_opt.solve.highs import Answer, Options, Progress, relative_gap
 from grid_opt.solve.learnt import Memory
 from grid_opt.solve.nodal import site
 from grid_opt.solve.nodal_prices import nodal_prices
@@ -76,7 +76,7 @@ def plan_case(
     """Solve a case over its world and return the labelled plan.
 
     ``inputs`` gives the SHA-256 of every input file by its name, for the plan's provenance. ``stop`` ends the search
-    when it is set (:func:`grid_opt.solve.highs.interruptible`); the plan found so far is finished and returned.
+    when it is set (:func:`grid_opt.study.interrupt.interruptible`); the plan found so far is finished and returned.
     ``known`` is a plan of another case to begin with; where its decisions are proven within the asked gap of this case
     too, nothing is searched. ``memory`` brings what that case learnt, and takes what this one does
     (:func:`grid_opt.solve.search.search`). Networks of buses are searched anew. ``limit_prices`` prices targets,

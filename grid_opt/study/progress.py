@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from grid_opt.solve.highs import Progress
+from grid_opt.solve.answer import Progress
 
 
 class Listener(Protocol):

@@ -24,9 +24,10 @@ from grid_opt.report.geopackage import write_geopackage
 from grid_opt.report.map_html import write_map_html
 from grid_opt.report.map_static import write_map
 from grid_opt.report.report_html import write_report
-from grid_opt.solve.highs import Answer, interruptible
+from grid_opt.solve.answer import Answer
 from grid_opt.solve.learnt import Memory
 from grid_opt.study.cases import resolve_case
+from grid_opt.study.interrupt import interruptible
 from grid_opt.study.plan_case import hash_inputs, plan_case
 from grid_opt.study.progress import Listener, Log
 from grid_opt.verify import Report, verify

@@ -36,6 +36,7 @@ from grid_opt.errors import SolverError
 from grid_opt.formulation.model import Model, build_arrays, build_model
 from grid_opt.inputs.world import build_world
 from grid_opt.solve import highs
+from grid_opt.solve.answer import Options
 from grid_opt.solve.arrays import matrix_of
 from grid_opt.solve.extract import store
 
@@ -135,7 +136,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _ours(case: Case, model: Model, options: argparse.Namespace) -> tuple[float, float | None]:
-    wanted = highs.Options(
+    wanted = Options(
         gap=case.solve.gap,
         time_limit_s=case.solve.time_limit_s,
         threads=case.solve.threads,

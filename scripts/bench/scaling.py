@@ -31,9 +31,9 @@ from grid_opt.formulation.model import build_arrays
 from grid_opt.inputs.tables import read_table
 from grid_opt.inputs.world import build_world
 from grid_opt.resources import data_dir
+from grid_opt.solve.answer import Options
 from grid_opt.solve.arrays import matrix_of
 from grid_opt.solve.extract import counted, layout
-from grid_opt.solve.highs import Options
 from grid_opt.solve.search import search
 from grid_opt.solve.tighten import tightened
 from grid_opt.study.plan_case import decomposes

@@ -30,9 +30,10 @@ from grid_opt.atomic import write_text
 from grid_opt.config import load_case
 from grid_opt.formulation.model import build_arrays
 from grid_opt.inputs.world import build_world
+from grid_opt.solve.answer import Answer, Options, Progress, relative_gap
 from grid_opt.solve.arrays import matrix_of
 from grid_opt.solve.extract import counted, layout
-from grid_opt.solve.highs import Answer, Options, Progress, relative_gap, solve, write_mps
+from grid_opt.solve.highs import solve, write_mps
 from grid_opt.solve.kernel import search_sites
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Matrix

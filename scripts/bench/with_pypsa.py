@@ -29,6 +29,7 @@ import numpy as np
 from grid_opt.atomic import write_text
 from grid_opt.formulation.model import build_arrays
 from grid_opt.solve import highs
+from grid_opt.solve.answer import Options
 from grid_opt.solve.arrays import matrix_of
 from grid_opt.solve.extract import costs, store
 from grid_opt.units import USD_PER_MUSD
@@ -116,7 +117,7 @@ def _ours(study: ModuleType, case: Any, world: Any) -> dict[str, Any]:
     lower = np.where(halls, study.IT_MW / case.campus.hall_mw, matrix.col_lower)
     matrix = replace(matrix, col_lower=lower, integer=np.zeros_like(matrix.integer))
     compiled = clock()
-    answer = highs.solve(matrix, highs.Options(threads=case.solve.threads))
+    answer = highs.solve(matrix, Options(threads=case.solve.threads))
     ended = clock()
     assert answer.x is not None, answer.detail
     store(matrix, answer.x, model)

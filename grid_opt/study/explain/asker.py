@@ -16,9 +16,10 @@ from grid_opt.errors import InputError
 from grid_opt.formulation.model import Model, build_model
 from grid_opt.plan.io import digest, open_plan
 from grid_opt.plan.summary import BUILT_MW
+from grid_opt.solve.answer import Answer, Options
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.extract import costs, counted, layout, store, variables
-from grid_opt.solve.highs import Answer, Options, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.parted import PartedRelaxation
 from grid_opt.solve.search import search
 from grid_opt.solve.standard_form import Layout, Matrix, to_matrix

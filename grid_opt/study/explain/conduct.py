@@ -11,10 +11,10 @@ from pathlib import Path
 from grid_opt.config import nearest
 from grid_opt.errors import InputError
 from grid_opt.plan.explanation import Explanation, Reason
-from grid_opt.solve.highs import interruptible
 from grid_opt.study.explain.asker import Known, know
 from grid_opt.study.explain.examine import Bound
 from grid_opt.study.explain.pool import Result, Task, pool, seconds_until
+from grid_opt.study.interrupt import interruptible
 from grid_opt.study.plan_case import decomposes
 from grid_opt.study.progress import Listener, Log
 

@@ -16,8 +16,8 @@ import xarray as xr
 from grid_opt.config import Case
 from grid_opt.errors import SolverError
 from grid_opt.inputs.full_year import one_year
+from grid_opt.solve.answer import Options
 from grid_opt.solve.dispatch import HOURLY, Dispatched, dispatch
-from grid_opt.solve.highs import Options
 
 _BYTES_PER_MB = 1024 * 1024
 

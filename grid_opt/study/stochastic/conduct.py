@@ -34,9 +34,9 @@ from grid_opt.plan.geometry import Outlines
 from grid_opt.plan.io import open_plan, write_plan
 from grid_opt.plan.stochastic import SEARCH
 from grid_opt.plan.summary import summarize
+from grid_opt.solve.answer import Answer, Options, Status, relative_gap
 from grid_opt.solve.canary import trust_solver
 from grid_opt.solve.extract import polish
-from grid_opt.solve.highs import Answer, Options, Status, relative_gap
 from grid_opt.solve.standard_form import Matrix
 from grid_opt.solve.start import numbers_of
 from grid_opt.solve.stochastic import Joint, Part, join, solve_joint

@@ -21,7 +21,7 @@ from grid_opt.plan.first_stage import DIMS, MEANINGS, UNITS, FirstStage, first_s
 from grid_opt.plan.io import digest
 from grid_opt.plan.stochastic import KIND
 from grid_opt.plan.summary import it_mw
-from grid_opt.solve.highs import relative_gap
+from grid_opt.solve.answer import relative_gap
 from grid_opt.study.stochastic.conduct import (
     KEPT,
     PLAN,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from grid_opt.plan.first_stage import FirstStage, Room
-from grid_opt.solve.highs import Answer, Options, relative_gap
+from grid_opt.solve.answer import Answer, Options, relative_gap
 from grid_opt.solve.standard_form import Array, Matrix
 from grid_opt.solve.stochastic import Part
 from grid_opt.study.stochastic.measure import Measure

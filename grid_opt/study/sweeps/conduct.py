@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from grid_opt.errors import InterruptedRunError
-from grid_opt.solve.highs import interruptible
+from grid_opt.study.interrupt import interruptible
 from grid_opt.study.sweeps.executor import Executor
 from grid_opt.study.sweeps.jobs import RESULTS, Job, Outcome
 from grid_opt.study.sweeps.layout import case_of

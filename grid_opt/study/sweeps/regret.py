@@ -21,9 +21,10 @@ from grid_opt.errors import InputError
 from grid_opt.formulation.model import Model, build_arrays
 from grid_opt.inputs.world import build_world
 from grid_opt.plan.io import open_plan
+from grid_opt.solve.answer import Options
 from grid_opt.solve.arrays import matrix_of
 from grid_opt.solve.canary import trust_solver
-from grid_opt.solve.highs import Options, solve
+from grid_opt.solve.highs import solve
 from grid_opt.solve.standard_form import Matrix
 from grid_opt.study.sweeps.layout import case_of
 from grid_opt.study.sweeps.manifest import Manifest
