@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from grid_opt.config import Case
 from grid_opt.formulation.model import Model, build_model
-from grid_opt.solve.answer import Options
+from grid_opt.solve.answer import Answer, Options
 from grid_opt.solve.extract import counted, layout, store, variables
-from grid_opt.solve.kernel import REPRICED
-from grid_opt.solve.search import search
-from grid_opt.solve.standard_form import to_matrix
+from grid_opt.solve.kernel import REPRICED, Ended
+from grid_opt.solve.search import _Made, _Search, search
+from grid_opt.solve.standard_form import Array, Flags, Matrix, to_matrix
 from grid_opt.solve.start import decisions_of
 from grid_opt.solve.tighten import tightened
 from grid_opt.study.plan_case import decomposes
@@ -130,3 +131,30 @@ def test_a_known_plan_that_is_none_of_this_case_is_left_aside() -> None:
     truth = search(matrix, counts, None, Options(gap=0.0))
     assert found.objective == pytest.approx(truth.objective, rel=1e-9)
     assert "the known plan is none of this case: searching anew" in told
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whole_systems_are_found_when_there_was_no_time_for_effort(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that ends while it makes a better plan with whole systems has one all the same."""
+    model = _fleet(seed)
+    matrix = to_matrix(model.pyomo)
+    counts, where = counted(matrix, model), layout(matrix, model)
+    truth = search(matrix, counts, None, Options(gap=0.0))
+    program, made = tightened(matrix), _Made(_Search(Options(gap=0.0), lambda text: None), matrix, counts)
+    first = search(replace(program, integer=program.integer & ~counts), np.zeros_like(counts), where, Options(gap=0.0))
+    asked: list[bool] = []
+    whole = _Search.whole
+
+    def hurried(
+        self: _Search, matrix: Matrix, counts: Flags, x: Array, limit_s: float, until: Ended, *, effort: bool
+    ) -> Answer:  # fmt: skip
+        asked.append(effort)
+        none = Answer("no_plan", "Time limit reached")
+        return none if effort else whole(self, matrix, counts, x, limit_s, until, effort=False)
+
+    monkeypatch.setattr(_Search, "whole", hurried)
+    bound = made.enough(first, lambda: first.bound, effort=True)
+    assert asked == [True, False]
+    assert np.isfinite(bound) and bound >= truth.objective * (1 - 1e-9), "a plan with whole systems was found"
+    made.of(first, lambda: first.bound)
+    assert asked == [True, False], "it is made once"

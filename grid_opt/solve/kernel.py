@@ -39,10 +39,11 @@ _BETTER = 0.05
 Ended = Callable[[float, float], bool]
 """Whether a search is to end, given its incumbent and bound."""
 Proven = Callable[[], float]
-"""What is proven of all plans by now, while the proof goes on."""
-Enough = Callable[[Answer, Proven | None], float]
+"""What is proven of all plans by now."""
+Enough = Callable[[Answer, Proven, bool], float]
 """The bound at which a plan is good enough, where that is not a matter of its own objective, but of the plan that is
-made of it. Where a proof goes on meanwhile, time may be taken to make that a better one, until it is enough."""
+made of it. Where a proof goes on meanwhile (``True``), time may be taken to make that a better one, until it is enough.
+"""
 
 
 def search_sites(
@@ -163,10 +164,10 @@ class _Search:
     @property
     def done(self) -> bool:
         """Whether the best plan is good enough, or the user wants no better."""
-        near = relative_gap(self.best.objective, self.bound) <= self.options.gap + _ROUNDING
         if self.best.interrupted or self._enough is None or self.best.x is None:
+            near = relative_gap(self.best.objective, self.bound) <= self.options.gap + _ROUNDING
             return self.best.interrupted or near
-        return (near or self._judged is self.best.x) and self.bound >= self.enough
+        return self.bound >= self.hoped and self.bound >= self.enough
 
     @property
     def enough(self) -> float:
@@ -237,13 +238,13 @@ class _Search:
             progress=self._listener(closed, plans=False), proving=True, until=enough,
         )  # fmt: skip
         if self.options.threads == 1:
-            wanted, looked = self._judge(lambda: self.bound), True
+            wanted, looked = self._judge(effort=True), True
         with ThreadPoolExecutor(1) as lane:
             proof = lane.submit(solve, program.program, options, program.of(best.x))
             try:
                 while not looked:
                     better = self._better(closed, proof.done)
-                    wanted = self._judge(lambda: self.bound)
+                    wanted = self._judge(effort=True)
                     looked = self.bound >= wanted or not better
                 found = proof.result()
             except BaseException:
@@ -279,12 +280,12 @@ class _Search:
         self.near(closed, 1.0, before.x, until=lambda incumbent, _bound: incumbent <= worth or ended())
         return self.best.objective < before.objective
 
-    def _judge(self, proven: Proven | None = None) -> float:
+    def _judge(self, *, effort: bool = False) -> float:
         """Ask at which bound the best plan is good enough."""
         best = self.best
         wanted = best.objective - self.options.gap * abs(best.objective)
         if self._enough is not None and best.x is not None:
-            wanted = self._enough(best, proven)
+            wanted = self._enough(best, lambda: self.bound, effort)
         self._judged, self._wanted = best.x, wanted
         return wanted
 
@@ -327,8 +328,12 @@ class _Search:
         return False
 
     def raise_floor(self, closed: list[int]) -> None:
-        """Raise the bound of all plans by whole numbers in every region that is not closed, once for each."""
-        self._raise(sorted(self.regions.sites.keys() - set(closed) - self.raised))
+        """Raise the bound of all plans by whole numbers in regions that are not closed, until that is enough."""
+        left, lanes = sorted(self.regions.sites.keys() - set(closed) - self.raised), self.options.threads
+        for n in range(0, len(left), lanes):
+            if self.done:
+                return
+            self._raise(left[n : n + lanes])
 
     def _raise(self, regions: list[int]) -> None:
         self.raised.update(regions)

@@ -41,14 +41,14 @@ _SETTLED, _SHARE = 1e-6, 0.01
 """Share of the objective that regions outside may still save, or so much of the asked gap; the bound allows for it."""
 _WHOLE_S = 3.0
 """Longest search for the whole numbers of one region; what it has proven by then counts."""
-_PART_S = 10.0
+_PART_S = 3.0
 """Longest time of the simplex method for the relaxation of one region, many times the usual; it was seen to lose its
 way for minutes, where interior points do not."""
 _INTERIOR_S = 60.0
 """Longest time of interior points for it. What is not known by then is a bound that is not raised."""
-_MANY, _TRY_S = 40_000, 3.0
-"""Columns from which a region's hours are many, and how long the region is solved with them, before they are left
-behind cuts: two in three regions have nothing to gain, and then that is a matter of a fifth of a second."""
+_MANY = 40_000
+"""Columns from which a region's hours are many: where the region is not solved with them in time, they are left behind
+cuts. Two in three regions have nothing to gain, and then that is a matter of a fifth of a second."""
 _CUTS_S = 30.0
 """Longest time for all rounds of cuts of one region."""
 _TOLD = 1e-6
@@ -162,7 +162,7 @@ class Regions:
         answer = Answer("no_plan", "hours behind cuts")
         if region not in self._behind:
             program = self._priced(region, self._parts[region], prices, whole=whole, opened=opened)
-            answer = solve(program, replace(quiet, time_limit_s=_TRY_S) if many else quiet)
+            answer = solve(program, quiet)
         unknown = not np.isfinite(answer.bound) and answer.status in ("feasible", "no_plan") and not answer.interrupted
         if unknown and many:
             self._behind.add(region)

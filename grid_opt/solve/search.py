@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from grid_opt.solve.answer import Answer, Options
+from grid_opt.solve.answer import Answer, Options, relative_gap
 from grid_opt.solve.budget import dense_budget, search_priced
 from grid_opt.solve.highs import solve
 from grid_opt.solve.kernel import REPRICED, Ended, Enough, Proven, search_sites
@@ -28,6 +28,8 @@ _MORE = 3.0
 _WHOLE_ROUNDING = 1e-6
 _SPARE = 0.98
 """Share of the asked gap at which a search for whole systems ends: they may cost a little more than told."""
+_ROUGH = 0.1
+"""Share of the asked gap that such a search need not go below, where what it has is good enough."""
 _ROUNDING = 1e-7
 """Gap that two roads to the same number may show."""
 
@@ -106,7 +108,7 @@ class _Search:
                 return first
         if first.x is None:
             return first
-        second = made.of(first)
+        second = made.of(first, lambda: first.bound)
         if second.x is None and known is not None:  # rounding may break a limit that the known plan keeps
             second = self._repriced(matrix, known) or second
         left = options.time_limit_s - first.seconds - second.seconds
@@ -160,34 +162,33 @@ class _Search:
         self.stage(f"the known plan comes to {answer.objective:,.6g} here")
         return answer
 
-    def whole(
-        self, matrix: Matrix, counts: Flags, x: Array, limit_s: float = _WHOLE_S, until: Ended | None = None
-    ) -> Answer:
+    def whole(self, matrix: Matrix, counts: Flags, x: Array, limit_s: float, until: Ended, *, effort: bool) -> Answer:
         """Find whole numbers beside the fractions of ``x``, all else that is whole kept as it is.
 
         Rounded down they usually satisfy the program, as fewer systems need less of everything; that is where the
         search for the best choice between each number's two neighbors starts. Where no such choice is a plan, as where
-        one kind must stand beside another, some more on either side are searched; and where a search is told when to
-        end, it may take that time: systems of several kinds fill a hall better if more than one of each is moved.
+        one kind must stand beside another, some more on either side are searched; and where there is time for more
+        ``effort``, some more of what is not zero: systems of several kinds fill a hall better if more than one of each
+        is moved, and what little new kinds and places add is not worth the time that their thousands of columns take.
         """
         down, options, others = np.floor(x + _WHOLE_ROUNDING), self.options, matrix.integer & ~counts
         kept = narrowed(matrix, others, np.round(x), np.round(x))
         wanted = replace(options.quietly(limit_s), gap=_WHOLE_SHARE * options.gap, until=until)
-        wide = narrowed(kept, counts, down - _MORE, down + 1.0 + _MORE)
-        if until is not None:
-            return self._solve(wide, wanted)
+        low, high = down - _MORE, down + 1.0 + _MORE
+        if effort:
+            return self._solve(narrowed(kept, counts, low, np.where(x > _WHOLE_ROUNDING, high, 0.0)), wanted)
         floor = narrowed(kept, counts, down, down)
         start = self._solve(replace(floor, integer=np.zeros_like(matrix.integer)), options.quietly(limit_s))
         found = self._solve(narrowed(kept, counts, down, down + 1.0), wanted, start.x)
         if found.x is None and start.x is not None:
             return replace(start, status="feasible", bound=-np.inf)
-        return self._solve(wide, wanted) if found.x is None else found
+        return self._solve(narrowed(kept, counts, low, high), wanted) if found.x is None else found
 
 
 class _Made:
     """The best plan with whole systems made of plans with fractions, each of which one is made of once.
 
-    Where a proof goes on meanwhile, it is made once more, with more effort.
+    Where there is time, as a proof goes on meanwhile, it is made once more, with more effort.
     """
 
     def __init__(self, search: _Search, matrix: Matrix, counts: Flags) -> None:
@@ -196,32 +197,40 @@ class _Made:
         self._last: tuple[Array | None, bool] = (None, False)  # what it was made of, and whether with more effort
         self._best = Answer("no_plan", "")
 
-    def of(self, first: Answer, until: Ended | None = None) -> Answer:
+    def of(self, first: Answer, proven: Proven, *, effort: bool = False) -> Answer:
         """Return the best plan with whole systems; the time counts for the step that asks first."""
         assert first.x is not None
-        last, effort = self._last
-        if last is first.x and (effort or until is None):
+        last, tried = self._last
+        if last is first.x and (tried or not effort):
             return replace(self._best, seconds=0.0)
-        self._last = first.x, until is not None
+        self._last = first.x, effort
+        gap, stop = self._search.options.gap, self._search.options.stop
+
+        def ended(incumbent: float, bound: float) -> bool:
+            if not np.isfinite(incumbent):
+                return False
+            if stop is not None and stop.is_set():
+                return True
+            good = incumbent - _SPARE * gap * abs(incumbent) <= proven()
+            return good and (effort or relative_gap(incumbent, bound) <= _ROUGH * gap)
+
         self._search.stage(f"whole systems next: objective {first.objective:,.6g} with fractions")
-        limit_s = _WHOLE_S if until is None else min(_WHOLE_S, max(1.0, self._end - time.monotonic()))
-        made = self._search.whole(self._matrix, self._counts, first.x, limit_s, until)
+        made = Answer("no_plan", "no time")
+        if effort:
+            left = min(_WHOLE_S, max(1.0, self._end - time.monotonic()))
+            made = self._search.whole(self._matrix, self._counts, first.x, left, ended, effort=True)
+        if not effort or (made.x is None and self._best.x is None):  # whatever time is left: fractions are no plan
+            made = self._search.whole(self._matrix, self._counts, first.x, _WHOLE_S, ended, effort=False)
         if made.x is not None:
             self._search.stage(f"{made.objective:,.6g} with whole systems")
         if self._best.x is None or (made.x is not None and made.objective < self._best.objective):
             self._best = made
         return replace(self._best, seconds=made.seconds)
 
-    def enough(self, first: Answer, proven: Proven | None = None) -> float:
+    def enough(self, first: Answer, proven: Proven, effort: bool) -> float:
         """Return the bound at which the plan made of one with fractions is good enough: none where none is made."""
-        gap, stop = self._search.options.gap, self._search.options.stop
-
-        def ended(incumbent: float, _bound: float) -> bool:
-            good = proven is not None and incumbent - _SPARE * gap * abs(incumbent) <= proven()
-            return np.isfinite(incumbent) and (good or (stop is not None and stop.is_set()))
-
-        second = self.of(first, None if proven is None else ended)
-        return -np.inf if second.x is None else second.objective - gap * abs(second.objective)
+        second = self.of(first, proven, effort=effort)
+        return -np.inf if second.x is None else second.objective - self._search.options.gap * abs(second.objective)
 
 
 def _judged(answer: Answer, bound: float, first: Answer, options: Options) -> Answer:
