@@ -73,6 +73,7 @@ def test_a_plan_that_fails_says_so(plan: xr.Dataset) -> None:
 def test_how_sums_were_rounded_does_not_change_the_page(plan: xr.Dataset, page: str) -> None:
     noise = {**CHECK, "violation": 2.13e-14, "tolerance": 2e-6, "place": "quarter 2027Q1"}
     assert report_page(plan, {**CERTIFICATE, "checks": [noise]}, OUTLINES) == page
+    assert report_page(plan, {**CERTIFICATE, "checks": [{**noise, "tolerance": None}]}, OUTLINES) == page
     for told in ({**noise, "violation": 1e-8}, {**CHECK, "state": "not made", "place": "no tables"}):
         other = report_page(plan, {**CERTIFICATE, "checks": [told]}, OUTLINES)
         assert str(told["place"]) in other

@@ -316,7 +316,8 @@ def _certificate(found: Mapping[str, Any]) -> str:
 
 
 def _check(one: Mapping[str, Any]) -> list[str]:
-    rounding = one["state"] == "holds" and one["violation"] <= ROUNDING * one["tolerance"]
+    allowed = math.inf if one["tolerance"] is None else one["tolerance"]  # of a row without limit
+    rounding = one["state"] == "holds" and one["violation"] <= ROUNDING * allowed
     found = ("–", "–", one["unit"], "–") if rounding else (
         _small(one["violation"]), _small(one["tolerance"]), one["unit"], one["place"]
     )  # fmt: skip
